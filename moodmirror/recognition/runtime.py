@@ -1,0 +1,97 @@
+"""Open the model files that models/manifest.json names, and refuse every other.
+
+The manifest maps a file's name to its SHA-256 sum; ``train.py`` writes it. Serving runs models with LiteRT
+(``ai-edge-litert``), which opens in under a second where TensorFlow takes several.
+"""
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+MODELS_DIR: Final = Path(__file__).resolve().parents[2] / "models"
+MANIFEST: Final = "manifest.json"
+
+
+class ModelError(RuntimeError):
+    """A model file can't be used. The message says what is wrong with it and which command mends it."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 sum of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_in_manifest(models_dir: Path, names: list[str]) -> None:
+    """Write the sums of the named files of `models_dir` into its manifest; what else it names stays."""
+    path = models_dir / MANIFEST
+    sums = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sums.update({name: {"sha256": sha256_of(models_dir / name)} for name in names})
+    path.write_text(json.dumps(dict(sorted(sums.items())), indent=2) + "\n", encoding="utf-8")
+
+
+def verified_model_bytes(name: str, make_command: str, models_dir: Path = MODELS_DIR) -> bytes:
+    """Read a model file whole and return its bytes if their sum is the manifest's.
+
+    The sum is taken of the very bytes that are returned, so a file exchanged between check and use changes nothing.
+
+    Raises ModelError if the file or its entry is missing, or the sum differs; `make_command` is the command that
+    makes the file, and is part of the message.
+    """
+    remedy = f"Restore it from the repository, or make it with: {make_command}"
+    try:
+        sums = json.loads((models_dir / MANIFEST).read_text(encoding="utf-8"))
+        expected = sums[name]["sha256"]
+    except FileNotFoundError:
+        raise ModelError(f"{models_dir / MANIFEST} is missing. {remedy}") from None
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise ModelError(f"{models_dir / MANIFEST} has no valid entry for {name}. {remedy}") from None
+    try:
+        content = (models_dir / name).read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"The model {models_dir / name} is missing. {remedy}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"The model {models_dir / name} is not the file that the manifest names: its SHA-256 is {found[:12]}…, "
+            f"expected {str(expected)[:12]}…. {remedy}"
+        )
+    return content
+
+
+class LiteRTModel:
+    """One LiteRT graph with one input and one output; safe to call from several threads."""
+
+    def __init__(self, content: bytes, threads: int = 1) -> None:
+        """Open the graph in `content`, a .tflite file's bytes, to run on so many `threads`.
+
+        Raises ModelError if LiteRT can't open it.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"LiteRT can't open the model: {error}") from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self._batch = int(self._input["shape"][0])
+        self._lock = threading.Lock()
+
+    def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the graph on a batch, float32 [n, …] with n ≥ 1, and return its output, float32 [n, …]."""
+        with self._lock:
+            if len(inputs) != self._batch:
+                self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
+                self._interpreter.allocate_tensors()
+                self._batch = len(inputs)
+            self._interpreter.set_tensor(self._input["index"], inputs)
+            self._interpreter.invoke()
+            output: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output["index"])
+            return output

@@ -1,0 +1,113 @@
+"""Figures and pictures of a classifier: accuracy, macro-F1, per-class table, curves, confusion matrix."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from moodmirror.emotions import EMOTIONS
+
+matplotlib.use("Agg")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well probabilities fit labels. Per-class arrays are in the order of EMOTIONS."""
+
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    f1: npt.NDArray[np.float64]
+    support: npt.NDArray[np.int_]
+    confusion: npt.NDArray[np.int_]
+
+    def as_text(self) -> str:
+        """A table for a terminal."""
+        lines = [f"{'':10}{'precision':>10}{'recall':>8}{'F1':>8}{'faces':>8}"]
+        lines += [
+            f"{emotion:10}{self.precision[i]:10.3f}{self.recall[i]:8.3f}{self.f1[i]:8.3f}{self.support[i]:8d}"
+            for i, emotion in enumerate(EMOTIONS)
+        ]
+        return "\n".join([*lines, f"accuracy {self.accuracy:.4f}, macro-F1 {self.macro_f1:.4f}"])
+
+    def as_markdown(self) -> str:
+        """The same table for a model card."""
+        lines = [
+            f"Accuracy **{self.accuracy:.1%}**, macro-F1 **{self.macro_f1:.3f}** over {self.support.sum():,} faces.",
+            "",
+            "| emotion | precision | recall | F1 | faces |",
+            "| --- | ---: | ---: | ---: | ---: |",
+        ]
+        lines += [
+            f"| {emotion} | {self.precision[i]:.3f} | {self.recall[i]:.3f} | {self.f1[i]:.3f} | {self.support[i]} |"
+            for i, emotion in enumerate(EMOTIONS)
+        ]
+        return "\n".join(lines)
+
+
+def figures(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]) -> Figures:
+    """Compare probabilities, float32 [n, 7], with labels, int [n]. Macro-F1 is over the emotions that occur."""
+    predicted = probabilities.argmax(axis=1)
+    indices = list(range(len(EMOTIONS)))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=indices, zero_division=0.0
+    )
+    likelihood = probabilities[np.arange(len(labels)), labels]
+    return Figures(
+        accuracy=float((predicted == labels).mean()),
+        macro_f1=float(f1[support > 0].mean()),
+        log_loss=float(-np.log(np.maximum(likelihood, 1e-7)).mean()),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=support,
+        confusion=confusion_matrix(labels, predicted, labels=indices),
+    )
+
+
+def draw_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Loss and accuracy over the epochs, as PNG."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = [entry["epoch"] for entry in history]
+    for axes, keys, title in (
+        (loss, ("loss", "development_loss"), "cross-entropy"),
+        (accuracy, ("training_accuracy", "development_accuracy", "development_macro_f1"), "accuracy and macro-F1"),
+    ):
+        for key in keys:
+            axes.plot(epochs, [entry[key] for entry in history], marker=".", label=key.replace("_", " "))
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def draw_confusion(result: Figures, path: Path) -> None:
+    """The confusion matrix in shares of each true emotion, as PNG."""
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes = figure.subplots()
+    shares = result.confusion / np.maximum(result.confusion.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(EMOTIONS))
+    axes.set_xticks(ticks, EMOTIONS, rotation=40)
+    axes.set_yticks(ticks, EMOTIONS)
+    axes.set(xlabel="read", ylabel="labelled", title=f"accuracy {result.accuracy:.1%}, macro-F1 {result.macro_f1:.3f}")
+    for row in ticks:
+        for column in ticks:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{shares[row, column]:.0%}", ha="center", va="center", color=colour, fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    figure.savefig(path, dpi=110)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole before it takes the old one's place."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

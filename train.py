@@ -1,0 +1,66 @@
+"""Retrain the models of Mood Mirror.
+
+    python train.py face --data PATH             train on FER2013, write models/face_emotion.*
+    python train.py face --data PATH --resume    go on with a run that was ended
+    python train.py face --data PATH --evaluate  measure the model that is served
+
+PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and so on, or
+a folder with the grids fer2013_training.webp and .csv. Another Keras backend trains too, on a GPU for instance:
+KERAS_BACKEND=jax python train.py face …
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="face")
+    face = commands.add_parser("face", help="the network that reads faces", description="Train the face network.")
+    face.add_argument("--data", type=Path, required=True, help="FER2013: a CSV file, folders, or grids")
+    face.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
+    face.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
+    face.add_argument("--run-dir", type=Path, default=Path("runs/face"), help="checkpoints (default: %(default)s)")
+    face.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
+    face.add_argument("--epochs", type=int, default=30, help="at most so many (default: %(default)s)")
+    face.add_argument("--batch-size", type=int, default=128, help="faces a step (default: %(default)s)")
+    face.add_argument("--learning-rate", type=float, default=1.5e-3, help="the peak (default: %(default)s)")
+    face.add_argument("--weight-decay", type=float, default=5e-4, help="of AdamW (default: %(default)s)")
+    face.add_argument("--votes-weight", type=float, default=0.3, help="FER+ votes in the target (default: %(default)s)")
+    face.add_argument("--label-smoothing", type=float, default=0.05, help="0…1 (default: %(default)s)")
+    face.add_argument("--balance", type=float, default=0.5, help="0: by face, 1: by emotion (default: %(default)s)")
+    face.add_argument("--dropout", type=float, default=0.3, help="before the last layer (default: %(default)s)")
+    face.add_argument("--patience", type=int, default=8, help="epochs without progress (default: %(default)s)")
+    face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    from moodmirror.recognition.runtime import ModelError
+    from moodmirror.training import face as face_training
+    from moodmirror.training.corpora import CorpusError
+
+    try:
+        if options.evaluate:
+            face_training.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
+        else:
+            names = [field.name for field in fields(face_training.FaceTraining)]
+            config = face_training.FaceTraining(**{name: getattr(options, name) for name in names})
+            face_training.train(
+                options.data,
+                config=config,
+                run_dir=options.run_dir,
+                models_dir=options.models_dir,
+                resume=options.resume,
+            )
+    except (CorpusError, ModelError, FileNotFoundError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
