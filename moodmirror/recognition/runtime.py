@@ -7,14 +7,17 @@ The manifest maps a file's name to its SHA-256 sum; ``train.py`` writes it. Serv
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 MODELS_DIR: Final = Path(__file__).resolve().parents[2] / "models"
 MANIFEST: Final = "manifest.json"
+
+T = TypeVar("T")
 
 
 class ModelError(RuntimeError):
@@ -95,3 +98,20 @@ class LiteRTModel:
             self._interpreter.invoke()
             output: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output["index"])
             return output
+
+
+def opened_once(open_it: Callable[[], T]) -> Callable[[], T]:
+    """A function that calls `open_it` on its first call, in whichever thread, and later returns the same object.
+
+    A call that raises is not remembered: the next one tries again.
+    """
+    lock = threading.Lock()
+    opened: list[T] = []
+
+    def get() -> T:
+        with lock:
+            if not opened:
+                opened.append(open_it())
+            return opened[0]
+
+    return get

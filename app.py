@@ -1,0 +1,124 @@
+"""The site. `gunicorn app:app` in production, `python app.py` for development, `flask …` for its commands."""
+
+import os
+import signal
+import sys
+from typing import Any
+
+import click
+from flask import Flask, Response
+from flask_socketio import SocketIO
+
+from camera import Camera
+from moodmirror.config import Config, ConfigError
+from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.recognition.face import FaceReader
+from moodmirror.recognition.media import MAX_FRAME_BYTES
+from moodmirror.recognition.runtime import opened_once
+from moodmirror.recommendation import Recommender
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError
+from moodmirror.web import api, pages
+from moodmirror.web.live import Live
+from moodmirror.web.site import EXTENSION, Site
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Make a site: settings from the environment unless given, tables checked, camera and models not yet opened.
+
+    Raises ConfigError or CatalogueError, each naming all that is wrong.
+    """
+    config = config or Config.from_environment(os.environ)
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY=config.secret_key, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=1_000_000)
+    face_reader = opened_once(FaceReader.load)
+    camera = Camera(config.camera, face_reader, log=app.logger.warning)
+    site = Site(config, camera, face_reader, Recommender.open())
+    app.extensions[EXTENSION] = site
+    app.register_blueprint(pages.bp)
+    app.register_blueprint(api.bp)
+    app.after_request(_add_security_headers)
+    app.cli.add_command(check_camera)
+    app.cli.add_command(recommend)
+    # One frame and the envelope around it; a longer message ends its connection.
+    socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)
+    live = Live(socketio, site, app.logger.warning)
+
+    def close() -> None:
+        camera.close()
+        live.close()
+
+    app.extensions["close"] = close
+    return app
+
+
+def _add_security_headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+@click.command("check-camera")
+def check_camera() -> None:
+    """Open the camera that CAMERA names and say what it sees. Nothing is stored."""
+    config = Config.from_environment(os.environ)
+    camera = Camera(config.camera, opened_once(FaceReader.load))
+    click.echo(f"Trying {config.camera.name} (CAMERA={config.camera.kind}) …")
+    sight = camera.first_sight()
+    click.echo(f"{sight.message} {sight.advice}".strip())
+    if sight.state == "live":
+        labels = ", ".join(f"{face.label} {face.confidence:.0%}" for face in camera.faces)
+        click.echo(f"Faces: {labels}" if labels else "No face in the picture: sit in front of it, with light on you.")
+    camera.close()
+    raise SystemExit(0 if sight.state == "live" else 1)
+
+
+@click.command("recommend")
+@click.option("--mood", type=click.Choice(EMOTIONS), required=True, help="The mood to recommend for.")
+@click.option("--mode", default="match", show_default=True, help="match: as it is.")
+@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Which tables (default: all).")
+@click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
+def recommend(mood: str, mode: str, kind: tuple[str, ...], k: int) -> None:
+    """Print what suits a mood."""
+    recommender = Recommender.open()
+    for name in kind or KINDS:
+        click.secho(name.capitalize(), bold=True)
+        try:
+            rows = recommender.recommend(mood_vector({mood: 1}), name, k, mode)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+        for row in rows:
+            click.echo(f"  {row.score:.2f}  {row.item.title}: {row.why}")
+
+
+def _run() -> None:
+    """Serve for development, until Ctrl-C or SIGTERM."""
+    site: Site = app.extensions[EXTENSION]
+    socketio: SocketIO = app.extensions["socketio"]
+
+    def end(*_: Any) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    print(f"Mood Mirror is at http://{site.config.host}:{site.config.port}  (Ctrl-C ends it)", flush=True)
+    try:
+        socketio.run(app, host=site.config.host, port=site.config.port, allow_unsafe_werkzeug=True)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        app.extensions["close"]()
+
+
+try:
+    app = create_app()
+except (ConfigError, CatalogueError) as problem:
+    sys.exit(f"Mood Mirror can't start: {problem}")
+
+if __name__ == "__main__":
+    _run()

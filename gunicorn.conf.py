@@ -1,0 +1,33 @@
+"""How gunicorn serves the site: one worker process, a thread for each open stream and socket, and some to spare."""
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from moodmirror.config import Config
+
+_config = Config.from_environment(os.environ)
+
+wsgi_app = "app:app"
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{_config.port}"
+worker_class = "gthread"
+workers = 1  # the camera, the models and the visitors' moods live in one process
+threads = _config.server_threads
+preload_app = False  # OpenCV and LiteRT do not survive a fork
+graceful_timeout = 8  # seconds for requests in progress, once streams and sockets were told to end
+timeout = 60
+
+
+def post_worker_init(worker: Any) -> None:
+    """On SIGTERM, end streams and sockets first: they would hold the worker until it is killed."""
+    end = signal.getsignal(signal.SIGTERM)
+
+    def close_and_end(number: int, frame: FrameType | None) -> None:
+        # In a thread of its own: a signal may come while the main thread holds a lock that closing needs.
+        threading.Thread(target=worker.wsgi.extensions["close"], daemon=True).start()
+        if callable(end):
+            end(number, frame)
+
+    signal.signal(signal.SIGTERM, close_and_end)

@@ -1,0 +1,180 @@
+"""The catalogue: four tables of things to recommend, each row with a mood vector of its own.
+
+A row's `moods` cell names what its vector is made from: weights by emotion, as ``sad:7|neutral:2``. Every row is checked
+when the tables are read; what is wrong is named by file, line and column.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from moodmirror.emotions import MoodVector, mood_vector
+
+CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
+KINDS: Final = ("songs", "movies", "food", "activities")
+
+
+class CatalogueError(ValueError):
+    """A table can't be used; each line of the message names file, line, column and what is wrong there."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to recommend. `vector` is its mood vector, `line` why it suits, `facts` its other cells by column."""
+
+    id: str
+    title: str
+    vector: MoodVector
+    line: str
+    facts: Mapping[str, str]
+
+
+def _text(value: str) -> None:
+    if not value:
+        raise ValueError("is empty")
+
+
+def _one_of(*allowed: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        for part in value.split("|"):
+            if part not in allowed:
+                raise ValueError(f"{part!r} is none of {', '.join(allowed)}")
+
+    return check
+
+
+def _whole(least: int, most: int) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if not value.isdigit() or not least <= int(value) <= most:
+            raise ValueError(f"{value!r} is no whole number from {least} to {most}")
+
+    return check
+
+
+def _share(value: str) -> None:
+    try:
+        inside = 0 <= float(value) <= 1
+    except ValueError:
+        inside = False
+    if not inside:
+        raise ValueError(f"{value!r} is no number in 0…1")
+
+
+def _language(value: str) -> None:
+    if not re.fullmatch(r"[a-z]{2,3}", value):
+        raise ValueError(f"{value!r} is no ISO 639 code")
+
+
+def _slug(value: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+        raise ValueError(f"{value!r} is no id of small letters, digits and hyphens")
+
+
+def _moods(value: str) -> None:
+    parse_moods(value)
+
+
+_ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {"id": _slug, "title": _text, "moods": _moods, "line": _text}
+_YEAR: Final = _whole(1850, 2100)
+
+COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
+    "songs": {
+        **_ANY_TABLE,
+        "artist": _text,
+        "year": _YEAR,
+        "language": _language,
+        "genres": _text,
+        "energy": _share,
+        "valence": _share,
+    },
+    "movies": {
+        **_ANY_TABLE,
+        "year": _YEAR,
+        "director": _text,
+        "language": _language,
+        "genres": _text,
+        "kind": _one_of("film", "series"),
+    },
+    "food": {
+        **_ANY_TABLE,
+        "cuisine": _text,
+        "diet": _one_of(
+            "vegan", "vegetarian", "pescatarian", "omnivore", "gluten-free", "dairy-free", "nut-free"
+        ),
+        "minutes": _whole(1, 2880),
+    },
+    "activities": {
+        **_ANY_TABLE,
+        "place": _one_of("indoors", "outdoors"),
+        "minutes": _whole(1, 2880),
+        "company": _one_of("alone", "together"),
+        "cost": _one_of("free", "low", "medium", "high"),
+    },
+}
+"""The columns of each table, and what checks a cell: it raises ValueError saying what is wrong."""
+
+
+def parse_moods(text: str) -> MoodVector:
+    """The mood vector of a cell such as ``sad:7|neutral:2``. Raises ValueError saying what is wrong with it."""
+    weights: dict[str, float] = {}
+    for part in text.split("|"):
+        emotion, colon, weight = part.partition(":")
+        if not colon or not weight.isdigit():
+            raise ValueError(f"{part!r} is not of the form emotion:weight, as in sad:7")
+        if emotion in weights:
+            raise ValueError(f"{emotion} stands twice")
+        weights[emotion] = int(weight)
+    return mood_vector(weights)
+
+
+def read_table(path: Path, kind: str) -> list[Item]:
+    """Read and check one table. Raises CatalogueError naming every bad cell."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise CatalogueError(f"{path} is missing. Restore it from the repository.") from None
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
+    rows = csv.reader(text.splitlines(keepends=True), strict=True)
+    problems: list[str] = []
+    items: list[Item] = []
+    try:
+        header = next(rows, [])
+        missing = [column for column in COLUMNS[kind] if column not in header]
+        if missing:
+            raise CatalogueError(f"{path}, line 1: no column {', '.join(missing)}")
+        seen: set[str] = set()
+        for row in rows:
+            item, wrong = _read_row(dict(zip(header, row, strict=False)), len(row) - len(header), kind, seen)
+            problems += [f"{path}, line {rows.line_num}, {what}" for what in wrong]
+            if item:
+                items.append(item)
+    except csv.Error as error:
+        raise CatalogueError(f"{path}, line {rows.line_num}: {error}") from None
+    if not items and not problems:
+        problems.append(f"{path} has no rows")
+    if problems:
+        raise CatalogueError("\n".join(problems))
+    return items
+
+
+def _read_row(cells: Mapping[str, str], surplus: int, kind: str, seen: set[str]) -> tuple[Item | None, list[str]]:
+    if surplus:
+        return None, [f"all columns: {abs(surplus)} {'cells too many' if surplus > 0 else 'cells missing'}"]
+    wrong = []
+    for column, check in COLUMNS[kind].items():
+        try:
+            check(cells[column])
+        except ValueError as error:
+            wrong.append(f"column {column}: {error}")
+    if cells["id"] in seen:
+        wrong.append(f"column id: {cells['id']!r} stands twice")
+    seen.add(cells["id"])
+    if wrong:
+        return None, wrong
+    facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE}
+    return Item(cells["id"], cells["title"], parse_moods(cells["moods"]), cells["line"], facts), []
+

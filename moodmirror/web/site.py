@@ -1,0 +1,69 @@
+"""What the web's parts share: the settings, the camera, the recognisers, the recommender."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import current_app
+
+from moodmirror.config import Config
+from moodmirror.mood import MoodState
+from moodmirror.recognition.face import FaceReader
+from moodmirror.recommendation import Recommender
+
+EXTENSION = "moodmirror"
+
+
+class CameraStatus(Protocol):
+    """How the server's camera does: a state such as ``live``, and for the visitor what it means and what to do."""
+
+    @property
+    def state(self) -> str:
+        """One word."""
+
+    @property
+    def message(self) -> str:
+        """What it means."""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+
+
+class ServerCamera(Protocol):
+    """What the site needs of the server's camera."""
+
+    mood: MoodState
+
+    @property
+    def status(self) -> CameraStatus:
+        """How it does now."""
+
+    @property
+    def viewers(self) -> int:
+        """How many watch its stream."""
+
+    def subscribe(self, subscriber: Callable[[Any], None], /) -> None:
+        """Call `subscriber` with each new status."""
+
+    def watch(self) -> Iterator[bytes]:
+        """Newest annotated frames as JPEG bytes."""
+
+    def close(self) -> None:
+        """Close the device and end every stream."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site: made once by create_app, found by every request under :func:`current_site`."""
+
+    config: Config
+    camera: ServerCamera
+    face_reader: Callable[[], FaceReader]
+    recommender: Recommender
+
+
+def current_site() -> Site:
+    """The site that the present request belongs to."""
+    site: Site = current_app.extensions[EXTENSION]
+    return site
