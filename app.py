@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 from flask import Flask, Response
@@ -21,7 +21,10 @@ from moodmirror.web import api, pages
 from moodmirror.web.live import Live
 from moodmirror.web.site import EXTENSION, Site
 
-CONTENT_SECURITY_POLICY = (
+LIVE_EXTENSION: Final = "moodmirror.live"
+FRAMES_TO_JUDGE: Final = 10  # a webcam's first ones are still dark
+
+CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -36,7 +39,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.config.update(SECRET_KEY=config.secret_key, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=1_000_000)
     face_reader = opened_once(FaceReader.load)
-    camera = Camera(config.camera, face_reader, log=app.logger.warning)
+    camera = Camera(config.camera, face_reader)
     site = Site(config, camera, face_reader, Recommender.open())
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
@@ -46,14 +49,14 @@ def create_app(config: Config | None = None) -> Flask:
     app.cli.add_command(recommend)
     # One frame and the envelope around it; a longer message ends its connection.
     socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)
-    live = Live(socketio, site, app.logger.warning)
-
-    def close() -> None:
-        camera.close()
-        live.close()
-
-    app.extensions["close"] = close
+    app.extensions[LIVE_EXTENSION] = Live(socketio, site)
     return app
+
+
+def close_app(app: Flask) -> None:
+    """End every stream and socket and close the camera, so that the server can stop."""
+    app.extensions[EXTENSION].camera.close()
+    app.extensions[LIVE_EXTENSION].close()
 
 
 def _add_security_headers(response: Response) -> Response:
@@ -70,13 +73,20 @@ def check_camera() -> None:
     config = Config.from_environment(os.environ)
     camera = Camera(config.camera, opened_once(FaceReader.load))
     click.echo(f"Trying {config.camera.name} (CAMERA={config.camera.kind}) …")
-    sight = camera.first_sight()
-    click.echo(f"{sight.message} {sight.advice}".strip())
-    if sight.state == "live":
-        labels = ", ".join(f"{face.label} {face.confidence:.0%}" for face in camera.faces)
-        click.echo(f"Faces: {labels}" if labels else "No face in the picture: sit in front of it, with light on you.")
+    live_frames = 0
+    pictures = camera.watch()
+    for _ in pictures:
+        live_frames += camera.status.state == "live"
+        if live_frames == FRAMES_TO_JUDGE or camera.status.state not in ("starting", "live"):
+            break
+    status, faces = camera.status, camera.faces
+    pictures.close()
     camera.close()
-    raise SystemExit(0 if sight.state == "live" else 1)
+    click.echo(f"{status.message} {status.advice}".strip())
+    if status.state != "live":
+        raise SystemExit(1)
+    labels = ", ".join(f"{face.label} {face.confidence:.0%}" for face in faces)
+    click.echo(f"Faces: {labels}" if labels else "No face in the picture: sit in front of it, with light on you.")
 
 
 @click.command("recommend")
@@ -112,7 +122,7 @@ def _run() -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        app.extensions["close"]()
+        close_app(app)
 
 
 try:

@@ -8,11 +8,11 @@ Three threads while somebody watches, none otherwise:
   a capture that does not answer, opens the source again with growing pauses, and tells viewers meanwhile what is wrong.
 """
 
-import os
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from moodmirror.config import CameraSource
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face
+
+LOGGER = logging.getLogger("moodmirror.camera")
 
 Frame = npt.NDArray[np.uint8]
 State = Literal[
@@ -60,7 +62,7 @@ ADVICE: Final[dict[State, tuple[str, str]]] = {
     "blocked": ("The camera sends no pictures.", "Check its cable or network; it is tried again by itself."),
     "frozen": ("The camera's picture stands still.", "Plug it out and in again; it is tried again by itself."),
     "black": ("The camera sees only black.", "Open its cover or turn on a light."),
-    "unreadable": ("The video can't be read.", "Give CAMERA a video file that OpenCV can play."),
+    "unreadable": ("The video can't be read.", "CAMERA must name a video file that exists and that OpenCV can play."),
     "failing": ("The frames can't be analysed.", "See the server's log for the reason; it goes on trying."),
 }
 
@@ -136,10 +138,8 @@ def open_source(source: CameraSource) -> Capture:
             device = Path(f"/dev/video{source.value}")
             raise CameraFault("busy" if sys.platform == "linux" and device.exists() else "missing")
         case "file":
-            if not os.path.isfile(source.value):
-                raise CameraFault("missing")
-            capture = cv2.VideoCapture(source.value)
-            if capture.isOpened():
+            capture = cv2.VideoCapture(source.value) if Path(source.value).is_file() else None
+            if capture is not None and capture.isOpened():
                 return capture
             raise CameraFault("unreadable")
         case "url":
@@ -161,7 +161,6 @@ class Camera:
         *,
         open_source: Callable[[CameraSource], Capture] = open_source,
         clock: Callable[[], float] = time.monotonic,
-        log: Callable[[str], None] = lambda message: None,
     ) -> None:
         """`load_reader` is called when the first frame comes, in the analysis thread; `open_source` makes the capture."""
         self.source = source
@@ -169,7 +168,6 @@ class Camera:
         self._load_reader = load_reader
         self._open_source = open_source
         self._clock = clock
-        self._log = log
         self._lifecycle = threading.Lock()
         self._changed = threading.Condition()  # guards everything below
         self._running = False
@@ -204,7 +202,7 @@ class Camera:
         with self._changed:
             self._subscribers.append(subscriber)
 
-    def watch(self) -> Iterator[bytes]:
+    def watch(self) -> Generator[bytes, None, None]:
         """Yield each newest annotated frame as JPEG bytes, starting the camera if it sleeps.
 
         A viewer who is slow misses frames and delays nobody. While nothing new comes the last picture is repeated now and
@@ -287,7 +285,8 @@ class Camera:
                 return
             status = self._status = CameraStatus.of(state)
             subscribers = list(self._subscribers)
-        self._log(f"camera: {state}. {status.message}")
+        expected = state in ("idle", "starting", "live", "off")
+        LOGGER.log(logging.INFO if expected else logging.WARNING, "camera: %s. %s", state, status.message)
         for subscriber in subscribers:
             subscriber(status)
 
@@ -402,9 +401,9 @@ class Camera:
                     continue
                 reader = reader or self._load_reader()
                 faces = reader.read(gray)
-            except Exception as error:  # whatever it is, the next frame may be read, and the site stays up
+            except Exception:  # whatever it is, the next frame may be read, and the site stays up
                 if self._status.state != "failing":
-                    self._log(f"camera: a frame can't be analysed: {type(error).__name__}: {error}")
+                    LOGGER.exception("camera: a frame can't be analysed")
                     self._set_status("failing")
                 self._publish(draw_placard(self.status))
                 stopping.wait(1.0)

@@ -18,15 +18,18 @@ threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork
 graceful_timeout = 8  # seconds for requests in progress, once streams and sockets were told to end
 timeout = 60
+control_socket_disable = True  # nothing manages this server from outside
 
 
 def post_worker_init(worker: Any) -> None:
     """On SIGTERM, end streams and sockets first: they would hold the worker until it is killed."""
+    from app import close_app
+
     end = signal.getsignal(signal.SIGTERM)
 
     def close_and_end(number: int, frame: FrameType | None) -> None:
         # In a thread of its own: a signal may come while the main thread holds a lock that closing needs.
-        threading.Thread(target=worker.wsgi.extensions["close"], daemon=True).start()
+        threading.Thread(target=close_app, args=(worker.wsgi,), daemon=True).start()
         if callable(end):
             end(number, frame)
 

@@ -129,7 +129,7 @@ def _load_csv(path: Path) -> FaceCorpus:
             raise CorpusError(f"{path}, line {row + 2}, pixels: expected {side} numbers in 0…255")
         faces[row] = values
     labels = table["emotion"].to_numpy(dtype=np.int_)
-    if len(labels) and not (0 <= labels.min() and labels.max() < len(EMOTIONS)):
+    if len(labels) and not (labels.min() >= 0 and labels.max() < len(EMOTIONS)):
         raise CorpusError(f"{path}: emotion must be 0…{len(EMOTIONS) - 1}")
     votes = None
     votes_path = path.with_name("fer2013new.csv")

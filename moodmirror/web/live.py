@@ -4,6 +4,7 @@ Each connection is a visitor with a mood of their own, kept only as long as the 
 camera shares its mood, as people in one room do, until they choose a mood by hand.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from moodmirror.recognition.media import MediaError, decode_frame
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.web.messages import camera_message, face_message, mood_message, recommendations_message
 from moodmirror.web.site import CameraStatus, Site
+
+LOGGER = logging.getLogger("moodmirror.live")
 
 ROOM: Final = "server-camera"
 MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a second
@@ -83,10 +86,9 @@ class Audience:
 class Live:
     """The Socket.IO side of one site."""
 
-    def __init__(self, socketio: SocketIO, site: Site, log: Callable[[str], None]) -> None:
+    def __init__(self, socketio: SocketIO, site: Site) -> None:
         self._socketio = socketio
         self._site = site
-        self._log = log
         self._lock = threading.Lock()
         self._visitors: dict[str, Audience] = {}
         self._watching: set[str] = set()
@@ -154,7 +156,7 @@ class Live:
         except (ModelError, FileNotFoundError) as error:
             if not self._model_failed:
                 self._model_failed = True
-                self._log(f"faces can't be read: {error}")
+                LOGGER.error("faces can't be read: %s", error)
             return {"error": "This server can't read faces at present; its log says why. You can choose a mood by hand."}
         if faces:
             # The visitor is whoever is nearest; people passing behind have not asked for anything.

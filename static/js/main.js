@@ -1,0 +1,142 @@
+// Wires the page: the connection to the server, the mirror, the bars, the tables, the choice by hand.
+
+import { io } from "../vendor/socket.io.esm.min.js";
+import { showMood } from "./mood.js";
+import { BrowserCamera, CameraRefused } from "./browser_camera.js";
+import { showTables } from "./tables.js";
+
+const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
+
+const element = (id) => document.getElementById(id);
+const stage = element("stage");
+const stream = element("stream");
+const choices = [...document.querySelectorAll("#bars input")];
+const release = element("release");
+
+const socket = io({ transports: ["websocket", "polling"] });
+const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
+
+let mode = "none"; // whose camera the mirror shows: none, server or browser
+let serverCamera = { state: "off", message: "", advice: "" };
+let faces = 0;
+let chosen = null; // the mood that the person chose by hand
+let trouble = ""; // what last went wrong, in words; shown until it is mended
+
+function showStatus() {
+  let text;
+  if (!socket.connected) text = "The connection to the server is lost. Reconnecting …";
+  else if (trouble) text = trouble;
+  else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
+  else if (mode !== "none") text = faces ? "Reading your face." : NO_FACE;
+  else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
+  const status = element("status");
+  if (status.textContent !== text) status.textContent = text; // a live region speaks at every change
+  stage.dataset.mode = mode;
+  stage.dataset.faces = faces;
+  element("stop").hidden = mode === "none";
+  element("live").hidden = !(socket.connected && (mode === "browser" || (mode === "server" && serverCamera.state === "live")));
+  element("start-server").hidden = serverCamera.state === "off";
+  element("start-browser").classList.toggle("primary", serverCamera.state === "off");
+}
+
+async function startBrowser() {
+  trouble = "";
+  try {
+    await browserCamera.start();
+  } catch (error) {
+    if (!(error instanceof CameraRefused)) throw error;
+    trouble = error.message;
+    showStatus();
+    return;
+  }
+  faces = 0;
+  mode = "browser";
+  showStatus();
+  element("stop").focus();
+}
+
+function startServer() {
+  trouble = "";
+  faces = 0;
+  mode = "server";
+  stream.src = `/stream.mjpg?${Date.now()}`; // a fresh address: a browser may keep the stream that ended
+  socket.emit("watch", true);
+  showStatus();
+  element("stop").focus();
+}
+
+function choose(emotion) {
+  chosen = emotion;
+  for (const choice of choices) choice.checked = choice.value === emotion;
+  release.hidden = emotion === null;
+  socket.emit("choose", emotion);
+}
+
+function stop(reason = "") {
+  if (mode === "server") {
+    stream.removeAttribute("src");
+    socket.emit("watch", false);
+  }
+  browserCamera.stop();
+  socket.emit("forget");
+  choose(null);
+  faces = 0;
+  mode = "none";
+  trouble = reason;
+  showStatus();
+}
+
+element("start-browser").addEventListener("click", startBrowser);
+element("start-server").addEventListener("click", startServer);
+element("stop").addEventListener("click", () => {
+  stop();
+  element(serverCamera.state === "off" ? "start-browser" : "start-server").focus();
+});
+for (const choice of choices) choice.addEventListener("change", () => choose(choice.value));
+release.addEventListener("click", () => {
+  choices[0].focus();
+  choose(null);
+});
+
+stream.addEventListener("error", () => {
+  if (mode !== "server") return;
+  stop(serverCamera.state === "off" ? "The server found no camera. Use this browser's camera, or choose a mood."
+    : "The server's picture ended. Start the mirror again, or use this browser's camera.");
+});
+
+browserCamera.onFaces = (count) => {
+  trouble = "";
+  faces = count;
+  showStatus();
+};
+browserCamera.onTrouble = (words) => {
+  trouble = words;
+  faces = 0;
+  showStatus();
+};
+browserCamera.onEnd = (words) => stop(words);
+
+socket.on("connect", () => {
+  trouble = "";
+  // The server keeps nothing of a connection that ended: tell it again what this page is at.
+  if (mode === "server") startServer();
+  if (chosen) choose(chosen);
+  showStatus();
+});
+socket.on("disconnect", showStatus);
+socket.on("connect_error", showStatus);
+socket.on("camera", (status) => {
+  serverCamera = status;
+  if (mode === "server" && status.state === "off") stop("The server found no camera. Use this browser's camera, or choose a mood.");
+  showStatus();
+});
+socket.on("mood", (mood) => {
+  if (mode === "server") {
+    faces = "face" in mood.sources ? 1 : 0; // a face is there as long as its reading is fresh
+    showStatus();
+  }
+  showMood(mood);
+});
+socket.on("recommendations", showTables);
+
+showStatus();
