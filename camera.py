@@ -138,9 +138,10 @@ def open_source(source: CameraSource) -> Capture:
             device = Path(f"/dev/video{source.value}")
             raise CameraFault("busy" if sys.platform == "linux" and device.exists() else "missing")
         case "file":
-            capture = cv2.VideoCapture(source.value) if Path(source.value).is_file() else None
-            if capture is not None and capture.isOpened():
-                return capture
+            if Path(source.value).is_file():
+                capture = cv2.VideoCapture(source.value)
+                if capture.isOpened():
+                    return capture
             raise CameraFault("unreadable")
         case "url":
             capture = cv2.VideoCapture(source.value, cv2.CAP_FFMPEG)
@@ -213,7 +214,8 @@ class Camera:
             seen = 0
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._jpeg_number != seen or not self._running, PLACARD_SECONDS)
+                    if self._running and self._jpeg_number == seen:
+                        self._changed.wait(PLACARD_SECONDS)
                     if not self._running:
                         return
                     seen, jpeg = self._jpeg_number, self._jpeg
@@ -228,9 +230,7 @@ class Camera:
     # Life
 
     def _surely_off(self) -> bool:
-        return self.source.kind == "off" or (
-            self.source.kind == "auto" and sys.platform == "linux" and not webcam_indices()
-        )
+        return self.source.kind == "off" or (self.source.kind == "auto" and sys.platform == "linux" and not webcam_indices())
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -379,7 +379,8 @@ class Camera:
         bright_at = self._clock()
         while not stopping.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._has_newer(seen) or stopping.is_set(), SUPERVISOR_SECONDS)
+                if not self._has_newer(seen):
+                    self._changed.wait(SUPERVISOR_SECONDS)
                 capture = self._capture
                 if capture is None or not self._has_newer(seen) or stopping.is_set():
                     continue
@@ -511,15 +512,15 @@ class _CaptureThread(threading.Thread):
 
     def _keep(self, frame: Frame) -> None:
         now = self._clock()
-        first = self.newest is None
-        moved = first or not np.array_equal(frame, self.newest)
+        before = self.newest
+        moved = before is None or not np.array_equal(frame, before)
         with self._changed:
             self.newest = frame
             self.newest_number += 1
             self.newest_at = now
             if moved:
                 self.moved_at = now
-                self.moves += not first
+                self.moves += before is not None
             self._changed.notify_all()
 
     def _fail(self, state: State) -> None:
@@ -531,7 +532,8 @@ class _CaptureThread(threading.Thread):
 def crowd_vector(faces: list[Face]) -> npt.NDArray[np.float32]:
     """One mood vector, float32 [7], for several faces: their mean, each by the area of its box."""
     areas = np.array([face.box[2] * face.box[3] for face in faces], dtype=np.float32)
-    return (areas / areas.sum() @ np.stack([face.vector for face in faces])).astype(np.float32)
+    vector: npt.NDArray[np.float32] = areas / areas.sum() @ np.stack([face.vector for face in faces])
+    return vector
 
 
 def draw_faces(frame: Frame, faces: list[Face]) -> None:

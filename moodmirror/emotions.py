@@ -69,7 +69,8 @@ def mood_vector(weights: Mapping[str, float]) -> MoodVector:
     total = vector.sum()
     if total <= 0:
         raise ValueError("at least one emotion needs a weight above 0")
-    return vector / total
+    vector /= total
+    return vector
 
 
 def valence_arousal(vector: MoodVector) -> tuple[float, float]:

@@ -78,10 +78,7 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
         given = [max(chosen, key=lambda reading: reading.at)]
     moment = max(reading.at for reading in given) if now is None else now
     weights = np.array(
-        [
-            reading.weight * 0.5 ** (max(moment - reading.at, 0.0) / HALF_LIFE[reading.source])
-            for reading in given
-        ],
+        [reading.weight * 0.5 ** (max(moment - reading.at, 0.0) / HALF_LIFE[reading.source]) for reading in given],
         dtype=np.float64,
     )
     # Ages of many half-lives underflow to a total of 0; only their proportions matter.

@@ -126,5 +126,3 @@ def _differs(mood: Mood | None, told: Mood | None) -> bool:
         or set(mood.sources) != set(told.sources)
         or float(np.abs(mood.vector - told.vector).max()) >= TOLD_CHANGE
     )
-
-

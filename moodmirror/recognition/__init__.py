@@ -1,0 +1,1 @@
+"""Recognisers: from pictures to mood vectors. They know nothing of the web."""

@@ -8,7 +8,7 @@ the network's input, in training and in serving.
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import cv2
 import numpy as np
@@ -20,9 +20,7 @@ from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, 
 FACE_SIZE: Final = 48  # pixels: the side of FER2013's square faces, and so of the network's input
 MODEL_NAME: Final = "face_emotion"
 MAKE_COMMAND: Final = "python train.py face --data PATH"
-CASCADE_PATH: Final = (
-    Path(__file__).resolve().parents[2] / "haarcascade" / "haarcascade_frontalface_default.xml"
-)
+CASCADE_PATH: Final = Path(__file__).resolve().parents[2] / "haarcascade" / "haarcascade_frontalface_default.xml"
 
 GrayImage = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]
@@ -57,9 +55,7 @@ def crop_faces(gray: GrayImage, boxes: Boxes) -> Faces:
         if patch.size == 0:
             raise ValueError(f"the box {(x, y, width, height)} lies outside the picture of {gray.shape[1]}×{gray.shape[0]}")
         shrinking = patch.shape[0] > FACE_SIZE
-        face[:] = cv2.resize(
-            patch, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        )
+        face[:] = cv2.resize(patch, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
     return faces
 
 
@@ -82,9 +78,7 @@ class FaceDetector:
         """Raises FileNotFoundError if there is no usable cascade at `cascade_path`."""
         self._cascade = cv2.CascadeClassifier(str(cascade_path)) if cascade_path.is_file() else None
         if self._cascade is None or self._cascade.empty():
-            raise FileNotFoundError(
-                f"{cascade_path} is not a usable cascade. Restore haarcascade/ from the repository."
-            )
+            raise FileNotFoundError(f"{cascade_path} is not a usable cascade. Restore haarcascade/ from the repository.")
         self._search_size = search_size
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
@@ -102,7 +96,7 @@ class FaceDetector:
         if min(gray.shape) == 0:
             return np.empty((0, 4), dtype=np.int_)
         scale = max(longer / self._search_size, 1.0)
-        small = gray
+        small: npt.NDArray[Any] = gray
         if scale > 1.0:
             size = (max(round(gray.shape[1] / scale), 1), max(round(gray.shape[0] / scale), 1))
             small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
@@ -117,7 +111,8 @@ class FaceDetector:
             )
         boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4) * scale
         boxes = boxes[np.argsort(-boxes[:, 2], kind="stable")]
-        return boxes.round().astype(np.int_)
+        rounded: Boxes = boxes.round().astype(np.int_)
+        return rounded
 
 
 class FaceEmotionRecognizer:

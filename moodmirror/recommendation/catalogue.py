@@ -101,9 +101,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
     "food": {
         **_ANY_TABLE,
         "cuisine": _text,
-        "diet": _one_of(
-            "vegan", "vegetarian", "pescatarian", "omnivore", "gluten-free", "dairy-free", "nut-free"
-        ),
+        "diet": _one_of("vegan", "vegetarian", "pescatarian", "omnivore", "gluten-free", "dairy-free", "nut-free"),
         "minutes": _whole(1, 2880),
     },
     "activities": {
@@ -177,4 +175,3 @@ def _read_row(cells: Mapping[str, str], surplus: int, kind: str, seen: set[str])
         return None, wrong
     facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE}
     return Item(cells["id"], cells["title"], parse_moods(cells["moods"]), cells["line"], facts), []
-

@@ -34,9 +34,7 @@ class Recommender:
         folder = catalogue_dir or CATALOGUE_DIR
         return cls({kind: read_table(folder / f"{kind}.csv", kind) for kind in KINDS})
 
-    def recommend(
-        self, vector: npt.ArrayLike, kind: str, k: int = 10, mode: str = "match"
-    ) -> list[Recommendation]:
+    def recommend(self, vector: npt.ArrayLike, kind: str, k: int = 10, mode: str = "match") -> list[Recommendation]:
         """The `k` best items of a kind for a mood vector, [7], best first; fewer if the table is shorter.
 
         `mode` ``match`` ranks for the mood as it is. Raises ValueError for an unknown kind or mode, a k below 1, or a
@@ -55,10 +53,9 @@ class Recommender:
         # Stable, so that items of equal score keep the table's order and lists do not jump.
         best = np.argsort(-scores, kind="stable")[:k]
         items = self._tables[kind]
-        return [
-            Recommendation(items[index], min(float(scores[index]), 1.0), items[index].line) for index in best
-        ]
+        return [Recommendation(items[index], min(float(scores[index]), 1.0), items[index].line) for index in best]
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    directions: npt.NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return directions

@@ -77,22 +77,24 @@ def soft_targets(split: FaceSplit, votes_weight: float, label_smoothing: float) 
     votes = split.vote_distributions()
     weight = votes_weight * votes.sum(axis=1, keepdims=True)
     mixed = (1 - weight) * labels + weight * votes
-    return ((1 - label_smoothing) * mixed + label_smoothing / len(EMOTIONS)).astype(np.float32)
+    targets: npt.NDArray[np.float32] = (1 - label_smoothing) * mixed + label_smoothing / len(EMOTIONS)
+    return targets
 
 
 def class_weights(labels: npt.NDArray[np.int_], balance: float) -> npt.NDArray[np.float32]:
     """Weight of each face, float32 [n], mean 1: its emotion's share of the faces to the power of −`balance`."""
     counts = np.bincount(labels, minlength=len(EMOTIONS)).astype(np.float64)
     weights = np.where(counts > 0, np.maximum(counts, 1) ** -balance, 0.0)[labels]
-    return (weights / weights.mean()).astype(np.float32)
+    balanced: npt.NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+    return balanced
 
 
-def augment(face: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def augment(face: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
     """Another picture of the same face, uint8 [48, 48]: mirrored, turned, moved, lit, blurred, noisy or half hidden."""
     angle = rng.uniform(-14, 14)  # degrees
     scale = rng.uniform(0.85, 1.18)
     middle = (FACE_SIZE - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, scale), dtype=np.float64)
     matrix[:, 2] += rng.uniform(-4, 4, size=2)  # pixels
     if rng.random() < 0.5:
         matrix = matrix @ np.array([[-1, 0, FACE_SIZE - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64)
@@ -135,6 +137,7 @@ class FaceBatches(keras.utils.PyDataset):
         return preprocess(faces), self._targets[chosen], self._weights[chosen]
 
     def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order and pictures."""
         self._epoch += 1
         self._shuffle()
 
@@ -167,6 +170,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._average = _load_weights(self._folder / "average.npz")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Take the current weights into the average."""
         if batch % AVERAGE_EVERY_BATCHES:
             return
         current = self.model.get_weights()
@@ -174,12 +178,15 @@ class Checkpoint(keras.callbacks.Callback):
             self._average = [weight.copy() for weight in current]
         # Early on the average must follow quickly, or it would remember the random start for epochs.
         momentum = min(AVERAGE_MOMENTUM, (1 + self._averaged_steps) / (10 + self._averaged_steps))
-        for mean, weight in zip(self._average, current, strict=True):
-            mean += (1 - momentum) * (weight - mean)
+        self._average = [
+            momentum * mean + (1 - momentum) * weight for mean, weight in zip(self._average, current, strict=True)
+        ]
         self._averaged_steps += 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        assert self._average is not None and logs is not None
+        """Judge the averaged weights, and store what a resumed run needs."""
+        assert self._average is not None
+        assert logs is not None
         current = self.model.get_weights()
         self.model.set_weights(self._average)
         probabilities = predict(self.model, self._development.faces)
@@ -200,7 +207,8 @@ class Checkpoint(keras.callbacks.Callback):
         if better:
             _save_weights(self._folder / "best.npz", self._average)
         _save_weights(self._folder / "average.npz", self._average)
-        self.model.save(self._folder / "last.keras")
+        self.model.save(self._folder / "last.part.keras")
+        (self._folder / "last.part.keras").replace(self._folder / "last.keras")
         state = {"config": asdict(self._config), "history": self.history, "averaged_steps": self._averaged_steps}
         report.write_text(self._folder / "state.json", json.dumps(state, indent=1))
         minutes = (time.monotonic() - self._started) / 60
@@ -311,9 +319,7 @@ def evaluation_splits(corpus: FaceCorpus) -> list[tuple[str, FaceSplit]]:
     ]
 
 
-def write_card(
-    corpus: FaceCorpus, *, config: FaceTraining, history: list[dict[str, float]], models_dir: Path
-) -> None:
+def write_card(corpus: FaceCorpus, *, config: FaceTraining, history: list[dict[str, float]], models_dir: Path) -> None:
     """Evaluate the files in `models_dir`, draw the confusion matrix and write the model card beside them."""
     recognizer = FaceEmotionRecognizer.load(models_dir)
     network = keras.models.load_model(models_dir / f"{MODEL_NAME}.keras", compile=False)
@@ -333,18 +339,18 @@ def write_card(
         "# Model card: the face network",
         "",
         f"`{MODEL_NAME}.tflite` maps a gray 48×48 face to probabilities of {', '.join(EMOTIONS)}. "
-        f"`{MODEL_NAME}.keras` is the same network for Keras. Both are checked against `manifest.json` before they are opened.",
+        f"`{MODEL_NAME}.keras` is the same network for Keras. Both are checked against `manifest.json` before use.",
         "",
         "## Data",
         "",
         f"{corpus.name}: {len(corpus.training)} training faces; {'; '.join(corpus.notes)}. "
-        "FER2013 (Goodfellow et al., 2013) holds pictures scraped from the web, for research use; the FER+ votes (Barsoum et al., "
-        "2016) are under the MIT licence. No picture is part of this repository.",
+        "FER2013 (Goodfellow et al., 2013) holds pictures scraped from the web, for research use; the FER+ votes (Barsoum "
+        "et al., 2016) are under the MIT licence. No picture is part of this repository.",
         "",
         "## Network and training",
         "",
-        f"Residual CNN, {network.count_params():,} parameters, trained from nothing under Keras {keras.version()} "
-        f"({keras.backend.backend()} backend), AdamW, cosine decay, averaged weights. "
+        f"Residual CNN, {network.count_params():,} parameters, trained from nothing with AdamW, cosine decay and averaged "
+        f"weights under Keras {keras.version()}. "
         f"The best of {len(history)} epochs on the development part was epoch {best['epoch']:.0f}. Settings: "
         + ", ".join(f"{key} {value}" for key, value in asdict(config).items())
         + ".",
@@ -356,19 +362,19 @@ def write_card(
         "",
         "## Figures",
         "",
-        "All of the served `.tflite`, one forward pass a face, against FER2013's own labels. The development part (publictest) "
-        "chose the epoch, so its figures are a little kind; no face of it was trained on, but FER2013 itself repeats some "
-        "training faces there, so the figures without those copies come first. Measured by `python train.py face --data PATH "
-        "--evaluate`.",
+        "All of the served `.tflite`, one forward pass a face, against FER2013's own labels. The development part "
+        "(publictest) chose the epoch, so its figures are a little kind; no face of it was trained on, but FER2013 itself "
+        "repeats some training faces there, so the figures without those copies come first. Measured by "
+        "`python train.py face --data PATH --evaluate`.",
         "",
-        *(line for name, figures in results for line in (f"### {name[0].upper()}{name[1:]}", "", figures.as_markdown(), "")),
+        *(part for name, figures in results for part in (f"### {name.capitalize()}", "", figures.as_markdown(), "")),
         f"![Confusion matrix]({MODEL_NAME}_confusion.png)",
         "",
         "## Limits",
         "",
-        "It reads an expression, not a feeling. People agree with FER2013's labels on about 65 % of its faces. The corpus is "
-        "mostly of young and light-skinned faces found by English search words; expect more errors on others, on turned or half "
-        "hidden faces, and on subtle expressions. Not to be used to judge people, at work or at school (EU AI Act, Article 5).",
+        "It reads an expression, not a feeling. People agree with FER2013's labels on about 65 % of its faces. The corpus "
+        "was found by English search words, so expect more errors on faces that are rarer there, on turned or half hidden "
+        "ones, and on subtle expressions. Not to be used to judge people, at work or at school (EU AI Act, Article 5).",
         "",
     ]
     report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))

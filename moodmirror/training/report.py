@@ -55,9 +55,7 @@ def figures(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]
     """Compare probabilities, float32 [n, 7], with labels, int [n]. Macro-F1 is over the emotions that occur."""
     predicted = probabilities.argmax(axis=1)
     indices = list(range(len(EMOTIONS)))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=indices, zero_division=0.0
-    )
+    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=indices, zero_division=0.0)
     likelihood = probabilities[np.arange(len(labels)), labels]
     return Figures(
         accuracy=float((predicted == labels).mean()),

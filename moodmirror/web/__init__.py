@@ -1,0 +1,1 @@
+"""The site's parts: pages, the HTTP interface, the live connection."""

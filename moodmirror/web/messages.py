@@ -61,8 +61,7 @@ def camera_message(status: CameraStatus) -> dict[str, str]:
 def recommendations_message(recommender: Recommender, mood: Any, mode: str = "match", k: int = ROWS) -> dict[str, Any]:
     """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend does."""
     return {
-        kind: [_row(kind, recommendation) for recommendation in recommender.recommend(mood, kind, k, mode)]
-        for kind in KINDS
+        kind: [_row(kind, recommendation) for recommendation in recommender.recommend(mood, kind, k, mode)] for kind in KINDS
     }
 
 

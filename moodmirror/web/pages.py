@@ -32,7 +32,9 @@ def stream() -> ResponseReturnValue:
     if site.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
     if site.camera.viewers >= site.config.max_viewers:
-        return Response("As many as may watch the camera do so already. Try again in a minute.\n", 503, {"Retry-After": "60"})
+        return Response(
+            "As many as may watch the camera do so already. Try again in a minute.\n", 503, {"Retry-After": "60"}
+        )
     connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
     if connection is not None:
         connection.settimeout(VIEWER_WRITE_SECONDS)
@@ -69,4 +71,8 @@ def readyz() -> tuple[dict[str, Any], int]:
     status = site.camera.status
     if status.state not in ("off", "idle", "starting", "live"):
         problems.append(f"{status.message} {status.advice}")
-    return {"status": "not ready" if problems else "ready", "camera": status.state, "problems": problems}, 503 if problems else 200
+    return {
+        "status": "not ready" if problems else "ready",
+        "camera": status.state,
+        "problems": problems,
+    }, 503 if problems else 200
