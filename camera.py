@@ -170,7 +170,7 @@ class Camera:
         self._open_source = open_source
         self._clock = clock
         self._lifecycle = threading.Lock()
-        self._changed = threading.Condition()  # guards everything below
+        self._changed = threading.Condition()  # guards everything below; reentrant
         self._running = False
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -326,7 +326,7 @@ class Camera:
                         return
                     next_try, pause = now + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
             if self._status.state not in ("live", "failing") and now - last_placard >= PLACARD_SECONDS:
-                self._publish(draw_placard(self.status))
+                self._show(encode(draw_placard(self.status)))
                 last_placard = now
             with self._changed:
                 idle = self._viewers == 0 and now - self._last_viewer_left > IDLE_SECONDS
@@ -394,6 +394,7 @@ class Camera:
                     bright_at = now
                 if now - bright_at >= BLACK_SECONDS:
                     self.faces = []
+                    self.mood.forget()
                     self._set_status("black")
                     continue
                 if self._status.state == "black":
@@ -406,16 +407,20 @@ class Camera:
                 if self._status.state != "failing":
                     LOGGER.exception("camera: a frame can't be analysed")
                     self._set_status("failing")
-                self._publish(draw_placard(self.status))
+                self._show(encode(draw_placard(self.status)))
                 stopping.wait(1.0)
                 continue
             if self._status.state == "failing":
                 self._set_status("live")
-            if faces:
-                self.mood.update(Reading(crowd_vector(faces), "face", 1.0, now))
-            self.faces = faces
             draw_faces(frame, faces)
-            self._publish(frame)
+            jpeg = encode(frame)
+            with self._changed:
+                if self._capture is not capture:
+                    continue  # given up meanwhile: an old frame must not follow the news of what is wrong
+                self.faces = faces
+                if faces:
+                    self.mood.update(Reading(crowd_vector(faces), "face", 1.0, now))
+                self._show(jpeg)
 
     def _has_newer(self, seen: "tuple[_CaptureThread, int] | None") -> bool:
         capture = self._capture
@@ -432,12 +437,9 @@ class Camera:
             return np.ascontiguousarray(frame[:, ::-1])
         return frame.copy()
 
-    def _publish(self, frame: Frame) -> None:
-        done, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not done:
-            return
+    def _show(self, jpeg: bytes) -> None:
         with self._changed:
-            self._jpeg = encoded.tobytes()
+            self._jpeg = jpeg
             self._jpeg_number += 1
             self._changed.notify_all()
 
@@ -534,6 +536,14 @@ def crowd_vector(faces: list[Face]) -> npt.NDArray[np.float32]:
     areas = np.array([face.box[2] * face.box[3] for face in faces], dtype=np.float32)
     vector: npt.NDArray[np.float32] = areas / areas.sum() @ np.stack([face.vector for face in faces])
     return vector
+
+
+def encode(frame: Frame) -> bytes:
+    """A frame, uint8 [h, w, 3] in BGR, as JPEG."""
+    done, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise ValueError(f"a frame of {list(frame.shape)} can't be encoded")
+    return encoded.tobytes()
 
 
 def draw_faces(frame: Frame, faces: list[Face]) -> None:

@@ -20,6 +20,7 @@ from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, 
 FACE_SIZE: Final = 48  # pixels: the side of FER2013's square faces, and so of the network's input
 MODEL_NAME: Final = "face_emotion"
 MAKE_COMMAND: Final = "python train.py face --data PATH"
+CASCADE_WINDOW: Final = (24, 24)  # pixels: the size of face that the cascade was trained on
 CASCADE_PATH: Final = Path(__file__).resolve().parents[2] / "haarcascade" / "haarcascade_frontalface_default.xml"
 
 GrayImage = npt.NDArray[np.uint8]
@@ -63,7 +64,7 @@ class FaceDetector:
     """Finds frontal faces with the Haar cascade of Viola and Jones (CVPR 2001) that comes with OpenCV.
 
     The search runs on a copy whose longer side is at most `search_size` pixels, for it dominates the cost of a frame.
-    The smallest face found is `min_face` of that longer side.
+    The smallest face found fills the cascade's own window there: 6 % of the longer side of a large picture.
     """
 
     def __init__(
@@ -72,7 +73,6 @@ class FaceDetector:
         search_size: int = 400,
         scale_factor: float = 1.15,
         min_neighbors: int = 5,
-        min_face: float = 0.075,
         cascade_path: Path = CASCADE_PATH,
     ) -> None:
         """Raises FileNotFoundError if there is no usable cascade at `cascade_path`."""
@@ -82,7 +82,6 @@ class FaceDetector:
         self._search_size = search_size
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
-        self._min_face = min_face
         self._lock = threading.Lock()  # a cascade keeps its pyramid between the steps of a search
 
     def detect(self, gray: GrayImage) -> Boxes:
@@ -100,14 +99,13 @@ class FaceDetector:
         if scale > 1.0:
             size = (max(round(gray.shape[1] / scale), 1), max(round(gray.shape[0] / scale), 1))
             small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-        side = max(round(max(small.shape) * self._min_face), 24)  # 24 pixels: the cascade's own window
         with self._lock:
             assert self._cascade is not None
             found = self._cascade.detectMultiScale(
                 cv2.equalizeHist(small),
                 scaleFactor=self._scale_factor,
                 minNeighbors=self._min_neighbors,
-                minSize=(side, side),
+                minSize=CASCADE_WINDOW,
             )
         boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4) * scale
         boxes = boxes[np.argsort(-boxes[:, 2], kind="stable")]

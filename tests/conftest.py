@@ -1,0 +1,172 @@
+"""Real inputs for the tests: a public-domain face, videos of it, a real server, a real browser."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
+
+
+def need_program(name: str) -> str:
+    """The path of a program; without it the test is skipped, or fails where everything must be there."""
+    path = shutil.which(name)
+    if path is None:
+        message = f"{name} is not installed: .ci/run installs it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """A smiling face, NASA's portrait of Eileen Collins (public domain): uint8 [512, 512, 3] in BGR."""
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
+
+
+@pytest.fixture(scope="session")
+def scene(portrait) -> Callable[..., np.ndarray]:
+    """Put the portrait's face at a place of a 640×480 picture, uint8 [480, 640, 3] in BGR."""
+
+    def make(x: float = 320, y: float = 230, scale: float = 1.2) -> np.ndarray:
+        # The face's middle lies at (224, 115) of the portrait.
+        matrix = np.array([[scale, 0, x - 224 * scale], [0, scale, y - 115 * scale]])
+        return cv2.warpAffine(portrait, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def face_video(scene, tmp_path_factory) -> Path:
+    """A video of one second in which the face moves."""
+    path = tmp_path_factory.mktemp("video") / "face.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (640, 480))
+    for step in range(20):
+        writer.write(scene(x=320 + 30 * np.sin(2 * np.pi * step / 20)))
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="session")
+def camera_clip(scene, tmp_path_factory) -> Path:
+    """What the browser's fake camera shows: the face in the left half, moving and changing size, as Motion JPEG."""
+    path = tmp_path_factory.mktemp("clip") / "face.mjpeg"
+    with path.open("wb") as clip:
+        for step in range(40):
+            turn = np.sin(2 * np.pi * step / 40)
+            picture = scene(x=200 + 20 * turn, scale=1.2 + 0.25 * turn)
+            clip.write(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A running gunicorn."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> int:
+        """End it as a host would, with SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def serving(log: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """Start the site under gunicorn as the Procfile does, with settings from the environment."""
+    port = port or free_port()
+    command = (ROOT / "Procfile").read_text().removeprefix("web:").split()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+            cwd=ROOT,
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **settings},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    server = Server(process, port, log)
+    try:
+        await_answer(f"{server.url}/healthz", process)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            assert process.poll() is None, "the server ended at its start"
+            assert time.monotonic() < deadline, "the server did not answer"
+            time.sleep(0.1)  # a port that opens sends no event
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory) -> Iterator[Server]:
+    """A hosted server: no webcam of its own."""
+    with serving(tmp_path_factory.mktemp("hosted") / "log", CAMERA="off") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def filming(face_video, tmp_path_factory) -> Iterator[Server]:
+    """A server whose camera is the video of the face."""
+    with serving(tmp_path_factory.mktemp("filming") / "log", CAMERA=str(face_video)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser(camera_clip) -> Iterator[Browser]:
+    """Headless Chromium whose camera shows the clip."""
+    chromium = need_program("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={camera_clip}",
+            ],
+        )
+        yield browser
+        browser.close()

@@ -1,0 +1,45 @@
+import pytest
+
+from moodmirror.config import CameraSource, Config, ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("auto", "auto"),
+        ("", "auto"),
+        ("off", "off"),
+        ("0", "index"),
+        ("12", "index"),
+        ("rtsp://user:word@cam.local/1", "url"),
+        ("HTTP://cam.local/video", "url"),
+        ("clips/face.mp4", "file"),
+    ],
+)
+def test_camera_tells_its_kind_from_its_text(text, kind):
+    assert CameraSource.parse(text).kind == kind
+
+
+def test_a_cameras_name_never_shows_its_address():
+    assert "word" not in CameraSource.parse("rtsp://user:word@cam.local/1").name
+
+
+def test_defaults_serve_this_computer_alone():
+    config = Config.from_environment({})
+    assert (config.host, config.port, config.camera.kind) == ("127.0.0.1", 8000, "auto")
+    assert Config.from_environment({}).secret_key != config.secret_key
+
+
+def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown():
+    with pytest.raises(ConfigError) as caught:
+        Config.from_environment({"PORT": "http", "MAX_VIEWERS": "-1", "SECRET_KEY": "hunter2"})
+    message = str(caught.value)
+    assert "PORT='http'" in message
+    assert "MAX_VIEWERS" in message
+    assert "SECRET_KEY" in message
+    assert "hunter2" not in message
+
+
+def test_open_streams_and_sockets_leave_threads_for_requests():
+    config = Config(max_viewers=30, max_visitors=50)
+    assert config.server_threads > 30 + 50 + 10

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector, valence_arousal
+
+
+def test_the_order_is_fer2013s():
+    assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+def test_weights_become_shares_in_that_order():
+    vector = mood_vector({"sad": 3, "happy": 1})
+    assert vector.dtype == np.float32
+    np.testing.assert_allclose(vector, [0, 0, 0, 0.25, 0.75, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"bored": 1}, "bored"),
+        ({"sad": -1}, "sad"),
+        ({"sad": float("nan")}, "sad"),
+        ({"sad": 0}, "above 0"),
+        ({}, "above 0"),
+    ],
+)
+def test_impossible_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        mood_vector(weights)
+
+
+def test_valence_and_arousal_agree_with_everyday_sense():
+    valence = {emotion: valence_arousal(mood_vector({emotion: 1}))[0] for emotion in EMOTIONS}
+    arousal = {emotion: valence_arousal(mood_vector({emotion: 1}))[1] for emotion in EMOTIONS}
+    assert max(valence, key=lambda emotion: valence[emotion]) == "happy"
+    assert min(valence, key=lambda emotion: valence[emotion]) == "sad"
+    assert arousal["angry"] > arousal["neutral"] > arousal["sad"]
+    assert all(-1 <= value <= 1 for place in CIRCUMPLEX.values() for value in place)

@@ -1,0 +1,209 @@
+import hashlib
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.face import (
+    FaceDetector,
+    FaceEmotionRecognizer,
+    FaceReader,
+    crop_faces,
+    preprocess,
+)
+from moodmirror.recognition.media import MAX_FRAME_BYTES, MediaError, decode_frame
+from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return FaceEmotionRecognizer.load()
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def smiling_face(portrait, detector):
+    gray = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
+    return crop_faces(gray, detector.detect(gray)[:1])
+
+
+class TestDetector:
+    @pytest.mark.parametrize(("x", "y", "scale"), [(320, 230, 1.2), (150, 200, 0.8), (480, 260, 1.8)])
+    def test_finds_the_face_where_it_is(self, detector, scene, x, y, scale):
+        boxes = detector.detect(cv2.cvtColor(scene(x, y, scale), cv2.COLOR_BGR2GRAY))
+        assert boxes.shape[1] == 4
+        left, top, width, height = boxes[0]
+        assert left < x < left + width
+        assert top < y < top + height
+        assert 60 * scale < width < 160 * scale  # the portrait's face is about 100 pixels wide
+
+    @pytest.mark.parametrize(
+        "picture", [np.zeros((480, 640), np.uint8), np.full((1, 1), 9, np.uint8), np.zeros((0, 5), np.uint8)]
+    )
+    def test_finds_none_where_there_is_none(self, detector, picture):
+        assert detector.detect(picture).shape == (0, 4)
+
+    def test_finds_none_in_a_picture_of_bricks(self, detector):
+        assert len(detector.detect(skimage.data.brick())) == 0
+
+    @pytest.mark.parametrize("picture", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.float32)])
+    def test_refuses_what_is_no_gray_picture(self, detector, picture):
+        with pytest.raises(ValueError, match="gray picture"):
+            detector.detect(picture)
+
+    def test_a_missing_cascade_says_how_to_mend_it(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="Restore haarcascade/"):
+            FaceDetector(cascade_path=tmp_path / "none.xml")
+
+
+class TestCropping:
+    def test_a_box_over_the_edge_is_cut(self):
+        gray = np.tile(np.arange(100, dtype=np.uint8), (100, 1))
+        assert crop_faces(gray, np.array([[-20, -20, 60, 60], [80, 80, 60, 60]])).shape == (2, 48, 48)
+
+    def test_a_box_outside_is_refused(self):
+        with pytest.raises(ValueError, match="outside"):
+            crop_faces(np.zeros((10, 10), np.uint8), np.array([[20, 20, 5, 5]]))
+
+
+class TestPreprocessing:
+    def test_each_face_is_standardised_on_its_own(self):
+        rng = np.random.default_rng(1)
+        faces = rng.integers(0, 256, (3, 48, 48), dtype=np.uint8)
+        pixels = preprocess(faces)
+        assert (pixels.shape, pixels.dtype) == ((3, 48, 48, 1), np.float32)
+        np.testing.assert_allclose(pixels.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+        np.testing.assert_allclose(pixels.std(axis=(1, 2, 3)), 1, atol=1e-4)
+        np.testing.assert_allclose(pixels[:1], preprocess(faces[:1]), atol=1e-6)
+
+    def test_a_face_of_one_colour_becomes_zeros(self):
+        assert not preprocess(np.full((1, 48, 48), 200, np.uint8)).any()
+
+    @pytest.mark.parametrize(
+        "faces", [np.zeros((1, 48, 48), np.float32), np.zeros((48, 48), np.uint8), np.zeros((1, 32, 32), np.uint8)]
+    )
+    def test_pixels_of_another_form_are_refused_not_misread(self, faces):
+        with pytest.raises(ValueError, match="uint8"):
+            preprocess(faces)
+
+
+class TestRecognizer:
+    def test_a_smile_is_happy(self, recognizer, smiling_face):
+        probabilities = recognizer.predict_proba(smiling_face)
+        assert (probabilities.shape, probabilities.dtype) == ((1, 7), np.float32)
+        assert probabilities.sum() == pytest.approx(1, abs=1e-4)
+        assert recognizer.predict(smiling_face) == ["happy"]
+        assert recognizer.classes_ == EMOTIONS
+
+    def test_light_changes_nothing(self, recognizer, smiling_face):
+        dim = (smiling_face * 0.4 + 20).astype(np.uint8)
+        np.testing.assert_allclose(recognizer.predict_proba(dim), recognizer.predict_proba(smiling_face), atol=0.06)
+
+    def test_a_batch_answers_as_its_faces_do_alone(self, recognizer, smiling_face):
+        faces = np.concatenate([smiling_face, smiling_face[:, ::-1], smiling_face[:, :, ::-1]])
+        together = recognizer.predict_proba(faces)
+        alone = np.concatenate([recognizer.predict_proba(face[np.newaxis]) for face in faces])
+        np.testing.assert_allclose(together, alone, atol=1e-3)
+
+    def test_no_faces_are_no_answers(self, recognizer):
+        assert recognizer.predict_proba(np.zeros((0, 48, 48), np.uint8)).shape == (0, 7)
+
+
+class TestReader:
+    def test_reads_every_face_largest_first(self, portrait):
+        small = cv2.resize(portrait, (360, 360))
+        both = np.full((512, 872, 3), 128, np.uint8)
+        both[:, :512] = portrait
+        both[:360, 512:] = small
+        faces = FaceReader.load().read(cv2.cvtColor(both, cv2.COLOR_BGR2GRAY))
+        assert len(faces) == 2
+        assert faces[0].box[2] > faces[1].box[2]
+        assert [face.label for face in faces] == ["happy", "happy"]
+        assert all(0.3 < face.confidence <= 1 for face in faces)
+
+
+class TestModelFiles:
+    @pytest.fixture
+    def models(self, tmp_path):
+        for name in ("face_emotion.tflite", MANIFEST):
+            shutil.copy(MODELS_DIR / name, tmp_path)
+        return tmp_path
+
+    def test_the_shipped_keras_model_is_the_one_in_the_manifest(self):
+        assert verified_model_bytes("face_emotion.keras", "make")
+
+    def test_an_unchanged_model_opens(self, models):
+        assert FaceEmotionRecognizer.load(models).predict(np.zeros((1, 48, 48), np.uint8))
+
+    def test_one_changed_bit_is_refused(self, models):
+        path = models / "face_emotion.tflite"
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="not the file that the manifest names"):
+            FaceEmotionRecognizer.load(models)
+
+    @pytest.mark.parametrize("missing", ["face_emotion.tflite", MANIFEST])
+    def test_a_missing_file_names_the_command_that_makes_it(self, models, missing):
+        (models / missing).unlink()
+        with pytest.raises(ModelError, match=r"python train\.py face --data"):
+            FaceEmotionRecognizer.load(models)
+
+    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"face_emotion.tflite": "abc"}'])
+    def test_a_damaged_manifest_is_refused(self, models, content):
+        (models / MANIFEST).write_text(content)
+        with pytest.raises(ModelError, match="no valid entry"):
+            FaceEmotionRecognizer.load(models)
+
+    def test_a_file_that_is_no_model_is_refused_though_its_sum_fits(self, models):
+        (models / "face_emotion.tflite").write_bytes(b"no model")
+        entry = {"face_emotion.tflite": {"sha256": hashlib.sha256(b"no model").hexdigest()}}
+        (models / MANIFEST).write_text(json.dumps(entry))
+        with pytest.raises(ModelError, match="LiteRT can't open"):
+            FaceEmotionRecognizer.load(models)
+
+    def test_what_failed_to_open_is_tried_again_and_what_opened_is_kept(self):
+        attempts = []
+
+        def open_it():
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise ModelError("not yet")
+            return object()
+
+        get = opened_once(open_it)
+        with pytest.raises(ModelError):
+            get()
+        assert get() is get()
+        assert len(attempts) == 2
+
+
+class TestFrames:
+    def test_a_jpeg_is_decoded_to_gray(self, scene):
+        picture = scene()
+        gray = decode_frame(cv2.imencode(".jpg", picture)[1].tobytes())
+        assert (gray.shape, gray.dtype) == ((480, 640), np.uint8)
+        assert np.abs(gray.astype(int) - cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)).mean() < 3
+
+    @pytest.mark.parametrize(
+        ("content", "complaint"),
+        [
+            (b"", "JPEG"),
+            (b"GIF89a" + bytes(50), "JPEG"),
+            (cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(), "JPEG"),
+            (bytes(MAX_FRAME_BYTES + 1), "kB at most"),
+            (cv2.imencode(".jpg", np.zeros((2, 5000), np.uint8))[1].tobytes(), "pixels"),
+            (cv2.imencode(".jpg", np.zeros((64, 64), np.uint8))[1].tobytes()[:30], "JPEG|damaged"),
+        ],
+    )
+    def test_anything_else_is_refused_with_a_reason(self, content, complaint):
+        with pytest.raises(MediaError, match=complaint):
+            decode_frame(content)
