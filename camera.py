@@ -403,6 +403,8 @@ class Camera:
                     continue
                 reader = reader or self._load_reader()
                 faces = reader.read(gray)
+                draw_faces(frame, faces)
+                jpeg = encode(frame)
             except Exception:  # whatever it is, the next frame may be read, and the site stays up
                 if self._status.state != "failing":
                     LOGGER.exception("camera: a frame can't be analysed")
@@ -412,8 +414,6 @@ class Camera:
                 continue
             if self._status.state == "failing":
                 self._set_status("live")
-            draw_faces(frame, faces)
-            jpeg = encode(frame)
             with self._changed:
                 if self._capture is not capture:
                     continue  # given up meanwhile: an old frame must not follow the news of what is wrong

@@ -56,7 +56,7 @@ def scene(portrait) -> Callable[..., np.ndarray]:
 def face_video(scene, tmp_path_factory) -> Path:
     """A video of one second in which the face moves."""
     path = tmp_path_factory.mktemp("video") / "face.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (640, 480))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20, (640, 480))
     for step in range(20):
         writer.write(scene(x=320 + 30 * np.sin(2 * np.pi * step / 20)))
     writer.release()

@@ -174,15 +174,15 @@ class TestLife:
     def test_sees_the_face_draws_it_and_knows_the_mood(self, load_reader, moving):
         camera = Camera(WEBCAM, load_reader, open_source=Openings(endless(moving)))
         pictures = camera.watch()
-        for jpeg in pictures:
+        for _ in pictures:
             if camera.faces:
                 break
-        for jpeg in pictures:  # the one after is sure to be drawn on
-            break
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        jpeg = next(pictures)  # the one after is sure to be drawn on
+        picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
         assert picture.shape == (480, 640, 3)
         assert accent_pixels(picture) > 400
         assert [face.label for face in camera.faces] == ["happy"]
+        assert camera.mood.mood is not None
         assert camera.mood.mood.label == "happy"
         x, _, width, _ = camera.faces[0].box
         assert x + width / 2 < 360  # a webcam's picture is mirrored: the face right of the middle appears left of it
@@ -308,7 +308,7 @@ class TestFaults:
             if camera.status.state == "unplugged":
                 break
         jpeg = next(pictures)
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
         assert np.abs(picture[:150].astype(int) - camera_module.PLACARD_BGR).max() < 12
         pictures.close()
         camera.close()

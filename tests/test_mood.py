@@ -1,10 +1,11 @@
+import itertools
 import threading
 
 import numpy as np
 import pytest
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.fusion import Reading, fuse
+from moodmirror.fusion import Mood, Reading, fuse
 from moodmirror.mood import MoodState
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
@@ -93,7 +94,7 @@ class TestMoodState:
             lead = rng.uniform(-0.04, 0.04)
             watch(state, clock, mood_vector({"happy": 0.5 + lead, "surprise": 0.5 - lead}), 0.1)
             labels.append(state.mood.label)
-        assert sum(before != after for before, after in zip(labels, labels[1:], strict=False)) <= 1
+        assert sum(before != after for before, after in itertools.pairwise(labels)) <= 1
 
     def test_forgets_a_face_that_left(self, state, clock):
         watch(state, clock, HAPPY, 1)
@@ -109,7 +110,7 @@ class TestMoodState:
         assert state.mood.label == "happy"
 
     def test_tells_subscribers_only_about_changes(self, state, clock):
-        told = []
+        told: list[Mood | None] = []
         unsubscribe = state.subscribe(told.append)
         watch(state, clock, HAPPY, 2)
         assert len(told) == 1  # the same again is no news

@@ -123,7 +123,7 @@ class TestReader:
         both = np.full((512, 872, 3), 128, np.uint8)
         both[:, :512] = portrait
         both[:360, 512:] = small
-        faces = FaceReader.load().read(cv2.cvtColor(both, cv2.COLOR_BGR2GRAY))
+        faces = FaceReader.load().read(np.asarray(cv2.cvtColor(both, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
         assert len(faces) == 2
         assert faces[0].box[2] > faces[1].box[2]
         assert [face.label for face in faces] == ["happy", "happy"]

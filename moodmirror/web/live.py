@@ -68,6 +68,8 @@ class Audience:
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
             self._emit("mood", mood_message(mood), to=self.name)
+        if mood is None:
+            self._tables = {}  # whoever joins before the next mood has not seen them
         if self._tables_due and mood and (hurry or now - self._tables_at >= TABLES_SECONDS):
             self._tables_due, self._tables_at = False, now
             tables = recommendations_message(self._site.recommender, mood.vector)

@@ -7,6 +7,9 @@ import { showTables } from "./tables.js";
 
 const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
 
+const GOODBYE_PAUSE = 1000; // ms: a server that restarts is back soon
+const REFUSAL_PAUSE = 30_000; // ms: a full server needs somebody to leave
+
 const element = (id) => document.getElementById(id);
 const stage = element("stage");
 const stream = element("stream");
@@ -18,14 +21,15 @@ const browserCamera = new BrowserCamera({ video: element("video"), overlay: elem
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 let serverCamera = { state: "off", message: "", advice: "" };
+let everConnected = false;
 let faces = 0;
 let chosen = null; // the mood that the person chose by hand
 let trouble = ""; // what last went wrong, in words; shown until it is mended
 
 function showStatus() {
   let text;
-  if (!socket.connected) text = "The connection to the server is lost. Reconnecting …";
-  else if (trouble) text = trouble;
+  if (trouble) text = trouble;
+  else if (!socket.connected && everConnected) text = "The connection to the server is lost. Reconnecting …";
   else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
   else if (mode !== "none") text = faces ? "Reading your face." : NO_FACE;
   else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
@@ -117,14 +121,26 @@ browserCamera.onTrouble = (words) => {
 browserCamera.onEnd = (words) => stop(words);
 
 socket.on("connect", () => {
+  everConnected = true;
   trouble = "";
   // The server keeps nothing of a connection that ended: tell it again what this page is at.
   if (mode === "server") startServer();
   if (chosen) choose(chosen);
   showStatus();
 });
-socket.on("disconnect", showStatus);
-socket.on("connect_error", showStatus);
+// The library reconnects by itself after a failure, but not when the server said goodbye or refused.
+socket.on("disconnect", () => {
+  trouble = "";
+  if (!socket.active) setTimeout(() => socket.connect(), GOODBYE_PAUSE);
+  showStatus();
+});
+socket.on("connect_error", (error) => {
+  if (!socket.active) {
+    trouble = error.message;
+    setTimeout(() => socket.connect(), REFUSAL_PAUSE);
+  }
+  showStatus();
+});
 socket.on("camera", (status) => {
   serverCamera = status;
   if (mode === "server" && status.state === "off") stop("The server found no camera. Use this browser's camera, or choose a mood.");

@@ -1,0 +1,257 @@
+"""The page in a real browser, whose camera shows a real face."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from camera import webcam_indices
+from moodmirror.emotions import EMOTIONS
+from tests.conftest import ROOT, Server, free_port, serving
+
+KINDS = ("songs", "movies", "food", "activities")
+PATIENCE = 60_000  # ms
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+expect.set_options(timeout=PATIENCE)
+
+
+@contextmanager
+def visiting(browser: Browser, server: Server, *, camera: bool = True, **options) -> Iterator[Page]:
+    """A new visitor, with or without leave to use the camera; errors in the page's console fail the test."""
+    context = browser.new_context(permissions=["camera"] if camera else [], bypass_csp=True, **options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server.url)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert errors == []
+
+
+def ids(page: Page, kind: str) -> list[str]:
+    return page.eval_on_selector_all(f"#{kind} tbody tr", "rows => rows.map(row => row.dataset.id)")
+
+
+def shares(page: Page) -> dict[str, int]:
+    wells = "wells => wells.map(well => [well.getAttribute('aria-label'), Number(well.getAttribute('aria-valuenow'))])"
+    return dict(page.eval_on_selector_all("#bars [role=meter]", wells))
+
+
+def await_label(page: Page, *labels: str) -> None:
+    page.wait_for_function("labels => labels.includes(document.getElementById('mood-label').textContent)", arg=list(labels))
+
+
+def await_filled_tables(page: Page) -> None:
+    for kind in KINDS:
+        expect(page.locator(f"#{kind} tbody tr")).to_have_count(10)
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    page.add_script_tag(path=str(AXE))
+    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    return [
+        f"{fault['id']}: {node['html']} {node['failureSummary']}"
+        for fault in result["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+def test_first_visit_explains_invites_and_opens_no_camera(browser, hosted):
+    with visiting(browser, hosted) as page:
+        expect(page.get_by_text("no picture is ever stored")).to_be_visible()
+        expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
+        expect(page.get_by_role("button", name="Start the mirror")).to_be_hidden()
+        expect(page.get_by_text("Music that keeps your mood company")).to_be_visible()
+        assert page.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_the_browsers_camera_fills_the_mirror_the_bars_and_the_tables(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        expect(page.locator("#stage[data-faces='1']")).to_be_visible()
+        await_label(page, *EMOTIONS)
+        await_filled_tables(page)
+        expect(page.locator("#live")).to_be_visible()
+        expect(page.locator("#status")).to_have_text("Reading your face.")
+        assert 95 <= sum(shares(page).values()) <= 105
+        before = page.eval_on_selector_all("#bars .fill", "fills => fills.map(fill => fill.style.transform)")
+        page.wait_for_function(  # the bars move, as the face does
+            "before => [...document.querySelectorAll('#bars .fill')].some((fill, i) => fill.style.transform !== before[i])",
+            arg=before,
+        )
+
+
+def test_video_and_boxes_mirror_each_other(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        expect(page.locator("#stage[data-faces='1']")).to_be_visible()
+        assert page.eval_on_selector("#video", "video => getComputedStyle(video).transform") == "matrix(-1, 0, 0, 1, 0, 0)"
+        assert page.eval_on_selector("#overlay", "overlay => getComputedStyle(overlay).transform") == "none"
+        # The camera sees the face in its left half, so the mirror shows it, and its box, in the right one.
+        middle = page.eval_on_selector(
+            "#overlay",
+            """overlay => {
+                const { width, height } = overlay;
+                const pixels = overlay.getContext("2d").getImageData(0, 0, width, height).data;
+                let sum = 0, count = 0;
+                for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 128) { sum += ((i - 3) / 4) % width; count += 1; }
+                return count ? sum / count / width : null;
+            }""",
+        )
+        assert middle is not None
+        assert middle > 0.55
+
+
+def test_choosing_sad_changes_all_four_tables_and_letting_go_brings_the_mirror_back(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        await_label(page, "happy")
+        await_filled_tables(page)
+        before = {kind: ids(page, kind) for kind in KINDS}
+        page.get_by_role("radio", name="sad").check(force=True)
+        await_label(page, "sad")
+        page.wait_for_function(
+            "before => Object.entries(before).every(([kind, ids]) => ![...document.getElementById(kind).tBodies[0].rows]"
+            ".some(row => ids.includes(row.dataset.id)))",
+            arg=before,
+        )
+        await_filled_tables(page)
+        page.get_by_role("button", name="Let the mirror decide").click()
+        await_label(page, "happy")
+        expect(page.get_by_role("radio", name="sad")).not_to_be_checked()
+
+
+def test_a_second_visitors_mood_is_not_the_firsts(browser, hosted):
+    with visiting(browser, hosted) as first, visiting(browser, hosted) as second:
+        first.get_by_role("radio", name="angry").check(force=True)
+        await_label(first, "angry")
+        expect(second.locator("#mood-label")).to_have_text("not read yet")
+        second.get_by_role("radio", name="fear").check(force=True)
+        await_label(second, "fear")
+        expect(first.locator("#mood-label")).to_have_text("angry")
+
+
+def test_stop_closes_the_camera_and_forgets(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        await_label(page, *EMOTIONS)
+        page.get_by_role("button", name="Stop").click()
+        await_label(page, "not read yet")
+        expect(page.locator("#live")).to_be_hidden()
+        assert page.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_a_refused_camera_is_told_with_what_to_do(browser, hosted):
+    with visiting(browser, hosted, camera=False) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        expect(page.get_by_role("status")).to_contain_text("The camera was refused. Allow it")
+        expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
+
+
+def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
+    with visiting(browser, filming) as page:
+        page.get_by_role("button", name="Start the mirror").click()
+        page.wait_for_function("document.getElementById('stream').naturalWidth === 640")
+        await_label(page, "happy")
+        await_filled_tables(page)
+        expect(page.get_by_role("status")).to_have_text("Reading your face.")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
+
+
+def test_a_server_camera_in_trouble_is_told_with_what_to_do(browser, tmp_path):
+    with serving(tmp_path / "log", CAMERA=str(tmp_path / "none.mp4")) as server, visiting(browser, server) as page:
+        page.get_by_role("button", name="Start the mirror").click()
+        expect(page.get_by_role("status")).to_contain_text("The video can't be read. CAMERA must name a video file")
+        expect(page.locator("#live")).to_be_hidden()
+
+
+def test_auto_without_webcam_offers_the_browsers_camera_at_once(browser, tmp_path):
+    if webcam_indices():
+        pytest.skip("this machine has a webcam, so its server offers that")
+    with serving(tmp_path / "log", CAMERA="auto") as server, visiting(browser, server) as page:
+        expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
+        expect(page.get_by_role("button", name="Start the mirror")).to_be_hidden()
+
+
+def test_a_lost_connection_is_told_and_mended_with_the_choice_kept(browser, tmp_path):
+    port = free_port()
+    with serving(tmp_path / "first.log", port, CAMERA="off") as server, visiting(browser, server) as page:
+        page.get_by_role("radio", name="surprise").check(force=True)
+        await_label(page, "surprise")
+        server.stop()
+        expect(page.get_by_role("status")).to_contain_text("Reconnecting")
+        page.eval_on_selector("#mood-label", "label => { label.textContent = 'old'; }")
+        with serving(tmp_path / "second.log", port, CAMERA="off"):
+            await_label(page, "surprise")
+            expect(page.get_by_role("status")).not_to_contain_text("Reconnecting")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_is_accessible(browser, hosted, scheme, width):
+    if not AXE.is_file():
+        pytest.fail("node_modules/ is missing: run make setup")
+    with visiting(browser, hosted, color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        page.emulate_media(reduced_motion="reduce")  # so that no contrast is measured in the middle of a fade
+        expect(page.locator("#start-browser")).to_be_visible()
+        assert accessibility_faults(page) == []
+        page.get_by_role("button", name="Use this browser's camera").click()
+        await_label(page, *EMOTIONS)
+        page.get_by_role("radio", name="sad").check(force=True)
+        await_filled_tables(page)
+        assert accessibility_faults(page) == []
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, "the page scrolls sideways"
+
+
+def test_the_keyboard_is_enough(browser, hosted):
+    with visiting(browser, hosted) as page:
+        expect(page.locator("#start-browser")).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the recommendations")).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(page.locator("#start-browser")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#stop")).to_be_focused()
+        await_label(page, *EMOTIONS)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        await_label(page, "angry")
+        page.keyboard.press("ArrowDown")
+        await_label(page, "disgust")
+        page.keyboard.press("Shift+Tab")
+        expect(page.locator("#release")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#release")).to_be_hidden()
+
+
+def test_reduced_motion_is_respected(browser, hosted):
+    with visiting(browser, hosted, reduced_motion="reduce") as page:
+        moving = page.eval_on_selector_all(
+            "*",
+            "all => all.filter(one => getComputedStyle(one).animationName !== 'none'"
+            " || getComputedStyle(one).transitionDuration !== '0s').length",
+        )
+        assert moving == 0
+
+
+def test_titles_link_to_searches_elsewhere(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("radio", name="sad").check(force=True)
+        await_filled_tables(page)
+        for kind, address in {
+            "songs": "open.spotify.com",
+            "movies": "imdb.com",
+            "food": "allrecipes.com",
+            "activities": "https://",
+        }.items():
+            link = page.locator(f"#{kind} .title").first
+            assert address in str(link.get_attribute("href"))
+            assert link.get_attribute("rel") == "noreferrer"
+            assert str(link.get_attribute("aria-label")).startswith(link.inner_text())

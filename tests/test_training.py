@@ -1,0 +1,226 @@
+"""Training on small corpora in every form that FER2013 has."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS
+from moodmirror.recognition.face import FaceEmotionRecognizer
+from moodmirror.recognition.runtime import verified_model_bytes
+from moodmirror.training.corpora import FERPLUS_OTHERS, CorpusError, load_faces, without_copies
+from moodmirror.training.report import figures
+from tests.conftest import ROOT
+
+VOTES = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
+
+
+def make_faces(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures that tell their label: a bright bar whose height on the picture is the label's number."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % len(EMOTIONS)
+    faces = rng.integers(60, 120, (count, 48, 48), dtype=np.uint8)
+    for face, label in zip(faces, labels, strict=True):
+        face[6 * label + 2 : 6 * label + 7] = 230
+    return faces, labels
+
+
+def write_csv(folder: Path, training: int = 70, development: int = 21, votes: bool = False) -> Path:
+    faces, labels = make_faces(training + development + 7)
+    usage = ["Training"] * training + ["PublicTest"] * development + ["PrivateTest"] * 7
+    path = folder / "fer2013.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", "pixels", "Usage"])
+        for face, label, part in zip(faces, labels, usage, strict=True):
+            writer.writerow([label, " ".join(map(str, face.ravel())), part])
+    if votes:
+        with (folder / "fer2013new.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["Usage", "Image name", *VOTES])
+            for part, label in zip(usage, labels, strict=True):
+                seen = {name: 8 if emotion == EMOTIONS[label] else 0 for name, emotion in FERPLUS_EMOTIONS.items()}
+                writer.writerow([part, "", *(seen.get(name, 1 if name == "unknown" else 0) for name in VOTES)])
+    return path
+
+
+def write_grid(folder: Path, name: str, count: int, columns: int) -> None:
+    faces, labels = make_faces(count, seed=count)
+    rows = -(-count // columns)
+    tiles = np.zeros((rows * columns, 48, 48), np.uint8)
+    tiles[:count] = faces
+    grid = tiles.reshape(rows, columns, 48, 48).swapaxes(1, 2).reshape(rows * 48, columns * 48)
+    cv2.imwrite(str(folder / f"{name}.webp"), grid, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    with (folder / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", *VOTES, "ferplus_ok"])
+        writer.writerows([EMOTIONS[label], *([0] * len(VOTES)), 1] for label in labels)
+
+
+class TestCorpora:
+    def test_csv(self, tmp_path):
+        corpus = load_faces(write_csv(tmp_path), seed=1)
+        faces, labels = make_faces(98)
+        assert corpus.test is not None
+        assert (len(corpus.training), len(corpus.development), len(corpus.test)) == (70, 21, 7)
+        np.testing.assert_array_equal(corpus.training.faces, faces[:70])
+        np.testing.assert_array_equal(corpus.development.labels, labels[70:91])
+        assert corpus.training.votes is None
+        assert not corpus.training.vote_distributions().any()
+
+    def test_csv_with_votes_beside_it(self, tmp_path):
+        write_csv(tmp_path, votes=True)
+        training = load_faces(tmp_path, seed=1).training
+        np.testing.assert_allclose(training.vote_distributions(), np.eye(7)[training.labels])
+
+    def test_grids(self, tmp_path):
+        write_grid(tmp_path, "fer2013_training", 30, columns=7)
+        write_grid(tmp_path, "fer2013_publictest", 11, columns=4)
+        corpus = load_faces(tmp_path, seed=1)
+        np.testing.assert_array_equal(corpus.training.faces, make_faces(30, seed=30)[0])
+        np.testing.assert_array_equal(corpus.development.labels, make_faces(11)[1])
+
+    @pytest.mark.parametrize("with_validation", [True, False])
+    def test_folders(self, tmp_path, with_validation):
+        parts = {"train": 70, "test": 14, **({"validation": 21} if with_validation else {})}
+        for part, count in parts.items():
+            faces, labels = make_faces(count, seed=count)
+            for number, (face, label) in enumerate(zip(faces, labels, strict=True)):
+                folder = tmp_path / part / EMOTIONS[label]
+                folder.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(folder / f"{number}.png"), face)
+        corpus = load_faces(tmp_path, seed=1)
+        assert corpus.test is not None
+        assert len(corpus.test) == 14
+        assert len(corpus.training) + len(corpus.development) == (91 if with_validation else 70)
+        assert len(without_copies(corpus.development, corpus.training)) == len(corpus.development) > 0
+        brightest = corpus.training.faces.mean(axis=2).argmax(axis=1) // 6
+        np.testing.assert_array_equal(brightest, corpus.training.labels)
+
+    def test_copies_blank_tiles_and_what_is_no_face_are_left_out(self, tmp_path):
+        write_grid(tmp_path, "fer2013_training", 30, columns=7)
+        write_grid(tmp_path, "fer2013_publictest", 30, columns=7)  # the same pictures once more
+        corpus = load_faces(tmp_path, seed=1)
+        assert len(without_copies(corpus.development, corpus.training)) == 0
+        grid = np.array(cv2.imread(str(tmp_path / "fer2013_training.webp"), cv2.IMREAD_GRAYSCALE))
+        grid[:48, :48] = 0
+        cv2.imwrite(str(tmp_path / "fer2013_training.webp"), grid, [cv2.IMWRITE_WEBP_QUALITY, 101])
+        table = (tmp_path / "fer2013_training.csv").read_text().splitlines()
+        table[5] = ",".join([table[5].partition(",")[0], *["0"] * 9, "10", "0"])
+        (tmp_path / "fer2013_training.csv").write_text("\n".join(table))
+        assert len(load_faces(tmp_path, seed=1).training) == 28
+
+    @pytest.mark.parametrize(
+        ("damage", "complaint"),
+        [
+            (lambda folder: None, "holds no face corpus"),
+            (lambda folder: (folder / "fer2013.csv").write_text("a,b\n1,2\n"), "no column emotion"),
+            (
+                lambda folder: (folder / "fer2013.csv").write_text("emotion,pixels,Usage\n0,1 2,Training\n"),
+                "line 2, pixels",
+            ),
+            (lambda folder: (folder / "train" / "bored").mkdir(parents=True), "no emotion"),
+        ],
+    )
+    def test_a_damaged_corpus_is_named(self, tmp_path, damage, complaint):
+        damage(tmp_path)
+        with pytest.raises(CorpusError, match=complaint):
+            load_faces(tmp_path, seed=1)
+
+
+def test_figures_of_a_known_answer():
+    labels = np.array([3, 3, 3, 4])
+    probabilities = np.eye(7, dtype=np.float32)[[3, 3, 4, 4]]
+    result = figures(labels, probabilities)
+    assert result.accuracy == 0.75
+    assert result.recall[3] == pytest.approx(2 / 3)
+    assert result.precision[4] == pytest.approx(1 / 2)
+    assert result.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def train(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "train.py", "face", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a corpus and a run of two epochs on it, the arguments that name its places, and what it printed."""
+    folder = tmp_path_factory.mktemp("training")
+    write_csv(folder, training=140)
+    places = ["--data", str(folder), "--run-dir", str(folder / "run"), "--models-dir", str(folder / "models")]
+    first = train(*places, "--epochs", "2", "--seed", "5", "--batch-size", "35")
+    assert first.returncode == 0, first.stderr
+    return folder, places, first
+
+
+class TestTraining:
+    @pytest.mark.timeout(600)
+    def test_it_writes_models_manifest_pictures_and_card(self, trained):
+        folder, _, first = trained
+        assert "epoch 2/2" in first.stdout
+        models = folder / "models"
+        assert {path.name for path in models.iterdir()} == {
+            "face_emotion.keras",
+            "face_emotion.tflite",
+            "face_emotion.md",
+            "face_emotion_curves.png",
+            "face_emotion_confusion.png",
+            "manifest.json",
+        }
+        for name in ("face_emotion.keras", "face_emotion.tflite"):
+            assert verified_model_bytes(name, "train", models)
+        faces, _ = make_faces(5)
+        assert FaceEmotionRecognizer.load(models).predict_proba(faces).sum() == pytest.approx(5, abs=1e-3)
+        for picture in models.glob("*.png"):
+            assert cv2.imread(str(picture)) is not None
+        card = (models / "face_emotion.md").read_text()
+        assert "Test, without exact copies of training faces" in card
+        assert all(f"| {emotion} |" in card for emotion in EMOTIONS)
+
+    @pytest.mark.timeout(600)
+    def test_a_run_that_was_ended_goes_on(self, trained):
+        folder, places, _ = trained
+        state_path = folder / "run" / "state.json"
+        state = json.loads(state_path.read_text())
+        state["config"]["epochs"] = 3  # as if it had been ended before its last epoch
+        state_path.write_text(json.dumps(state))
+        resumed = train(*places, "--resume")
+        assert resumed.returncode == 0, resumed.stderr
+        assert "going on after epoch 2" in resumed.stdout
+        assert "epoch 3/3" in resumed.stdout
+        assert "epoch 2/3" not in resumed.stdout
+        assert [entry["epoch"] for entry in json.loads(state_path.read_text())["history"]] == [1, 2, 3]
+
+    @pytest.mark.timeout(600)
+    def test_evaluate_prints_the_served_models_figures(self, trained):
+        _, places, _ = trained
+        done = train(*places, "--evaluate")
+        assert done.returncode == 0, done.stderr
+        assert "accuracy 0." in done.stdout
+        assert "test, all: 7 faces" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (["--data", "nowhere"], "nowhere holds no face corpus"),
+            (["--data", "nowhere", "--resume", "--run-dir", "nowhere"], "holds no run to resume"),
+        ],
+    )
+    def test_errors_say_what_to_do_next(self, arguments, complaint):
+        done = train(*arguments)
+        assert done.returncode == 1
+        assert complaint in done.stderr
+        assert "Traceback" not in done.stderr
