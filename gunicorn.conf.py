@@ -1,5 +1,6 @@
 """How gunicorn serves the site: one worker process, a thread for each open stream and socket, and some to spare."""
 
+import logging
 import os
 import signal
 import threading
@@ -21,6 +22,11 @@ timeout = 60
 control_socket_disable = True  # nothing manages this server from outside
 
 
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a log record is news: that a viewer who took no more pictures was let go is not, though gunicorn says so."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TimeoutError))
+
+
 def post_worker_init(worker: Any) -> None:
     """On SIGTERM, end streams and sockets first: they would hold the worker until it is killed."""
     from app import close_app
@@ -34,3 +40,4 @@ def post_worker_init(worker: Any) -> None:
             end(number, frame)
 
     signal.signal(signal.SIGTERM, close_and_end)
+    worker.log.error_log.addFilter(_is_worth_telling)

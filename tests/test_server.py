@@ -108,6 +108,22 @@ class TestStream:
             assert status == 503
             assert int(headers["Retry-After"]) > 0
 
+    def test_a_tab_left_open_that_reads_nothing_does_not_keep_its_place(self, face_video, tmp_path):
+        with (
+            serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="1") as server,
+            Viewer(server, receive_buffer=4096) as silent,
+        ):
+            silent.headers()
+            assert get(server, "/stream.mjpg")[0] == 503
+            for _ in range(600):
+                with Viewer(server) as viewer:
+                    if b"200" in viewer.headers()[0]:
+                        break
+                threading.Event().wait(0.1)  # being let go sends no event
+            else:
+                pytest.fail("the silent viewer kept the only place")
+        assert "Traceback" not in (tmp_path / "log").read_text()
+
     def test_a_server_without_camera_has_no_stream(self, hosted):
         assert get(hosted, "/stream.mjpg")[0] == 404
 
