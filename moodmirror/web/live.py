@@ -49,7 +49,7 @@ class Audience:
 
     def _on_change(self, mood: Mood | None) -> None:
         self._mood_due = True
-        self._tables_due = mood is not None
+        self._tables_due = True
         self._wake()
 
     def close(self) -> None:
@@ -63,19 +63,24 @@ class Audience:
 
     def publish(self, now: float) -> None:
         """Let the mood fade by time, and send what is due at `now`, in monotonic seconds. Called by one thread only."""
-        mood = self.state.refresh()
+        self.state.refresh()
         hurry, self._hurry = self._hurry, False
+        # Each flag is cleared before the mood is read: a change in between is then told once more, never lost.
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
-            self._emit("mood", mood_message(mood), to=self.name)
+            self._emit("mood", mood_message(self.state.mood), to=self.name)
+        if self._tables_due and (hurry or now - self._tables_at >= TABLES_SECONDS):
+            self._tables_due, self._tables_at = False, now
+            self._publish_tables(self.state.mood)
+
+    def _publish_tables(self, mood: Mood | None) -> None:
         if mood is None:
             self._tables = {}  # whoever joins before the next mood has not seen them
-        if self._tables_due and mood and (hurry or now - self._tables_at >= TABLES_SECONDS):
-            self._tables_due, self._tables_at = False, now
-            tables = recommendations_message(self._site.recommender, mood.vector)
-            if _ids(tables) != _ids(self._tables):
-                self._tables = tables
-                self._emit("recommendations", tables, to=self.name)
+            return
+        tables = recommendations_message(self._site.recommender, mood.vector)
+        if _ids(tables) != _ids(self._tables):
+            self._tables = tables
+            self._emit("recommendations", tables, to=self.name)
 
     def greet(self, sid: str) -> None:
         """Send one newcomer what the others know."""
@@ -94,6 +99,7 @@ class Live:
         self._lock = threading.Lock()
         self._visitors: dict[str, Audience] = {}
         self._watching: set[str] = set()
+        self._reading: set[str] = set()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
@@ -150,6 +156,17 @@ class Live:
             return {"error": "not connected"}
         if not isinstance(content, bytes):
             return {"error": "a frame must be sent as bytes"}
+        with self._lock:
+            if visitor.name in self._reading:
+                return {"error": "one frame at a time: send the next when the last is answered"}
+            self._reading.add(visitor.name)
+        try:
+            return self._read_frame(visitor, content)
+        finally:
+            with self._lock:
+                self._reading.discard(visitor.name)
+
+    def _read_frame(self, visitor: Audience, content: bytes) -> dict[str, Any]:
         try:
             gray = decode_frame(content)
             faces = self._site.face_reader().read(gray)
@@ -223,7 +240,10 @@ class Live:
             with self._lock:
                 audiences = [self._room, *self._visitors.values()]
             for audience in audiences:
-                audience.publish(time.monotonic())
+                try:
+                    audience.publish(time.monotonic())
+                except Exception:  # one audience's trouble must not silence the others
+                    LOGGER.exception("an audience can't be told")
             self._closing.wait(MOOD_SECONDS / 2)
 
 
