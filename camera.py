@@ -330,9 +330,9 @@ class Camera:
                 last_placard = now
             with self._changed:
                 idle = self._viewers == 0 and now - self._last_viewer_left > IDLE_SECONDS
-            if idle:
+            if idle:  # in a thread of its own, for closing waits for this one to end
                 threading.Thread(target=self._close_if_idle, daemon=True).start()
-                return
+                stopping.wait(PLACARD_SECONDS)
 
     def _close_as_off(self) -> None:
         with self._lifecycle:
@@ -340,11 +340,10 @@ class Camera:
 
     def _close_if_idle(self) -> None:
         with self._lifecycle:
+            with self._changed:
+                if self._viewers:  # somebody came in the last moment
+                    return
             self._stop()
-        with self._changed:
-            awaited = self._viewers > 0
-        if awaited:  # somebody came while the camera was being closed
-            self._start()
 
     def _may_open(self) -> bool:
         self._abandoned = [capture for capture in self._abandoned if capture.is_alive()]
