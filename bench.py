@@ -6,8 +6,6 @@ depend on the machine; compare figures of one run with each other.
 
 import os
 import statistics
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -23,9 +21,8 @@ from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognize
 from moodmirror.recognition.media import decode_frame
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
-from tests.conftest import free_port
+from tests.conftest import serving
 
-ROOT = Path(__file__).resolve().parent
 RUNS = 200  # of each step; the first tenth warms up and is not counted
 STARTS = 5
 
@@ -84,35 +81,14 @@ def show(name: str, value: float) -> None:
 
 def start_server() -> tuple[float, float, float]:
     """Start the site; returns seconds until it answers, until its models are open, and its memory in MB (unique pages)."""
-    port = free_port()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("gunicorn")), "--log-level", "warning", "app:app"],
-        cwd=ROOT,
-        env={**os.environ, "CAMERA": "off", "HOST": "127.0.0.1", "PORT": str(port)},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        alive = await_answer(f"http://127.0.0.1:{port}/healthz", process) - began
-        ready = await_answer(f"http://127.0.0.1:{port}/readyz", process) - began
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        memory = sum(member.memory_full_info().uss for member in family) / 1e6
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with serving(Path(os.devnull), CAMERA="off") as server:
+        alive = time.perf_counter() - began
+        with urllib.request.urlopen(f"{server.url}/readyz", timeout=60):
+            ready = time.perf_counter() - began
+        parent = psutil.Process(server.process.pid)
+        memory = sum(member.memory_full_info().uss for member in [parent, *parent.children(recursive=True)]) / 1e6
     return alive, ready, memory
-
-
-def await_answer(url: str, process: subprocess.Popen[bytes]) -> float:
-    """Ask until `url` answers; returns when it did. Raises RuntimeError if the server ends or takes over a minute."""
-    deadline = time.perf_counter() + 60
-    while time.perf_counter() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=10):
-                return time.perf_counter()
-        except OSError:
-            time.sleep(0.01)
-    raise RuntimeError(f"the server did not answer at {url}")
 
 
 if __name__ == "__main__":

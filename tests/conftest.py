@@ -135,7 +135,7 @@ def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             assert process.poll() is None, "the server ended at its start"
             assert time.monotonic() < deadline, "the server did not answer"
-            time.sleep(0.1)  # a port that opens sends no event
+            time.sleep(0.02)  # a port that opens sends no event
 
 
 @pytest.fixture(scope="session")

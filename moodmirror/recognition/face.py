@@ -64,15 +64,15 @@ class FaceDetector:
     """Finds frontal faces with the Haar cascade of Viola and Jones (CVPR 2001) that comes with OpenCV.
 
     The search runs on a copy whose longer side is at most `search_size` pixels, for it dominates the cost of a frame.
-    The smallest face found fills the cascade's own window there: 6 % of the longer side of a large picture.
+    The smallest face found fills the cascade's own window there: 7.5 % of the longer side of a large picture.
     """
 
     def __init__(
         self,
         *,
-        search_size: int = 400,
-        scale_factor: float = 1.15,
-        min_neighbors: int = 5,
+        search_size: int = 320,
+        scale_factor: float = 1.2,
+        min_neighbors: int = 4,
         cascade_path: Path = CASCADE_PATH,
     ) -> None:
         """Raises FileNotFoundError if there is no usable cascade at `cascade_path`."""
