@@ -138,6 +138,46 @@ def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)  # a port that opens sends no event
 
 
+class Viewer:
+    """One who watches the stream."""
+
+    def __init__(self, server: Server, *, receive_buffer: int | None = None):
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(60)
+        self.socket.connect(("127.0.0.1", server.port))
+        self.socket.sendall(b"GET /stream.mjpg HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        self.file = self.socket.makefile("rb")
+
+    def __enter__(self) -> "Viewer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+        self.socket.close()
+
+    def headers(self) -> list[bytes]:
+        lines: list[bytes] = []
+        while (line := self.file.readline().strip()) or not lines:
+            lines.append(line)
+        return lines
+
+    def parts(self) -> Iterator[bytes]:
+        """The JPEG of each part, cut out by its Content-Length."""
+        status, *headers = self.headers()
+        assert b"200" in status
+        kind = next(line for line in headers if line.lower().startswith(b"content-type:"))
+        boundary = kind.partition(b"boundary=")[2]
+        while True:
+            assert self.file.readline().strip() == b"--" + boundary
+            part = dict(line.lower().split(b": ") for line in self.headers())
+            assert part[b"content-type"] == b"image/jpeg"
+            jpeg = self.file.read(int(part[b"content-length"]))
+            assert self.file.readline() == b"\r\n"
+            yield jpeg
+
+
 @pytest.fixture(scope="session")
 def hosted(tmp_path_factory) -> Iterator[Server]:
     """A hosted server: no webcam of its own."""

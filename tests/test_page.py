@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from camera import webcam_indices
 from moodmirror.emotions import EMOTIONS
-from tests.conftest import ROOT, Server, free_port, serving
+from tests.conftest import ROOT, Server, Viewer, free_port, serving
 
 KINDS = ("songs", "movies", "food", "activities")
 PATIENCE = 60_000  # ms
@@ -163,6 +163,16 @@ def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
         expect(page.get_by_role("status")).to_have_text("Reading your face.")
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
+
+
+def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face_video, tmp_path):
+    with serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="1") as server, visiting(browser, server) as page:
+        with Viewer(server) as viewer:
+            next(viewer.parts())
+            page.get_by_role("button", name="Start the mirror").click()
+            expect(page.get_by_role("status")).to_contain_text("Trying again")
+        page.wait_for_function("() => document.getElementById('stream').naturalWidth === 640")
+        expect(page.get_by_role("status")).to_have_text("Reading your face.")
 
 
 def test_a_server_camera_in_trouble_is_told_with_what_to_do(browser, tmp_path):

@@ -7,6 +7,8 @@ import { showTables } from "./tables.js";
 
 const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
 
+const NO_STREAM = "The server's picture can't be had: maybe as many watch it as may. Trying again …";
+const STREAM_PAUSE = 3000; // ms before the stream is asked for again
 const GOODBYE_PAUSE = 1000; // ms: a server that restarts is back soon
 const REFUSAL_PAUSE = 30_000; // ms: a full server needs somebody to leave
 
@@ -63,10 +65,13 @@ function startServer() {
   trouble = "";
   faces = 0;
   mode = "server";
-  stream.src = `/stream.mjpg?${Date.now()}`; // a fresh address: a browser may keep the stream that ended
+  openStream();
   socket.emit("watch", true);
   showStatus();
-  element("stop").focus();
+}
+
+function openStream() {
+  stream.src = `/stream.mjpg?${Date.now()}`; // a fresh address: a browser may keep the stream that ended
 }
 
 function choose(emotion) {
@@ -91,7 +96,10 @@ function stop(reason = "") {
 }
 
 element("start-browser").addEventListener("click", startBrowser);
-element("start-server").addEventListener("click", startServer);
+element("start-server").addEventListener("click", () => {
+  startServer();
+  element("stop").focus();
+});
 element("stop").addEventListener("click", () => {
   stop();
   element(serverCamera.state === "off" ? "start-browser" : "start-server").focus();
@@ -102,10 +110,15 @@ release.addEventListener("click", () => {
   choose(null);
 });
 
+stream.addEventListener("load", () => {
+  trouble = "";
+  showStatus();
+});
 stream.addEventListener("error", () => {
   if (mode !== "server") return;
-  stop(serverCamera.state === "off" ? "The server found no camera. Use this browser's camera, or choose a mood."
-    : "The server's picture ended. Start the mirror again, or use this browser's camera.");
+  if (socket.connected) trouble = NO_STREAM;
+  showStatus();
+  setTimeout(() => mode === "server" && openStream(), STREAM_PAUSE);
 });
 
 browserCamera.onFaces = (count) => {
