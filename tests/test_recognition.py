@@ -45,6 +45,13 @@ class TestDetector:
         assert top < y < top + height
         assert 60 * scale < width < 160 * scale  # the portrait's face is about 100 pixels wide
 
+    @pytest.mark.parametrize("size", [(640, 480), (320, 240)])
+    def test_a_face_on_its_way_through_the_picture_is_found_alone_in_every_frame(self, detector, scene, size):
+        for x in range(170, 480, 20):
+            gray = cv2.cvtColor(cv2.resize(scene(x), size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+            [(left, _, width, _)] = detector.detect(gray)
+            assert left < x * size[0] / 640 < left + width
+
     @pytest.mark.parametrize(
         "picture", [np.zeros((480, 640), np.uint8), np.full((1, 1), 9, np.uint8), np.zeros((0, 5), np.uint8)]
     )
