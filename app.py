@@ -1,5 +1,6 @@
 """The site. `gunicorn app:app` in production, `python app.py` for development, `flask …` for its commands."""
 
+import logging
 import os
 import signal
 import sys
@@ -116,6 +117,8 @@ def _run() -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, end)
+    # Its warnings are for those who would put this server on the internet; whoever tries the mirror at home need not worry.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     print(f"Mood Mirror is at http://{site.config.host}:{site.config.port}  (Ctrl-C ends it)", flush=True)
     try:
         socketio.run(app, host=site.config.host, port=site.config.port, allow_unsafe_werkzeug=True)

@@ -6,7 +6,6 @@ import { BrowserCamera, CameraRefused } from "./browser_camera.js";
 import { showTables } from "./tables.js";
 
 const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
-
 const NO_STREAM = "The server's picture can't be had: maybe as many watch it as may. Trying again …";
 const STREAM_PAUSE = 3000; // ms before the stream is asked for again
 const GOODBYE_PAUSE = 1000; // ms: a server that restarts is back soon
@@ -22,7 +21,8 @@ const socket = io({ transports: ["websocket", "polling"] });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
-let serverCamera = { state: "off", message: "", advice: "" };
+// Until the server tells of its camera, what the page itself says of it.
+let serverCamera = { state: element("start-server").hidden ? "off" : "idle", message: "", advice: "" };
 let everConnected = false;
 let faces = 0;
 let chosen = null; // the mood that the person chose by hand
