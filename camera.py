@@ -273,8 +273,7 @@ class Camera:
             if capture.is_alive():
                 self._abandoned.append(capture)
         for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout=2.0)
+            thread.join(timeout=2.0)
         self.faces = []
         self.mood.forget()
         self._set_status(state)

@@ -31,8 +31,10 @@ class Visitor:
     def ask(self, event: str, *arguments: Any) -> Any:
         return self.client.call(event, *arguments, timeout=PATIENCE)
 
-    def await_told(self, event: str, wanted: Callable[[Any], bool] = lambda message: True) -> Any:
-        while not wanted(message := self.told[event].get(timeout=PATIENCE)):
+    def await_told(
+        self, event: str, wanted: Callable[[Any], bool] = lambda message: True, patience: float = PATIENCE
+    ) -> Any:
+        while not wanted(message := self.told[event].get(timeout=patience)):
             pass
         return message
 
@@ -176,8 +178,17 @@ class TestServerCamera:
                 one.await_told("mood", lambda mood: mood["label"] == "disgust")
                 one.ask("choose", None)
                 one.await_told("mood", lambda mood: mood["label"] == "happy")
+                with pytest.raises(queue.Empty):  # the room's mood, and not their own empty one after it
+                    one.await_told("mood", lambda mood: mood["label"] is None, patience=1)
                 while not other.told["mood"].empty():
                     assert other.told["mood"].get()["label"] == "happy"
+                one.ask("watch", False)
+                one.await_told("mood", lambda mood: mood["label"] is None)
+                one.ask("choose", "fear")
+                one.await_told("mood", lambda mood: mood["label"] == "fear")
+                one.ask("watch", True)  # a choice made before watching holds as well
+                with pytest.raises(queue.Empty):
+                    one.await_told("mood", lambda mood: mood["label"] != "fear", patience=1)
         finally:
             ended.set()
             stream.join(PATIENCE)

@@ -163,6 +163,7 @@ def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
         expect(page.get_by_role("status")).to_have_text("Reading your face.")
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
+        await_label(page, "not read yet")
 
 
 def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face_video, tmp_path):

@@ -98,7 +98,8 @@ class Live:
         self._site = site
         self._lock = threading.Lock()
         self._visitors: dict[str, Audience] = {}
-        self._watching: set[str] = set()
+        self._watching: set[str] = set()  # see the server camera's stream
+        self._in_room: set[str] = set()  # and share its mood, for they chose none by hand
         self._reading: set[str] = set()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -144,6 +145,7 @@ class Live:
         with self._lock:
             visitor = self._visitors.pop(sid, None)
             self._watching.discard(sid)
+            self._in_room.discard(sid)
         if visitor:
             visitor.close()
 
@@ -189,11 +191,7 @@ class Live:
             return {"error": "watch takes true or false"}
         with self._lock:
             (self._watching.add if watching else self._watching.discard)(visitor.name)
-        if watching:
-            visitor.state.forget()
-            self._enter_room(visitor)
-        else:
-            leave_room(ROOM)
+        self._settle(visitor)
         return {}
 
     def _on_choose(self, emotion: Any = None) -> dict[str, Any]:
@@ -202,14 +200,11 @@ class Live:
         if visitor is None or not (emotion is None or emotion in EMOTIONS):
             return {"error": f"choose takes null or one of {', '.join(EMOTIONS)}"}
         if emotion is not None:
-            leave_room(ROOM)
             visitor.state.update(Reading(chosen_vector(emotion), "chosen", 1.0, time.monotonic()))
-            visitor.hurry()
         else:
             visitor.state.release()
-            visitor.hurry()
-            if visitor.name in self._watching:
-                self._enter_room(visitor)
+        visitor.hurry()
+        self._settle(visitor)
         return {}
 
     def _on_forget(self) -> dict[str, Any]:
@@ -218,15 +213,31 @@ class Live:
         if visitor is not None:
             visitor.state.forget()
             visitor.hurry()
+            self._settle(visitor)
         return {}
 
     def _visitor(self) -> Audience | None:
         with self._lock:
             return self._visitors.get(_sid())
 
-    def _enter_room(self, visitor: Audience) -> None:
-        join_room(ROOM)
-        self._room.greet(visitor.name)
+    def _settle(self, visitor: Audience) -> None:
+        """Put a visitor into the server camera's room, or out of it, as what they watch and chose demands.
+
+        In whichever order their messages are handled, the last one leaves them in the right place.
+        """
+        with self._lock:
+            mood = visitor.state.mood
+            belongs = visitor.name in self._watching and not (mood and "chosen" in mood.sources)
+            if belongs == (visitor.name in self._in_room):
+                return
+            if belongs:
+                self._in_room.add(visitor.name)
+                join_room(ROOM)
+                self._room.greet(visitor.name)
+            else:
+                self._in_room.discard(visitor.name)
+                leave_room(ROOM)
+                visitor.greet(visitor.name)
 
     # What visitors are told
 
@@ -238,7 +249,9 @@ class Live:
             self._wake.wait(REFRESH_SECONDS)
             self._wake.clear()
             with self._lock:
-                audiences = [self._room, *self._visitors.values()]
+                # Who shares the room's mood is not told their own beside it.
+                alone = [visitor for sid, visitor in self._visitors.items() if sid not in self._in_room]
+                audiences = [self._room, *alone]
             for audience in audiences:
                 try:
                     audience.publish(time.monotonic())

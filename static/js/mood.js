@@ -14,7 +14,6 @@ let announcedAt = -Infinity;
 export function showMood(mood) {
   const chosen = "chosen" in mood.sources;
   label.textContent = mood.label ?? "not read yet";
-  label.dataset.label = mood.label ?? "";
   picture.setAttribute("href", `${pictures}#${mood.label ?? "neutral"}`);
   for (const [emotion, row] of bars) {
     const percent = Math.round(mood.vector[emotion] * 100);
