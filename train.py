@@ -3,6 +3,8 @@
     python train.py face --data PATH             train on FER2013, write models/face_emotion.*
     python train.py face --data PATH --resume    go on with a run that was ended
     python train.py face --data PATH --evaluate  measure the model that is served
+    python train.py face --data PATH --distil A.keras B.keras
+                                                 train one network on what several have learnt
 
 PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and so on, or
 a folder with the grids fer2013_training.webp and .csv. Another Keras backend trains too, on a GPU for instance:
@@ -26,28 +28,35 @@ def main(arguments: list[str] | None = None) -> int:
     face.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
     face.add_argument("--run-dir", type=Path, default=Path("runs/face"), help="checkpoints (default: %(default)s)")
     face.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
-    face.add_argument("--epochs", type=int, default=30, help="at most so many (default: %(default)s)")
+    face.add_argument("--epochs", type=int, default=52, help="so many (default: %(default)s)")
     face.add_argument("--batch-size", type=int, default=128, help="faces a step (default: %(default)s)")
-    face.add_argument("--learning-rate", type=float, default=1.5e-3, help="the peak (default: %(default)s)")
-    face.add_argument("--weight-decay", type=float, default=5e-4, help="of AdamW (default: %(default)s)")
-    face.add_argument("--votes-weight", type=float, default=0.3, help="FER+ votes in the target (default: %(default)s)")
+    face.add_argument("--learning-rate", type=float, default=0.1, help="the peak (default: %(default)s)")
+    face.add_argument("--weight-decay", type=float, default=5e-3, help="of SGD (default: %(default)s)")
+    face.add_argument(
+        "--votes-weight", type=float, default=0.4, help="the FER+ votes' share of the loss (default: %(default)s)"
+    )
     face.add_argument("--label-smoothing", type=float, default=0.05, help="0…1 (default: %(default)s)")
-    face.add_argument("--balance", type=float, default=0.5, help="0: by face, 1: by emotion (default: %(default)s)")
-    face.add_argument("--dropout", type=float, default=0.3, help="before the last layer (default: %(default)s)")
-    face.add_argument("--patience", type=int, default=8, help="epochs without progress (default: %(default)s)")
+    face.add_argument("--balance", type=float, default=0.3, help="0: by face, 1: by emotion (default: %(default)s)")
+    face.add_argument("--dropout", type=float, default=0.2, help="before the last layer (default: %(default)s)")
+    face.add_argument(
+        "--distil", dest="teachers", metavar="KERAS", nargs="+", default=(), help="learn from these trained models too"
+    )
+    face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
     face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     from moodmirror.recognition.runtime import ModelError
     from moodmirror.training import face as face_training
+    from moodmirror.training import face_evaluation
     from moodmirror.training.corpora import CorpusError
 
     try:
         if options.evaluate:
-            face_training.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
+            face_evaluation.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
         else:
             names = [field.name for field in fields(face_training.FaceTraining)]
+            options.teachers = tuple(str(Path(teacher).resolve()) for teacher in options.teachers)
             config = face_training.FaceTraining(**{name: getattr(options, name) for name in names})
             face_training.train(
                 options.data,

@@ -8,14 +8,18 @@ import sys
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS
-from moodmirror.recognition.face import FaceEmotionRecognizer
+from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess, standardise
 from moodmirror.recognition.runtime import verified_model_bytes
-from moodmirror.training.corpora import FERPLUS_OTHERS, CorpusError, load_faces, without_copies
-from moodmirror.training.report import figures
+from moodmirror.training.corpora import FERPLUS_OTHERS, CorpusError, FaceSplit, load_faces, without_copies
+from moodmirror.training.face import augment, build_network, calibrated, predict, resized
+from moodmirror.training.face_evaluation import WORSENINGS
+from moodmirror.training.report import figures, reliability
 from tests.conftest import ROOT
 
 VOTES = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
@@ -134,6 +138,55 @@ class TestCorpora:
             load_faces(tmp_path, seed=1)
 
 
+def test_reliability_of_a_known_answer():
+    """Ten answers of 80 % of which seven are right are 10 % too sure."""
+    probabilities = np.tile(np.array([0.8, 0.2, 0, 0, 0, 0, 0], np.float32), (10, 1))
+    result = reliability(np.array([0] * 7 + [1] * 3), probabilities)
+    assert result.error == pytest.approx(0.1, abs=1e-6)
+    assert result.count.sum() == 10
+    assert np.nanmax(result.accuracy) == pytest.approx(0.7)
+
+
+def test_calibration_makes_a_network_as_sure_as_it_is_right():
+    """A network whose answers are made three times too sure gets its factor of a third back, on the labels' side."""
+    rng = np.random.default_rng(0)
+    network = build_network(0.0)
+    faces = rng.integers(0, 256, (400, 48, 48), dtype=np.uint8)
+    logits = np.log(predict(network, faces))
+    spread = 2 / logits.std()
+    labels = np.array([rng.choice(7, p=softmax(row)) for row in spread * logits])
+    layer = network.get_layer("emotions")
+    layer.set_weights([3 * spread * weight for weight in layer.get_weights()])
+    served, factors = calibrated(network, FaceSplit(faces, labels))
+    assert factors.labels == pytest.approx(1 / 3, rel=0.25)
+    assert factors.votes == 0  # there are no votes in this corpus
+    assert reliability(labels, predict(served, faces)).error < 0.06
+    assert [layer.name for layer in served.layers].count("emotions") == 1
+
+
+@pytest.mark.parametrize("name", sorted(WORSENINGS))
+def test_a_worsened_face_is_still_one(name, portrait):
+    face = cv2.resize(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)[67:164, 177:274], (48, 48))
+    worse = WORSENINGS[name](face, np.random.default_rng(0))
+    assert worse.shape == (48, 48)
+    assert 0 <= worse.min() <= worse.max() <= 255
+    assert (np.abs(worse.astype(float) - face).mean() > 1) == (name != "as they are")
+
+
+def test_augmented_faces_are_other_pictures_of_the_same_form():
+    face = make_faces(1)[0][0]
+    rng = np.random.default_rng(0)
+    pictures = {augment(face, rng).tobytes() for _ in range(50)}
+    assert len(pictures) == 50
+    assert all(len(picture) == 48 * 48 for picture in pictures)
+
+
+def test_served_pixels_are_the_trained_ones():
+    """What the network is fed in training, at its full size, is number for number what serving feeds it."""
+    faces, _ = make_faces(4)
+    np.testing.assert_array_equal(standardise(resized(faces, 48)), preprocess(faces))
+
+
 def test_figures_of_a_known_answer():
     labels = np.array([3, 3, 3, 4])
     probabilities = np.eye(7, dtype=np.float32)[[3, 3, 4, 4]]
@@ -176,8 +229,11 @@ class TestTraining:
             "face_emotion.keras",
             "face_emotion.tflite",
             "face_emotion.md",
+            "face_emotion.json",
             "face_emotion_curves.png",
             "face_emotion_confusion.png",
+            "face_emotion_reliability.png",
+            "face_emotion_robustness.png",
             "manifest.json",
         }
         for name in ("face_emotion.keras", "face_emotion.tflite"):
@@ -189,6 +245,28 @@ class TestTraining:
         card = (models / "face_emotion.md").read_text()
         assert "Test, without exact copies of training faces" in card
         assert all(f"| {emotion} |" in card for emotion in EMOTIONS)
+        assert "JPEG, quality 10" in card
+        written = json.loads((models / "face_emotion.json").read_text())
+        assert written["splits"]["test, all"]["faces"] == 7
+        assert 0 <= written["expected_calibration_error"] <= 1
+
+    def test_keras_and_litert_answer_alike(self, trained):
+        folder, _, _ = trained
+        network = keras.models.load_model(folder / "models" / "face_emotion.keras", compile=False)
+        faces, _ = make_faces(50, seed=9)
+        served = FaceEmotionRecognizer.load(folder / "models").predict_proba(faces)
+        # int8 weights: the answers differ a little, the emotions they name do not.
+        np.testing.assert_allclose(predict(network, faces), served, atol=0.03)
+
+    @pytest.mark.timeout(600)
+    def test_a_network_learns_from_others(self, trained):
+        folder, places, _ = trained
+        teacher = folder / "models" / "face_emotion.keras"
+        student = [*places[:2], "--run-dir", str(folder / "student"), "--models-dir", str(folder / "taught")]
+        done = train(*student, "--epochs", "1", "--batch-size", "70", "--distil", str(teacher), str(teacher))
+        assert done.returncode == 0, done.stderr
+        assert "asking the teacher face_emotion.keras about 140 faces" in done.stdout
+        assert "2 trained networks taught it" in (folder / "taught" / "face_emotion.md").read_text()
 
     @pytest.mark.timeout(600)
     def test_a_run_that_was_ended_goes_on(self, trained):

@@ -1,7 +1,8 @@
 """Turn a Keras model into a LiteRT file. The one place that needs the TensorFlow backend.
 
-Run as ``python -m moodmirror.training.export MODEL.keras MODEL.tflite``; :func:`export_to_litert` does so in a process of
-its own, so that a training under another Keras backend ends with the same file.
+Run as ``python -m moodmirror.training.export MODEL.keras MODEL.tflite``, with ``--float32`` for weights as they are;
+:func:`export_to_litert` does so in a process of its own, so that a training under another Keras backend ends with the same
+file.
 """
 
 import os
@@ -14,13 +15,23 @@ from typing import Final
 DYNAMIC_RANGE: Final = "weights as int8, activations as float32 (dynamic-range quantisation)"
 
 
-def export_to_litert(keras_path: Path, litert_path: Path) -> None:
-    """Write the model of `keras_path` to `litert_path`: weights as int8, computed in float32.
+FLOAT32: Final = "--float32"
+
+
+def export_to_litert(keras_path: Path, litert_path: Path, *, quantised: bool = True) -> None:
+    """Write the model of `keras_path` to `litert_path`: weights as int8 unless not `quantised`, computed in float32.
 
     Raises RuntimeError with the converter's last words if it fails.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "moodmirror.training.export", str(keras_path.resolve()), str(litert_path.resolve())],
+        [
+            sys.executable,
+            "-m",
+            "moodmirror.training.export",
+            str(keras_path.resolve()),
+            str(litert_path.resolve()),
+            *([] if quantised else [FLOAT32]),
+        ],
         env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
@@ -31,7 +42,7 @@ def export_to_litert(keras_path: Path, litert_path: Path) -> None:
         raise RuntimeError(f"the export to {litert_path.name} failed:\n{done.stderr[-2000:]}")
 
 
-def _convert(keras_path: Path, litert_path: Path) -> None:
+def _convert(keras_path: Path, litert_path: Path, *, quantised: bool) -> None:
     import keras
     import tensorflow as tf
 
@@ -39,9 +50,10 @@ def _convert(keras_path: Path, litert_path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantised:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         litert_path.write_bytes(converter.convert())
 
 
 if __name__ == "__main__":
-    _convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    _convert(Path(sys.argv[1]), Path(sys.argv[2]), quantised=FLOAT32 not in sys.argv)

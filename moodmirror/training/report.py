@@ -1,7 +1,8 @@
-"""Figures and pictures of a classifier: accuracy, macro-F1, per-class table, curves, confusion matrix."""
+"""Figures and pictures of a classifier: accuracy, macro-F1, per-class table, calibration, curves, confusion matrix."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from moodmirror.emotions import EMOTIONS
 
 matplotlib.use("Agg")
+
+RELIABILITY_BINS: Final = 15  # of confidence, as in Guo et al. (see :func:`reliability`)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,54 @@ class Figures:
             for i, emotion in enumerate(EMOTIONS)
         ]
         return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs: plain numbers, lists by emotion in the order of EMOTIONS."""
+        return {
+            "faces": int(self.support.sum()),
+            "accuracy": round(self.accuracy, 5),
+            "macro_f1": round(self.macro_f1, 5),
+            "log_loss": round(self.log_loss, 5),
+            "by_emotion": {
+                emotion: {
+                    "precision": round(float(self.precision[i]), 5),
+                    "recall": round(float(self.recall[i]), 5),
+                    "f1": round(float(self.f1[i]), 5),
+                    "faces": int(self.support[i]),
+                }
+                for i, emotion in enumerate(EMOTIONS)
+            },
+            "confusion": self.confusion.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How well confidence fits correctness, by bins of confidence: float64 [bins] each; NaN in empty bins.
+
+    `error` is the expected calibration error, 0…1.
+    """
+
+    confidence: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    count: npt.NDArray[np.int_]
+    error: float
+
+
+def reliability(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]) -> Reliability:
+    """Compare the top probability with how often it is right, in equal bins of confidence.
+
+    Expected calibration error as in Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * RELIABILITY_BINS).astype(np.int_), RELIABILITY_BINS - 1)
+    count = np.bincount(bins, minlength=RELIABILITY_BINS)
+    with np.errstate(invalid="ignore"):
+        mean_confidence = np.bincount(bins, confidence, RELIABILITY_BINS) / count
+        accuracy = np.bincount(bins, right, RELIABILITY_BINS) / count
+    error = float(np.nansum(np.abs(mean_confidence - accuracy) * count) / len(labels))
+    return Reliability(mean_confidence, accuracy, count, error)
 
 
 def figures(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]) -> Figures:
@@ -101,6 +152,33 @@ def draw_confusion(result: Figures, path: Path) -> None:
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{shares[row, column]:.0%}", ha="center", va="center", color=colour, fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.8)
+    figure.savefig(path, dpi=110)
+
+
+def draw_reliability(result: Reliability, path: Path) -> None:
+    """The reliability diagram, as PNG: how often each confidence is right, and how many faces have it."""
+    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
+    axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    axes.plot([0, 1], [0, 1], color="gray", linestyle="--", label="as sure as right")
+    axes.plot(result.confidence, result.accuracy, marker="o", label="the network")
+    axes.set(ylabel="share that is right", ylim=(0, 1), title=f"expected calibration error {result.error:.3f}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    middles = (np.arange(RELIABILITY_BINS) + 0.5) / RELIABILITY_BINS
+    counts.bar(middles, result.count, width=0.9 / RELIABILITY_BINS)
+    counts.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
+    figure.savefig(path, dpi=110)
+
+
+def draw_bars(accuracies: dict[str, float], path: Path) -> None:
+    """Accuracies by name, the first as the measure of the others, as PNG."""
+    figure = Figure(figsize=(7, 0.32 * len(accuracies) + 1), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(list(accuracies), list(accuracies.values()))
+    axes.bar_label(bars, fmt="{:.1%}", padding=3, fontsize=8)
+    axes.axvline(next(iter(accuracies.values())), color="gray", linestyle="--")
+    axes.set(xlabel="accuracy", xlim=(0, 1))
+    axes.invert_yaxis()
     figure.savefig(path, dpi=110)
 
 
