@@ -6,11 +6,11 @@ BIN := .venv/bin
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint clean
+.PHONY: help setup run test bench bench-peers lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "CAMERA=auto|off|0|rtsp://…|video.mp4 and PORT=8000 may be set in front: CAMERA=off make run"
 
 setup: .venv/installed .venv/developing static/vendor/installed  ## Make .venv/ and fetch all that the rest needs
@@ -21,15 +21,19 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 test: setup  ## Run the tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest
 
-bench: setup  ## Measure a frame's cost, start-up and memory, as medians
-	@$(BIN)/python bench.py
+bench: setup  ## Measure a frame's cost, start-up, memory, and which faces are found
+	@$(BIN)/python -m benchmarks.frame
+	@$(BIN)/python -m benchmarks.detection
+
+bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
+	@$(BIN)/python -m benchmarks.peers
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
 clean:  ## Remove what setup made
-	rm -rf .venv node_modules static/vendor
+	rm -rf .venv .venv-peers node_modules static/vendor
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install python3, then try again."; exit 1; }
@@ -46,6 +50,16 @@ clean:  ## Remove what setup made
 .venv/developing: requirements-dev.txt .venv/installed
 	@echo "Installing what tests, benchmarks and linters need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The fer package without its dependencies for video and its second detector, which would bring gigabytes more and are not
+# used by what is compared. It needs an older setuptools.
+.venv-peers/installed: | .venv/bin/python
+	@echo "Installing the fer package and TensorFlow in .venv-peers/ …"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "fer==25.10.3"
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "tensorflow>=2.20,<2.22" \
+		"opencv-python>=4.13,<5" "setuptools<81" requests tqdm pandas pillow matplotlib
 	@touch $@
 
 static/vendor/installed: package-lock.json | .venv/installed

@@ -23,9 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.config import CameraSource
+from moodmirror.emotions import MoodVector
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
-from moodmirror.recognition.face import Face
+from moodmirror.recognition.face import Face, FaceReader
+from moodmirror.recognition.tracking import FaceTracker
 
 LOGGER = logging.getLogger("moodmirror.camera")
 
@@ -48,6 +50,7 @@ MAX_ABANDONED: Final = 3  # captures that do not answer; each holds a thread and
 STREAM_WIDTH: Final = 960  # pixels: wider frames are scaled down before they are analysed and sent
 JPEG_QUALITY: Final = 80  # of 100: boxes and letters stay crisp at about 50 kB a 640×480 frame
 ACCENT_BGR: Final = (206, 76, 91)  # the page's accent colour, #5b4cce
+UNREAD_BGR: Final = (120, 110, 104)  # a quiet gray, for a face that can't be read at the moment
 PLACARD_BGR: Final = (240, 233, 230)
 
 # What is wrong, and what to do, in the words that the page shows.
@@ -95,13 +98,6 @@ class Capture(Protocol):
 
     def set(self, property_id: int, value: float, /) -> bool:
         """Change a property; whether that worked."""
-
-
-class FrameReader(Protocol):
-    """Reads the faces in a gray picture: moodmirror.recognition.face.FaceReader."""
-
-    def read(self, gray: npt.NDArray[np.uint8]) -> list[Face]:
-        """The faces in a gray picture, uint8 [h, w]."""
 
 
 class CameraFault(Exception):
@@ -158,7 +154,7 @@ class Camera:
     def __init__(
         self,
         source: CameraSource,
-        load_reader: Callable[[], FrameReader],
+        load_reader: Callable[[], FaceReader],
         *,
         open_source: Callable[[CameraSource], Capture] = open_source,
         clock: Callable[[], float] = time.monotonic,
@@ -372,7 +368,7 @@ class Camera:
     # Analysis
 
     def _analyse(self, stopping: threading.Event) -> None:
-        reader: FrameReader | None = None
+        tracker: FaceTracker | None = None
         seen: tuple[_CaptureThread, int] | None = None
         bright_at = self._clock()
         while not stopping.is_set():
@@ -399,8 +395,8 @@ class Camera:
                     self._set_status("live")
                 if self._status.state == "frozen":
                     continue
-                reader = reader or self._load_reader()
-                faces = reader.read(gray)
+                tracker = tracker or FaceTracker(self._load_reader())
+                faces = tracker.follow(gray, now)
                 draw_faces(frame, faces)
                 jpeg = encode(frame)
             except Exception:  # whatever it is, the next frame may be read, and the site stays up
@@ -416,8 +412,9 @@ class Camera:
                 if self._capture is not capture:
                     continue  # given up meanwhile: an old frame must not follow the news of what is wrong
                 self.faces = faces
-                if faces:
-                    self.mood.update(Reading(crowd_vector(faces), "face", 1.0, now))
+                vector = crowd_vector(faces)
+                if vector is not None:
+                    self.mood.update(Reading(vector, "face", 1.0, now))
                 self._show(jpeg)
 
     def _has_newer(self, seen: "tuple[_CaptureThread, int] | None") -> bool:
@@ -529,10 +526,13 @@ class _CaptureThread(threading.Thread):
             self._changed.notify_all()
 
 
-def crowd_vector(faces: list[Face]) -> npt.NDArray[np.float32]:
-    """One mood vector, float32 [7], for several faces: their mean, each by the area of its box."""
-    areas = np.array([face.box[2] * face.box[3] for face in faces], dtype=np.float32)
-    vector: npt.NDArray[np.float32] = areas / areas.sum() @ np.stack([face.vector for face in faces])
+def crowd_vector(faces: list[Face]) -> MoodVector | None:
+    """One mood vector, float32 [7], for several faces: the mean of those that can be read, each by the area of its box."""
+    read = [(face.box[2] * face.box[3], face.vector) for face in faces if face.vector is not None]
+    if not read:
+        return None
+    areas = np.array([area for area, _ in read], dtype=np.float32)
+    vector: MoodVector = areas / areas.sum() @ np.stack([vector for _, vector in read])
     return vector
 
 
@@ -550,13 +550,14 @@ def draw_faces(frame: Frame, faces: list[Face]) -> None:
     scale = max(frame.shape[1] / 900, 0.4)
     for face in faces:
         x, y, width, height = face.box
-        text = f"{face.label} {face.confidence:.0%}"
+        text = f"{face.label} {face.confidence:.0%}" if face.label else "?"
+        colour = ACCENT_BGR if face.label else UNREAD_BGR
         (text_width, text_height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
         pad = 2 * thickness + 2
         tag_height = text_height + baseline + 2 * pad
         tag_y = y - tag_height if y >= tag_height else min(y + height, frame.shape[0] - tag_height)
-        cv2.rectangle(frame, (x, y), (x + width, y + height), ACCENT_BGR, thickness)
-        cv2.rectangle(frame, (x, tag_y), (x + text_width + 2 * pad, tag_y + tag_height), ACCENT_BGR, cv2.FILLED)
+        cv2.rectangle(frame, (x, y), (x + width, y + height), colour, thickness)
+        cv2.rectangle(frame, (x, tag_y), (x + text_width + 2 * pad, tag_y + tag_height), colour, cv2.FILLED)
         origin = (x + pad, tag_y + pad + text_height)
         cv2.putText(frame, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), thickness, cv2.LINE_AA)
 

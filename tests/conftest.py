@@ -44,9 +44,10 @@ def portrait() -> np.ndarray:
 def scene(portrait) -> Callable[..., np.ndarray]:
     """Put the portrait's face at a place of a 640×480 picture, uint8 [480, 640, 3] in BGR."""
 
-    def make(x: float = 320, y: float = 230, scale: float = 1.2) -> np.ndarray:
-        # The face's middle lies at (224, 115) of the portrait.
-        matrix = np.array([[scale, 0, x - 224 * scale], [0, scale, y - 115 * scale]])
+    def make(x: float = 320, y: float = 230, scale: float = 1.2, tilt: float = 0.0) -> np.ndarray:
+        # The face's middle lies at (224, 115) of the portrait. The tilt is in degrees, counter-clockwise.
+        matrix = np.asarray(cv2.getRotationMatrix2D((224, 115), tilt, scale), dtype=np.float64)
+        matrix[:, 2] += np.array([x - 224, y - 115])
         return cv2.warpAffine(portrait, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE)
 
     return make

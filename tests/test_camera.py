@@ -277,9 +277,16 @@ class TestFaults:
         assert openings.count == 1  # a covered lens needs no new connection
 
     def test_a_frame_of_another_shape_is_survived(self, watch, moving):
-        odd = [np.zeros((480, 640), np.uint8)] * 3
-        watched, _ = watch(first(5, moving, *odd, *[moving(n) for n in range(2000)]))
+        odd = threading.Event()
+
+        def picture(number):
+            return np.full((480, 640), number % 200, np.uint8) if odd.is_set() else moving(number)
+
+        watched, _ = watch(endless(picture))
+        watched.await_state("live")
+        odd.set()
         watched.await_state("failing")
+        odd.clear()
         watched.await_state("live")
 
     def test_a_model_that_is_missing_is_told_and_frames_go_on_once_it_is_there(self, watch, moving, load_reader):

@@ -18,7 +18,14 @@ from moodmirror.fusion import Mood, Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.media import MediaError, decode_frame
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.web.messages import camera_message, face_message, mood_message, recommendations_message
+from moodmirror.recognition.tracking import FaceTracker
+from moodmirror.web.messages import (
+    camera_message,
+    face_message,
+    faces_message,
+    mood_message,
+    recommendations_message,
+)
 from moodmirror.web.site import CameraStatus, Site
 
 LOGGER = logging.getLogger("moodmirror.live")
@@ -98,6 +105,7 @@ class Live:
         self._site = site
         self._lock = threading.Lock()
         self._visitors: dict[str, Audience] = {}
+        self._trackers: dict[str, FaceTracker] = {}  # of those who send frames
         self._watching: set[str] = set()  # see the server camera's stream
         self._in_room: set[str] = set()  # and share its mood, for they chose none by hand
         self._reading: set[str] = set()
@@ -106,6 +114,7 @@ class Live:
         self._publisher: threading.Thread | None = None
         self._room = Audience(ROOM, site.camera.mood, site, socketio.emit, self._wake.set)
         self._model_failed = False
+        self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
@@ -144,6 +153,7 @@ class Live:
         sid = _sid()
         with self._lock:
             visitor = self._visitors.pop(sid, None)
+            self._trackers.pop(sid, None)
             self._watching.discard(sid)
             self._in_room.discard(sid)
         if visitor:
@@ -171,7 +181,7 @@ class Live:
     def _read_frame(self, visitor: Audience, content: bytes) -> dict[str, Any]:
         try:
             gray = decode_frame(content)
-            faces = self._site.face_reader().read(gray)
+            faces = self._tracker(visitor).follow(gray, time.monotonic())
         except MediaError as error:
             return {"error": str(error)}
         except (ModelError, FileNotFoundError) as error:
@@ -179,10 +189,18 @@ class Live:
                 self._model_failed = True
                 LOGGER.error("faces can't be read: %s", error)
             return {"error": "This server can't read faces at present; its log says why. You can choose a mood by hand."}
-        if faces:
-            # The visitor is whoever is nearest; people passing behind have not asked for anything.
+        # The visitor is whoever is nearest; people passing behind have not asked for anything.
+        if faces and faces[0].vector is not None:
             visitor.state.update(Reading(faces[0].vector, "face", 1.0, time.monotonic()))
         return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
+
+    def _tracker(self, visitor: Audience) -> FaceTracker:
+        """What follows the visitor's face. Raises ModelError or FileNotFoundError if faces can't be read at all."""
+        reader = self._site.face_reader()  # outside the lock: the first call opens the models
+        with self._lock:
+            if visitor.name not in self._visitors:
+                return FaceTracker(reader)  # gone meanwhile: nothing of them is kept
+            return self._trackers.setdefault(visitor.name, FaceTracker(reader))
 
     def _on_watch(self, watching: Any = None) -> dict[str, Any]:
         """Whether the visitor watches the server's camera, and so shares its room's mood."""
@@ -212,6 +230,8 @@ class Live:
         visitor = self._visitor()
         if visitor is not None:
             visitor.state.forget()
+            with self._lock:
+                self._trackers.pop(visitor.name, None)
             visitor.hurry()
             self._settle(visitor)
         return {}
@@ -234,6 +254,7 @@ class Live:
                 self._in_room.add(visitor.name)
                 join_room(ROOM)
                 self._room.greet(visitor.name)
+                self._socketio.emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
             else:
                 self._in_room.discard(visitor.name)
                 leave_room(ROOM)
@@ -244,6 +265,12 @@ class Live:
     def _tell_camera_status(self, status: CameraStatus) -> None:
         self._socketio.emit("camera", camera_message(status))
 
+    def _tell_faces(self) -> None:
+        message = faces_message(self._site.camera.faces)
+        if message != self._faces_told:
+            self._faces_told = message
+            self._socketio.emit("faces", message, to=ROOM)
+
     def _publish(self) -> None:
         while not self._closing.is_set():
             self._wake.wait(REFRESH_SECONDS)
@@ -252,6 +279,7 @@ class Live:
                 # Who shares the room's mood is not told their own beside it.
                 alone = [visitor for sid, visitor in self._visitors.items() if sid not in self._in_room]
                 audiences = [self._room, *alone]
+            self._tell_faces()
             for audience in audiences:
                 try:
                     audience.publish(time.monotonic())

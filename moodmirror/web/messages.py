@@ -5,13 +5,20 @@ from urllib.parse import quote_plus
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Mood
-from moodmirror.recognition.face import Face
+from moodmirror.recognition.face import Face, Obstacle
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
 DECIMALS: Final = 4  # of shares: finer than a bar can show
+
+# Why a face can't be read, and what to do.
+OBSTACLES: Final[dict[Obstacle, str]] = {
+    "small": "Your face is too small to read: come closer.",
+    "blurred": "The picture is too blurred to read: hold still, or turn on a light.",
+    "turned": "Your face is turned away or covered: look at the camera.",
+}
 
 # Where people look such things up: the service's name, and its search address up to the words to search for.
 SEARCHES: Final = {
@@ -49,8 +56,22 @@ def mood_message(mood: Mood | None) -> dict[str, Any]:
 
 
 def face_message(face: Face) -> dict[str, Any]:
-    """A face: its box as [x, y, width, height] in pixels of the frame, its label and confidence."""
-    return {"box": list(face.box), "label": face.label, "confidence": round(face.confidence, DECIMALS)}
+    """A face: its number, its box as [x, y, width, height] in pixels of the frame, its label and confidence.
+
+    Of one that can't be read the label is null, and `obstacle` says why and what to do.
+    """
+    return {
+        "number": face.number,
+        "box": list(face.box),
+        "label": face.label,
+        "confidence": round(face.confidence, DECIMALS),
+        "obstacle": OBSTACLES[face.obstacle] if face.obstacle else None,
+    }
+
+
+def faces_message(faces: list[Face]) -> dict[str, Any]:
+    """What there is to say of the faces before the server's camera: how many, and what keeps the nearest from being read."""
+    return {"count": len(faces), "obstacle": face_message(faces[0])["obstacle"] if faces else None}
 
 
 def camera_message(status: CameraStatus) -> dict[str, str]:

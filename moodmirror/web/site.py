@@ -8,7 +8,7 @@ from flask import current_app
 
 from moodmirror.config import Config
 from moodmirror.mood import MoodState
-from moodmirror.recognition.face import FaceReader
+from moodmirror.recognition.face import Face, FaceReader
 from moodmirror.recommendation import Recommender
 
 EXTENSION = "moodmirror"
@@ -34,6 +34,7 @@ class ServerCamera(Protocol):
     """What the site needs of the server's camera."""
 
     mood: MoodState
+    faces: list[Face]
 
     @property
     def status(self) -> CameraStatus:

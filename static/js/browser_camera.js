@@ -14,7 +14,7 @@ const REASONS = {
 export class CameraRefused extends Error {}
 
 export class BrowserCamera {
-  onFaces = () => {}; // how many faces the last frame had
+  onFaces = () => {}; // the faces of the last frame, nearest first
   onTrouble = () => {}; // frames can't be read, in words; they go on being sent
   onEnd = () => {}; // the camera went away, in words
 
@@ -94,7 +94,7 @@ export class BrowserCamera {
       return;
     }
     this.#draw(answer.faces, answer.width, answer.height);
-    this.onFaces(answer.faces.length);
+    this.onFaces(answer.faces);
   }
 
   async #grab() {
@@ -127,10 +127,10 @@ export class BrowserCamera {
       const [boxX, boxY, boxWidth, boxHeight] = box.map((pixels) => pixels * scale);
       const x = left + width * scale - boxX - boxWidth;
       const y = top + boxY;
-      const words = `${label} ${Math.round(confidence * 100)} %`;
+      const words = label ? `${label} ${Math.round(confidence * 100)} %` : "?"; // the status line says why
       const tagWidth = pen.measureText(words).width + 20;
       const tagY = y >= 32 ? y - 32 : y + boxHeight + 6;
-      pen.strokeStyle = pen.fillStyle = style.getPropertyValue("--accent");
+      pen.strokeStyle = pen.fillStyle = style.getPropertyValue(label ? "--accent" : "--unread");
       pen.beginPath();
       pen.roundRect(x, y, boxWidth, boxHeight, 12);
       pen.stroke();

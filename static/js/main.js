@@ -25,6 +25,7 @@ let mode = "none"; // whose camera the mirror shows: none, server or browser
 let serverCamera = { state: element("start-server").hidden ? "off" : "idle", message: "", advice: "" };
 let everConnected = false;
 let faces = 0;
+let obstacle = null; // what keeps the nearest face from being read, in words
 let chosen = null; // the mood that the person chose by hand
 let trouble = ""; // what last went wrong, in words; shown until it is mended
 
@@ -33,7 +34,7 @@ function showStatus() {
   if (trouble) text = trouble;
   else if (!socket.connected && everConnected) text = "The connection to the server is lost. Reconnecting …";
   else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
-  else if (mode !== "none") text = faces ? "Reading your face." : NO_FACE;
+  else if (mode !== "none") text = obstacle ?? (faces ? "Reading your face." : NO_FACE);
   else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // a live region speaks at every change
@@ -56,6 +57,7 @@ async function startBrowser() {
     return;
   }
   faces = 0;
+  obstacle = null;
   mode = "browser";
   showStatus();
   element("stop").focus();
@@ -64,6 +66,7 @@ async function startBrowser() {
 function startServer() {
   trouble = "";
   faces = 0;
+  obstacle = null;
   mode = "server";
   openStream();
   socket.emit("watch", true);
@@ -90,6 +93,7 @@ function stop(reason = "") {
   socket.emit("forget");
   choose(null);
   faces = 0;
+  obstacle = null;
   mode = "none";
   trouble = reason;
   showStatus();
@@ -121,15 +125,19 @@ stream.addEventListener("error", () => {
   setTimeout(() => mode === "server" && openStream(), STREAM_PAUSE);
 });
 
-browserCamera.onFaces = (count) => {
-  trouble = "";
+function tellFaces(count, why) {
   faces = count;
+  obstacle = why;
   showStatus();
+}
+
+browserCamera.onFaces = (found) => {
+  trouble = "";
+  tellFaces(found.length, found[0]?.obstacle ?? null);
 };
 browserCamera.onTrouble = (words) => {
   trouble = words;
-  faces = 0;
-  showStatus();
+  tellFaces(0, null);
 };
 browserCamera.onEnd = (words) => stop(words);
 
@@ -159,13 +167,8 @@ socket.on("camera", (status) => {
   if (mode === "server" && status.state === "off") stop("The server found no camera. Use this browser's camera, or choose a mood.");
   showStatus();
 });
-socket.on("mood", (mood) => {
-  if (mode === "server") {
-    faces = "face" in mood.sources ? 1 : 0; // a face is there as long as its reading is fresh
-    showStatus();
-  }
-  showMood(mood);
-});
+socket.on("faces", (found) => mode === "server" && tellFaces(found.count, found.obstacle));
+socket.on("mood", showMood);
 socket.on("recommendations", showTables);
 
 showStatus();

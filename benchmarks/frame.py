@@ -1,0 +1,103 @@
+"""Measure what a frame costs and what the server needs: `make bench`.
+
+640×480 frames with a face (NASA's portrait of Eileen Collins, public domain), one thread, medians. Absolute figures
+depend on the machine; compare figures of one run with each other.
+"""
+
+import os
+import statistics
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+
+from benchmarks.scenes import portrait_frame, video
+from camera import draw_faces, encode
+from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, crop_faces
+from moodmirror.recognition.media import decode_frame
+from moodmirror.recognition.tracking import FaceTracker
+from moodmirror.recommendation import Recommender
+from moodmirror.recommendation.catalogue import KINDS
+from tests.conftest import serving
+
+RUNS = 200  # of each step; the first tenth warms up and is not counted
+STARTS = 5
+
+
+def main() -> None:
+    """Print the figures."""
+    cv2.setNumThreads(1)
+    frame = portrait_frame()
+    gray = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    sent = cv2.imencode(".jpg", cv2.resize(frame, (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
+    detector, recognizer = FaceDetector(), FaceEmotionRecognizer.load()
+    reader = FaceReader(detector, recognizer)
+    boxes = detector.detect(gray)
+    x, y, width, height = (int(value) for value in boxes[0])
+    faces = crop_faces(gray, boxes)
+    recommender = Recommender.open()
+    vector = recognizer.predict_proba(faces)[0]
+    moving = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8) for picture in video(RUNS)]
+    tracker, browsers_tracker = FaceTracker(reader), FaceTracker(reader)
+    # Frames come twenty a second to the tracker, however fast they are measured here.
+    times, browsers_times = (iter(np.arange(RUNS) / 20) for _ in range(2))
+    courses = iter(moving)
+
+    def draw_and_encode() -> None:
+        picture = frame.copy()
+        draw_faces(picture, [Face((260, 170, 120, 120), vector)])
+        encode(picture)
+
+    print(f"640×480 frames with {len(boxes)} face, one thread, {RUNS} runs (milliseconds of CPU: median, mean)")
+    show("search the whole frame (Haar)", *cost(lambda: detector.detect(gray)))
+    show("search one neighbourhood", *cost(lambda: detector.detect_near(gray, (x, y, width, height))))
+    show("read one face (LiteRT, int8 weights)", *cost(lambda: recognizer.predict_proba(faces)))
+    show("a camera's frame: follow and read", *(whole := cost(lambda: tracker.follow(next(courses), next(times)))))
+    show("draw and encode it for viewers", *cost(draw_and_encode))
+    show(
+        "a browser's frame, 320×240: decode, follow, read",
+        *cost(lambda: browsers_tracker.follow(decode_frame(sent), next(browsers_times))),
+    )
+    show("rank the four tables", *cost(lambda: [recommender.recommend(vector, kind) for kind in KINDS]))
+    print(f"  {'frames followed and read a second and core':50}{1000 / whole[1]:8.0f}")
+    print(f"\nThe server under gunicorn, median of {STARTS} starts")
+    alive, ready, memory = zip(*(start_server() for _ in range(STARTS)), strict=True)
+    print(f"  {'seconds until it answers':50}{statistics.median(alive):8.2f}")
+    print(f"  {'seconds until its models are open':50}{statistics.median(ready):8.2f}")
+    print(f"  {'memory of all its processes then, MB':50}{statistics.median(memory):8.0f}")
+
+
+def cost(step: Callable[[], object]) -> tuple[float, float]:
+    """The median and the mean CPU time of `step`, in milliseconds, of this thread and what it starts."""
+    times = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        step()
+        times.append(time.process_time() - began)
+    counted = times[RUNS // 10 :]
+    return 1000 * statistics.median(counted), 1000 * statistics.mean(counted)
+
+
+def show(name: str, median: float, mean: float) -> None:
+    """Print one line of the table."""
+    print(f"  {name:50}{median:8.2f}{mean:8.2f}")
+
+
+def start_server() -> tuple[float, float, float]:
+    """Start the site; returns seconds until it answers, until its models are open, and its memory in MB (unique pages)."""
+    began = time.perf_counter()
+    with serving(Path(os.devnull), CAMERA="off") as server:
+        alive = time.perf_counter() - began
+        with urllib.request.urlopen(f"{server.url}/readyz", timeout=60):
+            ready = time.perf_counter() - began
+        parent = psutil.Process(server.process.pid)
+        memory = sum(member.memory_full_info().uss for member in [parent, *parent.children(recursive=True)]) / 1e6
+    return alive, ready, memory
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Follow faces through a course of frames, so that a frame costs a fraction of a search and each face keeps its identity.
+
+A :class:`FaceTracker` belongs to one camera. A face that was found is looked for in its neighbourhood; the whole picture
+is searched only now and then, for others who joined, and as long as there is nobody.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from moodmirror.emotions import MoodVector
+from moodmirror.recognition.face import SAME_FACE_OVERLAP, Box, Face, FaceReader, GrayImage, overlap
+
+# Seconds between two searches of the whole picture: while faces are followed, how long a newcomer waits to be seen;
+# while there are none, short enough that nobody notices the wait.
+SEARCH_SECONDS_FOLLOWING: Final = 1.0
+SEARCH_SECONDS_ALONE: Final = 0.2
+FAR_SEARCH_EVERY: Final = 3  # of the searches while there is nobody: whoever is far away comes nearer slowly
+# A face that is not found where it was may have turned away for a moment; after this it has left.
+LOST_SECONDS: Final = 1.2
+# Haar's faces are upright. Heads incline by up to about 30°: a lost face is looked for inclined, too.
+TILTS: Final = (20.0, -20.0)  # degrees
+# Half-life of what is read in one face: single frames err, and two or three later they count little.
+SMOOTHING_HALF_LIFE: Final = 0.25  # seconds
+# Share of the newest box in the one that is shown and read: boxes jitter by a few pixels where faces do not.
+BOX_STEP: Final = 0.6
+
+
+@dataclass
+class _Track:
+    face: Face
+    found_at: float  # seconds
+    read_at: float | None  # seconds; None before the first reading
+    tilt: float = 0.0  # degrees
+
+
+class FaceTracker:
+    """Finds, follows and reads the faces of one camera. Not for several threads at once."""
+
+    def __init__(self, reader: FaceReader) -> None:
+        self._reader = reader
+        self._tracks: list[_Track] = []
+        self._searched_at = -np.inf
+        self._searches_alone = 0
+        self._numbers = 0
+
+    def follow(self, gray: GrayImage, at: float) -> list[Face]:
+        """The faces in the next frame, uint8 [h, w], largest first; `at` is its time in seconds, never less than before.
+
+        A face that was there and is not found any more keeps its last box and number for a moment, unreadable as
+        ``turned``. Numbers count up from 1 and are not used again.
+        """
+        for track in self._tracks:
+            box = self._find_again(gray, track)
+            if box:
+                track.face = replace(track.face, box=box)
+                track.found_at = at
+        self._tracks = [
+            track for track in self._tracks if at - track.found_at <= LOST_SECONDS and _is_inside(track.face.box, gray)
+        ]
+        self._drop_doubles()
+        lost = any(track.found_at < at for track in self._tracks)
+        following = bool(self._tracks) and not lost
+        pause = SEARCH_SECONDS_FOLLOWING if following else SEARCH_SECONDS_ALONE
+        if at - self._searched_at >= pause:
+            self._searched_at = at
+            self._searches_alone = 0 if self._tracks else self._searches_alone + 1
+            boxes = self._reader.detector.detect(gray)
+            if len(boxes) == 0 and self._searches_alone > 0 and self._searches_alone % FAR_SEARCH_EVERY == 0:
+                boxes = self._reader.detector.detect(gray, far=True)
+            self._take_in([_box(found) for found in boxes], at)
+        self._read(gray, at)
+        return sorted((track.face for track in self._tracks), key=lambda face: -face.box[2])
+
+    def _find_again(self, gray: GrayImage, track: _Track) -> Box | None:
+        for tilt in (track.tilt, *(tilt for tilt in (0.0, *TILTS) if tilt != track.tilt)):
+            box = self._reader.detector.detect_near(gray, track.face.box, tilt=tilt)
+            if box:
+                track.tilt = tilt
+                before = np.array(track.face.box)
+                return _box(before + BOX_STEP * (np.array(box) - before))
+        return None
+
+    def _drop_doubles(self) -> None:
+        """Keep one of two tracks that have run onto the same face: the one that was found last, or else the older."""
+        kept: list[_Track] = []
+        for track in sorted(self._tracks, key=lambda track: (-track.found_at, track.face.number)):
+            if all(overlap(track.face.box, other.face.box) <= SAME_FACE_OVERLAP for other in kept):
+                kept.append(track)
+        self._tracks = kept
+
+    def _take_in(self, boxes: list[Box], at: float) -> None:
+        """Give the boxes that a search found to lost faces nearby, or else to new faces."""
+        for box in boxes:
+            same = max(self._tracks, key=lambda track: overlap(track.face.box, box), default=None)
+            if same is None or overlap(same.face.box, box) <= SAME_FACE_OVERLAP:
+                self._numbers += 1
+                self._tracks.append(_Track(Face(box, None, None, self._numbers), at, None))
+            elif same.found_at < at:
+                same.face, same.found_at, same.tilt = replace(same.face, box=box), at, 0.0
+
+    def _read(self, gray: GrayImage, at: float) -> None:
+        found = [track for track in self._tracks if track.found_at == at]
+        for track, read in zip(found, self._reader.read_boxes(gray, [track.face.box for track in found]), strict=True):
+            if read.vector is None:
+                track.face, track.read_at = replace(track.face, vector=None, obstacle=read.obstacle), None
+                continue
+            vector = self._smoothed(track, read.vector, at)
+            track.face, track.read_at = replace(track.face, vector=vector, obstacle=None), at
+        for track in self._tracks:
+            if track.found_at < at:
+                track.face, track.read_at = replace(track.face, vector=None, obstacle="turned"), None
+
+    @staticmethod
+    def _smoothed(track: _Track, vector: MoodVector, at: float) -> MoodVector:
+        if track.face.vector is None or track.read_at is None:
+            return vector
+        remembered = np.float32(0.5 ** ((at - track.read_at) / SMOOTHING_HALF_LIFE))
+        return remembered * track.face.vector + (1 - remembered) * vector
+
+
+def _is_inside(box: Box, gray: GrayImage) -> bool:
+    """Whether a box's middle lies in the picture: whoever is half out of it has left."""
+    x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+    height, width = gray.shape
+    return bool(0 <= x < width and 0 <= y < height)
+
+
+def _box(values: object) -> Box:
+    x, y, width, height = (round(float(value)) for value in np.asarray(values))
+    return x, y, width, height
