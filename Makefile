@@ -6,11 +6,11 @@ BIN := .venv/bin
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint clean
+.PHONY: help setup run test bench lint check-data clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "CAMERA=auto|off|0|rtsp://…|video.mp4 and PORT=8000 may be set in front: CAMERA=off make run"
 
 setup: .venv/installed .venv/developing static/vendor/installed  ## Make .venv/ and fetch all that the rest needs
@@ -27,6 +27,9 @@ bench: setup  ## Measure a frame's cost, start-up and memory, as medians
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+check-data: .venv/installed  ## Find duplicates, gaps and imbalance in the catalogue
+	@$(BIN)/python -m moodmirror.recommendation.check
 
 clean:  ## Remove what setup made
 	rm -rf .venv node_modules static/vendor

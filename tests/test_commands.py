@@ -67,5 +67,5 @@ def test_recommend_refuses_what_it_does_not_know(arguments, words):
 
 def test_make_help_names_every_target():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("setup", "run", "test", "bench", "lint"):
+    for target in ("setup", "run", "test", "bench", "lint", "check-data"):
         assert f"make {target}" in done.stdout
