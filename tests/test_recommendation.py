@@ -335,6 +335,13 @@ class TestModes:
         assert not set(first) & set(obvious)
         assert min(cosines[id] for id in first) >= 0.75 * max(cosines.values())
 
+    def test_where_little_is_left_a_surprise_does_not_call_the_obvious_unexpected(self):
+        table = [song("a", ["grief"], "One"), song("b", ["lonely"], "Two"), song("c", ["melancholy"], "Three")]
+        answers = Recommender({"songs": table}).recommend(mood_vector({"sad": 1}), "songs", 2, "surprise")
+        whys = {answer.item.id: answer.why.partition(": ")[2] for answer in answers}
+        assert list(whys.values()).count("not the obvious choice, close to how you feel") == 1
+        assert whys["a"] == "close to how you feel"
+
 
 class TestReasons:
     def test_a_reason_says_what_is_true_of_the_item_and_the_mood(self):
@@ -380,7 +387,7 @@ class TestFilters:
             ("songs", {"genre": "jazz"}, lambda facts: "jazz" in facts["genres"].split("|")),
             ("songs", {"decade": "1980"}, lambda facts: 1980 <= int(facts["year"]) <= 1989),
             ("songs", {"decade": "1960s", "language": "fr"}, lambda facts: facts["year"][:3] + facts["language"] == "196fr"),
-            ("movies", {"minutes": "95"}, lambda facts: int(facts["minutes"]) <= 95),
+            ("movies", {"minutes": 95}, lambda facts: int(facts["minutes"]) <= 95),
             ("movies", {"audience": "family"}, lambda facts: facts["audience"] == "family"),
             ("movies", {"audience": "teen"}, lambda facts: facts["audience"] in ("family", "teen")),
             ("food", {"diet": "vegan"}, lambda facts: "vegan" in facts["diet"].split("|")),

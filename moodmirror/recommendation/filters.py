@@ -27,10 +27,13 @@ FILTERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The filters that each kind knows."""
 
+Filters = Mapping[str, str | int]
+"""Values by the names in :data:`FILTERS`."""
+
 Test = Callable[[Item], bool]
 
 
-def make_tests(kind: str, filters: Mapping[str, str]) -> list[Test]:
+def make_tests(kind: str, filters: Filters) -> list[Test]:
     """What an item of a kind must pass. Raises ValueError for a filter that the kind does not know, or a wrong value."""
     for name in filters:
         if name not in FILTERS_OF[kind]:
@@ -38,7 +41,7 @@ def make_tests(kind: str, filters: Mapping[str, str]) -> list[Test]:
     return [_MAKERS[name](str(value)) for name, value in filters.items()]
 
 
-def filters_by_kind(kinds: tuple[str, ...], filters: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def filters_by_kind(kinds: tuple[str, ...], filters: Filters) -> dict[str, Filters]:
     """For each of some kinds those filters that it knows: "vegan, at most 30 minutes" leaves songs as they are.
 
     Raises ValueError for a filter that none of the kinds knows.

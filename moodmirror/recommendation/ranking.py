@@ -12,7 +12,7 @@ from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
 from moodmirror.recommendation.diversity import Traits, arrange
-from moodmirror.recommendation.filters import filters_by_kind, make_tests
+from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
 from moodmirror.recommendation.moods import place
 from moodmirror.recommendation.reasons import change, nearness, on_the_way, reason
@@ -77,7 +77,7 @@ class Recommender:
         kind: str,
         k: int = 10,
         mode: str = "match",
-        filters: Mapping[str, str] | None = None,
+        filters: Filters | None = None,
         *,
         towards: str | None = None,
         seed: int = 0,
@@ -107,20 +107,21 @@ class Recommender:
             return []
         aims = _aims(mood, mode, towards, k)
         fits = table.fits(aims)[:, passing]
-        shortlist = _shortlist(fits, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST))
         if mode == "surprise":
-            shortlist = _unexpected(fits[0], table.traits, passing, k, seed)
+            shortlist, unexpected = _unexpected(fits[0], table.traits, passing, k, seed)
+        else:
+            shortlist, unexpected = _shortlist(fits, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
         alike, same_maker = table.traits.likeness(passing[shortlist])
-        places = arrange(fits[:, shortlist], alike, same_maker, k)
         recommendations = []
-        for step, index in enumerate(shortlist[places]):
+        for step, choice in enumerate(arrange(fits[:, shortlist], alike, same_maker, k)):
+            index = shortlist[choice]
             item, fit = table.items[passing[index]], float(fits[min(step, len(fits) - 1), index])
             if towards is not None:
                 relation = on_the_way(mood, towards, step + 1, k)
             elif mode == "lift":
                 relation = change(item, mood)
             else:
-                relation = ("not the obvious choice, " if mode == "surprise" else "") + nearness(item, mood, fit)
+                relation = ("not the obvious choice, " if choice < unexpected else "") + nearness(item, mood, fit)
             recommendations.append(Recommendation(item, min(max(fit, 0.0), 1.0), reason(kind, item, relation)))
         return recommendations
 
@@ -130,7 +131,7 @@ class Recommender:
         kinds: tuple[str, ...] = KINDS,
         k: int = 10,
         mode: str = "match",
-        filters: Mapping[str, str] | None = None,
+        filters: Filters | None = None,
         *,
         towards: str | None = None,
         seed: int = 0,
@@ -149,7 +150,7 @@ class Recommender:
             for kind in kinds
         }
 
-    def _passing(self, kind: str, filters: Mapping[str, str]) -> npt.NDArray[np.intp]:
+    def _passing(self, kind: str, filters: Filters) -> npt.NDArray[np.intp]:
         """The indices of a kind's items that pass the filters, rising."""
         table = self._tables[kind]
         tests = make_tests(kind, filters)
@@ -179,7 +180,7 @@ def _check_mode(mode: str, towards: str | None) -> None:
         raise ValueError(f"only the mode journey leads towards an emotion, {mode} does not")
 
 
-def _no_genre(genre: str, genres: set[str]) -> ValueError:
+def _no_genre(genre: str | int, genres: set[str]) -> ValueError:
     return ValueError(f"unknown genre {genre!r}: use one of {', '.join(sorted(genres))}")
 
 
@@ -213,10 +214,11 @@ def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp
 
 def _unexpected(
     fits: npt.NDArray[np.float32], traits: Traits, passing: npt.NDArray[np.intp], k: int, seed: int
-) -> npt.NDArray[np.intp]:
+) -> tuple[npt.NDArray[np.intp], int]:
     """Draw `k` columns of `fits` [m] that fit and that are not the `k` best; the less like those, the likelier.
 
-    Where too few fit, the best of the others fill up.
+    Where too few fit, the best of the others fill up. Returns the columns, and how many of them, from the first on, are
+    drawn.
     """
     shortlist = _shortlist(fits[np.newaxis], SURPRISE_TIMES * k)
     shortlist = shortlist[np.argsort(-fits[shortlist], kind="stable")]
@@ -230,7 +232,7 @@ def _unexpected(
     )
     others = np.setdiff1d(np.arange(len(shortlist)), drawn)
     columns: npt.NDArray[np.intp] = shortlist[np.append(drawn, others[: k - len(drawn)])]
-    return columns
+    return columns, len(drawn)
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """What the page is told, as JSON: moods, faces, recommendations, the camera's status."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -9,6 +8,7 @@ from moodmirror.fusion import Mood
 from moodmirror.recognition.face import Face
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
+from moodmirror.recommendation.filters import Filters
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
@@ -64,7 +64,7 @@ def recommendations_message(
     mood: Any,
     mode: str = "match",
     k: int = ROWS,
-    filters: Mapping[str, str] | None = None,
+    filters: Filters | None = None,
     *,
     towards: str | None = None,
     seed: int = 0,
