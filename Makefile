@@ -6,7 +6,7 @@ BIN := .venv/bin
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-peers lint clean
+.PHONY: help setup run test bench bench-peers check-data lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
@@ -31,6 +31,9 @@ bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usu
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+check-data: .venv/installed  ## Find duplicates, gaps and imbalance in the catalogue
+	@$(BIN)/python -m moodmirror.recommendation.check
 
 clean:  ## Remove what setup made
 	rm -rf .venv .venv-peers node_modules static/vendor

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -18,6 +19,8 @@ from moodmirror.recognition.media import MAX_FRAME_BYTES
 from moodmirror.recognition.runtime import opened_once
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS, CatalogueError
+from moodmirror.recommendation.filters import FILTERS
+from moodmirror.recommendation.modes import MODES
 from moodmirror.web import api, pages
 from moodmirror.web.live import Live
 from moodmirror.web.site import EXTENSION, Site
@@ -92,22 +95,42 @@ def check_camera() -> None:
     click.echo(f"Faces: {labels}" if labels else "No face in the picture: sit in front of it, with light on you.")
 
 
+def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, meaning in reversed(list(FILTERS.items())):
+        command = click.option(f"--{name}", help=f"{meaning[0].upper()}{meaning[1:]}.")(command)
+    return command
+
+
 @click.command("recommend")
 @click.option("--mood", type=click.Choice(EMOTIONS), required=True, help="The mood to recommend for.")
-@click.option("--mode", default="match", show_default=True, help="match: as it is.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="match",
+    show_default=True,
+    help="match: as it is; lift: toward a better one; journey: step by step to another; surprise: what fits unexpectedly.",
+)
+@click.option("--towards", type=click.Choice(EMOTIONS), help="Where a journey leads.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another surprise for another number.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Which tables (default: all).")
 @click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
-def recommend(mood: str, mode: str, kind: tuple[str, ...], k: int) -> None:
-    """Print what suits a mood."""
-    recommender = Recommender.open()
-    for name in kind or KINDS:
+@_filter_options
+def recommend(
+    *, mood: str, mode: str, towards: str | None, seed: int, kind: tuple[str, ...], k: int, **filters: str | None
+) -> None:
+    """Print what suits a mood. A filter narrows the tables that know it."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    kinds = tuple(dict.fromkeys(kind)) or KINDS
+    try:
+        tables = Recommender.open().recommend_each(mood_vector({mood: 1}), kinds, k, mode, given, towards=towards, seed=seed)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for name, rows in tables.items():
         click.secho(name.capitalize(), bold=True)
-        try:
-            rows = recommender.recommend(mood_vector({mood: 1}), name, k, mode)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
         for row in rows:
-            click.echo(f"  {row.score:.2f}  {row.item.title}: {row.why}")
+            click.echo(f"  {row.score:.2f}  {row.item.title}: {row.item.line}\n        {row.why}")
+        if not rows:
+            click.echo("  Nothing passes these filters.")
 
 
 def _run() -> None:

@@ -1,7 +1,7 @@
 """The catalogue: four tables of things to recommend, each row with a mood vector of its own.
 
-A row's `moods` cell names what its vector is made from: weights by emotion, as ``sad:7|neutral:2``. Every row is checked
-when the tables are read; what is wrong is named by file, line and column.
+A row states the parts that its vector is made from: energy, valence, tags and genres; :mod:`moodmirror.recommendation.moods`
+makes it of them. Every row is checked when the tables are read; what is wrong is named by file, line and column.
 """
 
 import csv
@@ -11,10 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from moodmirror.emotions import MoodVector, mood_vector
+from moodmirror.emotions import MoodVector
+from moodmirror.recommendation.moods import TAGS, mood_of_parts
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
+
+MOST_TAGS: Final = 4
+EATERS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
+"""Who eats a dish, from the strictest on: each also eats what those before eat."""
+FREE_FROM: Final = ("gluten-free", "dairy-free", "nut-free")
+AUDIENCES: Final = ("family", "teen", "adult")
+"""Whom a movie is fit for, from the youngest on: each also sees what is fit for those before."""
+PLACES: Final = ("indoors", "outdoors")
+COMPANIES: Final = ("alone", "together")
+COSTS: Final = ("free", "low", "medium", "high")
+"""What an activity costs, rising."""
 
 
 class CatalogueError(ValueError):
@@ -23,10 +35,17 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to recommend. `vector` is its mood vector, `line` why it suits, `facts` its other cells by column."""
+    """One thing to recommend.
+
+    `energy` (0 soothing … 1 stirring), `valence` (0 bleak … 1 bright) and `tags` (strongest first) are what its mood
+    `vector`, float32 [7], is made from; `line` is its own sentence, `facts` its other cells by column.
+    """
 
     id: str
     title: str
+    energy: float
+    valence: float
+    tags: tuple[str, ...]
     vector: MoodVector
     line: str
     facts: Mapping[str, str]
@@ -73,11 +92,37 @@ def _slug(value: str) -> None:
         raise ValueError(f"{value!r} is no id of small letters, digits and hyphens")
 
 
-def _moods(value: str) -> None:
-    parse_moods(value)
+def _tags(value: str) -> None:
+    tags = value.split("|")
+    _one_of(*TAGS)(value)
+    if len(tags) > MOST_TAGS:
+        raise ValueError(f"{len(tags)} tags are too many: at most {MOST_TAGS}")
+    if len(set(tags)) < len(tags):
+        raise ValueError(f"a tag stands twice in {value!r}")
 
 
-_ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {"id": _slug, "title": _text, "moods": _moods, "line": _text}
+def _genres(value: str) -> None:
+    for genre in value.split("|"):
+        if not genre or genre != genre.lower().strip():
+            raise ValueError(f"{genre!r} is no genre in small letters")
+
+
+def _diet(value: str) -> None:
+    _one_of(*EATERS, *FREE_FROM)(value)
+    eaters = [label for label in value.split("|") if label in EATERS]
+    if len(eaters) != 1:
+        raise ValueError(f"{value!r} must hold exactly one of {', '.join(EATERS)}")
+
+
+_ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {
+    "id": _slug,
+    "title": _text,
+    "energy": _share,
+    "valence": _share,
+    "tags": _tags,
+    "line": _text,
+}
+_MINUTES: Final = _whole(1, 2880)  # two days: a weekend
 _YEAR: Final = _whole(1850, 2100)
 
 COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
@@ -86,46 +131,33 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
         "artist": _text,
         "year": _YEAR,
         "language": _language,
-        "genres": _text,
-        "energy": _share,
-        "valence": _share,
+        "genres": _genres,
     },
     "movies": {
         **_ANY_TABLE,
         "year": _YEAR,
         "director": _text,
         "language": _language,
-        "genres": _text,
+        "genres": _genres,
         "kind": _one_of("film", "series"),
+        "minutes": _MINUTES,
+        "audience": _one_of(*AUDIENCES),
     },
     "food": {
         **_ANY_TABLE,
         "cuisine": _text,
-        "diet": _one_of("vegan", "vegetarian", "pescatarian", "omnivore", "gluten-free", "dairy-free", "nut-free"),
-        "minutes": _whole(1, 2880),
+        "diet": _diet,
+        "minutes": _MINUTES,
     },
     "activities": {
         **_ANY_TABLE,
-        "place": _one_of("indoors", "outdoors"),
-        "minutes": _whole(1, 2880),
-        "company": _one_of("alone", "together"),
-        "cost": _one_of("free", "low", "medium", "high"),
+        "place": _one_of(*PLACES),
+        "minutes": _MINUTES,
+        "company": _one_of(*COMPANIES),
+        "cost": _one_of(*COSTS),
     },
 }
 """The columns of each table, and what checks a cell: it raises ValueError saying what is wrong."""
-
-
-def parse_moods(text: str) -> MoodVector:
-    """The mood vector of a cell such as ``sad:7|neutral:2``. Raises ValueError saying what is wrong with it."""
-    weights: dict[str, float] = {}
-    for part in text.split("|"):
-        emotion, colon, weight = part.partition(":")
-        if not colon or not weight.isdigit():
-            raise ValueError(f"{part!r} is not of the form emotion:weight, as in sad:7")
-        if emotion in weights:
-            raise ValueError(f"{emotion} stands twice")
-        weights[emotion] = int(weight)
-    return mood_vector(weights)
 
 
 def read_table(path: Path, kind: str) -> list[Item]:
@@ -174,4 +206,6 @@ def _read_row(cells: Mapping[str, str], surplus: int, kind: str, seen: set[str])
     if wrong:
         return None, wrong
     facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE}
-    return Item(cells["id"], cells["title"], parse_moods(cells["moods"]), cells["line"], facts), []
+    energy, valence, tags = float(cells["energy"]), float(cells["valence"]), tuple(cells["tags"].split("|"))
+    vector = mood_of_parts(energy, valence, tags, facts.get("genres", "").split("|"))
+    return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts), []

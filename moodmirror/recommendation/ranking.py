@@ -3,30 +3,67 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS
+from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.recommendation import modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
+from moodmirror.recommendation.diversity import Traits, arrange
+from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
+from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
+from moodmirror.recommendation.moods import place
+from moodmirror.recommendation.reasons import change, nearness, on_the_way, reason
+
+# A list is arranged from the best few, so that its cost does not grow with the table: four times as many as are asked for
+# leave room for variety, and forty do when few are.
+SHORTLIST_TIMES: Final = 4
+SHORTLIST_LEAST: Final = 40
+# `surprise` draws from what fits nearly as well as the best, far beyond what `match` would list.
+SURPRISE_TIMES: Final = 20
+SURPRISE_FIT: Final = 0.8
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An item with its `score`, the cosine similarity of its mood to the person's (0…1), and `why` it is offered."""
+    """An item, how well it fits what the mode looks for (`score`, 0…1), and `why` it is offered, in one line.
+
+    In the modes match and surprise the score is the cosine similarity of the item's mood vector to the person's.
+    """
 
     item: Item
     score: float
     why: str
 
 
+class _Table:
+    """One kind's items, ready to be ranked."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.traits = Traits(items)
+        self.genres = {genre for item in items for genre in item.facts.get("genres", "").split("|") if genre}
+        # float32 [n, 10]: the mood's direction, the place, and its squared distance from the centre. With them an aim's
+        # cosine similarity less its squared distance is linear, so that one matrix product ranks the table exactly.
+        directions = _unit(np.stack([item.vector for item in items]))
+        places = np.array([place(item.energy, item.valence) for item in items], dtype=np.float32)
+        self.features = np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)])
+
+    def fits(self, aims: list[Aim]) -> npt.NDArray[np.float32]:
+        """How well each item fits each aim, float32 [aims, n], at most 1."""
+        queries = np.stack([_query(aim) for aim in aims])
+        fits: npt.NDArray[np.float32] = queries[:, :-1] @ self.features.T
+        fits += queries[:, -1:]
+        return fits
+
+
 class Recommender:
-    """Ranks the items of the four tables by the cosine similarity of their mood vectors to a mood."""
+    """Ranks the items of the four tables for a mood."""
 
     def __init__(self, tables: Mapping[str, list[Item]]) -> None:
-        self._tables = tables
-        self._directions = {kind: _unit(np.stack([item.vector for item in items])) for kind, items in tables.items()}
+        self._tables = {kind: _Table(items) for kind, items in tables.items()}
 
     @classmethod
     def open(cls, catalogue_dir: Path | None = None) -> Self:
@@ -34,26 +71,168 @@ class Recommender:
         folder = catalogue_dir or CATALOGUE_DIR
         return cls({kind: read_table(folder / f"{kind}.csv", kind) for kind in KINDS})
 
-    def recommend(self, vector: npt.ArrayLike, kind: str, k: int = 10, mode: str = "match") -> list[Recommendation]:
-        """The `k` best items of a kind for a mood vector, [7], best first; fewer if the table is shorter.
+    def recommend(
+        self,
+        vector: npt.ArrayLike,
+        kind: str,
+        k: int = 10,
+        mode: str = "match",
+        filters: Filters | None = None,
+        *,
+        towards: str | None = None,
+        seed: int = 0,
+    ) -> list[Recommendation]:
+        """The `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
-        `mode` ``match`` ranks for the mood as it is. Raises ValueError for an unknown kind or mode, a k below 1, or a
-        vector that is not seven finite non-negative numbers, some of them above 0.
+        `mode` ``match`` looks for the mood as it is, ``lift`` for a better one within reach, ``journey`` orders the items
+        from the mood to the emotion `towards`, and ``surprise`` draws items that fit but that match would not list;
+        another `seed` draws others. `filters` maps names in :data:`moodmirror.recommendation.filters.FILTERS` to values.
+        Except on a journey the best come first, but items alike are kept apart, and no artist or director stands twice
+        in a row while there are others.
+
+        Raises ValueError for an unknown kind, mode, emotion or filter, a wrong filter's value, a k below 1, a `towards`
+        that is missing or that the mode does not take, or a vector that is not seven finite non-negative numbers, some of
+        them above 0.
         """
         if kind not in self._tables:
             raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(KINDS)}")
-        if mode != "match":
-            raise ValueError(f"unknown mode {mode!r}: use match")
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
-        mood = np.asarray(vector, dtype=np.float32)
-        if mood.shape != (len(EMOTIONS),) or not np.isfinite(mood).all() or mood.min() < 0 or mood.max() <= 0:
-            raise ValueError(f"a mood must be {len(EMOTIONS)} non-negative numbers with some above 0")
-        scores = self._directions[kind] @ _unit(mood)
-        # Stable, so that items of equal score keep the table's order and lists do not jump.
-        best = np.argsort(-scores, kind="stable")[:k]
-        items = self._tables[kind]
-        return [Recommendation(items[index], min(float(scores[index]), 1.0), items[index].line) for index in best]
+        mood = _checked_mood(vector)
+        _check_mode(mode, towards)
+        table = self._tables[kind]
+        passing = self._passing(kind, filters or {})
+        k = min(k, len(passing))
+        if k == 0:
+            return []
+        aims = _aims(mood, mode, towards, k)
+        fits = table.fits(aims)[:, passing]
+        if mode == "surprise":
+            shortlist, unexpected = _unexpected(fits[0], table.traits, passing, k, seed)
+        else:
+            shortlist, unexpected = _shortlist(fits, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
+        alike, same_maker = table.traits.likeness(passing[shortlist])
+        recommendations = []
+        for step, choice in enumerate(arrange(fits[:, shortlist], alike, same_maker, k)):
+            index = shortlist[choice]
+            item, fit = table.items[passing[index]], float(fits[min(step, len(fits) - 1), index])
+            if towards is not None:
+                relation = on_the_way(mood, towards, step + 1, k)
+            elif mode == "lift":
+                relation = change(item, mood)
+            else:
+                relation = ("not the obvious choice, " if choice < unexpected else "") + nearness(item, mood, fit)
+            recommendations.append(Recommendation(item, min(max(fit, 0.0), 1.0), reason(kind, item, relation)))
+        return recommendations
+
+    def recommend_each(
+        self,
+        vector: npt.ArrayLike,
+        kinds: tuple[str, ...] = KINDS,
+        k: int = 10,
+        mode: str = "match",
+        filters: Filters | None = None,
+        *,
+        towards: str | None = None,
+        seed: int = 0,
+    ) -> dict[str, list[Recommendation]]:
+        """What :meth:`recommend` gives for several kinds, where each filter narrows those kinds only that know it.
+
+        A kind that has nothing of a genre gives an empty list. Raises ValueError as :meth:`recommend` does, for a filter
+        that no kind knows, and for a genre that none has.
+        """
+        own = filters_by_kind(kinds, filters or {})
+        without = {kind for kind in kinds if "genre" in own[kind] and own[kind]["genre"] not in self._tables[kind].genres}
+        if without and all(kind in without or "genre" not in own[kind] for kind in kinds):
+            raise _no_genre(own[min(without)]["genre"], set().union(*(self._tables[kind].genres for kind in without)))
+        return {
+            kind: [] if kind in without else self.recommend(vector, kind, k, mode, own[kind], towards=towards, seed=seed)
+            for kind in kinds
+        }
+
+    def _passing(self, kind: str, filters: Filters) -> npt.NDArray[np.intp]:
+        """The indices of a kind's items that pass the filters, rising."""
+        table = self._tables[kind]
+        tests = make_tests(kind, filters)
+        if "genre" in filters and filters["genre"] not in table.genres:
+            raise _no_genre(filters["genre"], table.genres)
+        if not tests:
+            return np.arange(len(table.items))
+        return np.array(
+            [index for index, item in enumerate(table.items) if all(test(item) for test in tests)], dtype=np.intp
+        )
+
+
+def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
+    mood = np.asarray(vector, dtype=np.float32)
+    if mood.shape != (len(EMOTIONS),) or not np.isfinite(mood).all() or mood.min() < 0 or mood.max() <= 0:
+        raise ValueError(f"a mood must be {len(EMOTIONS)} non-negative numbers with some above 0")
+    shares: MoodVector = mood / mood.sum()
+    return shares
+
+
+def _check_mode(mode: str, towards: str | None) -> None:
+    if mode not in MODES:
+        raise ValueError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+    if mode == "journey" and towards not in EMOTIONS:
+        raise ValueError(f"a journey needs an emotion to lead towards, one of {', '.join(EMOTIONS)}")
+    if mode != "journey" and towards is not None:
+        raise ValueError(f"only the mode journey leads towards an emotion, {mode} does not")
+
+
+def _no_genre(genre: str | int, genres: set[str]) -> ValueError:
+    return ValueError(f"unknown genre {genre!r}: use one of {', '.join(sorted(genres))}")
+
+
+def _aims(mood: MoodVector, mode: str, towards: str | None, steps: int) -> list[Aim]:
+    if towards is not None:
+        return modes.journey(mood, towards, steps)
+    return modes.lift(mood) if mode == "lift" else modes.match(mood)
+
+
+def _query(aim: Aim) -> npt.NDArray[np.float32]:
+    """What an aim's fit is linear in, float32 [11]: ten factors of an item's features, and what is added to them.
+
+    With u an item's direction and p its place, t the aim's place and c :data:`DISTANCE_COST`, the fit is
+    cos(u, aim) − c‖p − t‖² = u·aim + 2c p·t − c‖p‖² − c‖t‖².
+    """
+    direction = _unit(aim.vector)
+    if aim.place is None:
+        return np.append(direction, np.zeros(4, dtype=np.float32))
+    valence, arousal = aim.place
+    toward = [2 * valence, 2 * arousal, -1, -(valence**2 + arousal**2)]
+    return np.append(direction, DISTANCE_COST * np.array(toward, dtype=np.float32))
+
+
+def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp]:
+    """The columns of `fits` [aims, m] that are among the `depth` best of any row, rising."""
+    if depth >= fits.shape[1]:
+        return np.arange(fits.shape[1])
+    best: npt.NDArray[np.intp] = np.unique(np.argpartition(-fits, depth - 1, axis=1)[:, :depth])
+    return best
+
+
+def _unexpected(
+    fits: npt.NDArray[np.float32], traits: Traits, passing: npt.NDArray[np.intp], k: int, seed: int
+) -> tuple[npt.NDArray[np.intp], int]:
+    """Draw `k` columns of `fits` [m] that fit and that are not the `k` best; the less like those, the likelier.
+
+    Where too few fit, the best of the others fill up. Returns the columns, and how many of them, from the first on, are
+    drawn.
+    """
+    shortlist = _shortlist(fits[np.newaxis], SURPRISE_TIMES * k)
+    shortlist = shortlist[np.argsort(-fits[shortlist], kind="stable")]
+    alike, _ = traits.likeness(passing[shortlist])
+    fitting = np.flatnonzero(fits[shortlist] >= SURPRISE_FIT * fits[shortlist[0]])
+    fitting = fitting[fitting >= k]
+    unlike = 1 - alike[fitting, :k].max(axis=1).astype(np.float64) + 1e-6  # above 0, that all can be drawn
+    generator = np.random.default_rng(seed)
+    drawn = (
+        generator.choice(fitting, min(k, len(fitting)), replace=False, p=unlike / unlike.sum()) if len(fitting) else fitting
+    )
+    others = np.setdiff1d(np.arange(len(shortlist)), drawn)
+    columns: npt.NDArray[np.intp] = shortlist[np.append(drawn, others[: k - len(drawn)])]
+    return columns, len(drawn)
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

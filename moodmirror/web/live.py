@@ -85,7 +85,7 @@ class Audience:
             self._tables = {}  # whoever joins before the next mood has not seen them
             return
         tables = recommendations_message(self._site.recommender, mood.vector)
-        if _ids(tables) != _ids(self._tables):
+        if _told(tables) != _told(self._tables):
             self._tables = tables
             self._emit("recommendations", tables, to=self.name)
 
@@ -294,8 +294,9 @@ def chosen_vector(emotion: str) -> Any:
     return mood_vector({name: CHOSEN_SHARE if name == emotion else rest for name in EMOTIONS})
 
 
-def _ids(tables: dict[str, Any]) -> dict[str, list[str]]:
-    return {kind: [row["id"] for row in rows] for kind, rows in tables.items()}
+def _told(tables: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """What people read of tables: the reason too, which must stay true when the mood changes and the list does not."""
+    return {kind: [(row["id"], row["why"]) for row in rows] for kind, rows in tables.items()}
 
 
 def _sid() -> str:

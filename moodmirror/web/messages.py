@@ -8,6 +8,7 @@ from moodmirror.fusion import Mood
 from moodmirror.recognition.face import Face, Obstacle
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
+from moodmirror.recommendation.filters import Filters
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
@@ -79,11 +80,19 @@ def camera_message(status: CameraStatus) -> dict[str, str]:
     return {"state": status.state, "message": status.message, "advice": status.advice}
 
 
-def recommendations_message(recommender: Recommender, mood: Any, mode: str = "match", k: int = ROWS) -> dict[str, Any]:
-    """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend does."""
-    return {
-        kind: [_row(kind, recommendation) for recommendation in recommender.recommend(mood, kind, k, mode)] for kind in KINDS
-    }
+def recommendations_message(
+    recommender: Recommender,
+    mood: Any,
+    mode: str = "match",
+    k: int = ROWS,
+    filters: Filters | None = None,
+    *,
+    towards: str | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
+    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed)
+    return {kind: [_row(kind, recommendation) for recommendation in rows] for kind, rows in tables.items()}
 
 
 def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
@@ -93,6 +102,7 @@ def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
         "id": item.id,
         "title": item.title,
         "about": _about(kind, item),
+        "line": item.line,
         "why": recommendation.why,
         "score": round(recommendation.score, DECIMALS),
         "links": [{"name": name, "url": address + words} for name, address in SEARCHES[kind]],

@@ -10,6 +10,7 @@ function showTable(table, rows) {
   const present = new Map([...body.rows].map((row) => [row.dataset.id, row]));
   rows.forEach((item, index) => {
     const row = present.get(item.id) ?? makeRow(item);
+    row.querySelector(".why").textContent = item.why; // the mood it is measured by may have changed
     present.delete(item.id);
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
   });
@@ -24,7 +25,8 @@ function makeRow(item) {
   const [main, ...others] = item.links;
   const about = document.createElement("th");
   about.scope = "row";
-  about.append(makeLink(main, item, "title", item.title), makeSpan("about", item.about), makeSpan("why", item.why));
+  about.append(makeLink(main, item, "title", item.title));
+  about.append(makeSpan("about", item.about), makeSpan("line", item.line), makeSpan("why", item.why));
   const find = document.createElement("td");
   find.append(...others.map((link) => makeLink(link, item, "find", link.name)));
   row.append(about, find);
