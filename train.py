@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     face = commands.add_parser("face", help="the network that reads faces", description="Train the face network.")
     face.add_argument("--data", type=Path, required=True, help="FER2013: a CSV file, folders, or grids")
     face.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
+    face.add_argument("--export", action="store_true", help="train no more: export the run's best epoch so far")
     face.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
     face.add_argument("--run-dir", type=Path, default=Path("runs/face"), help="checkpoints (default: %(default)s)")
     face.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
@@ -54,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.evaluate:
             face_evaluation.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
+        elif options.export:
+            face_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
         else:
             names = [field.name for field in fields(face_training.FaceTraining)]
             options.teachers = tuple(str(Path(teacher).resolve()) for teacher in options.teachers)

@@ -15,7 +15,7 @@ from benchmarks.scenes import Picture, Scene, scenes
 from moodmirror.recognition.face import CASCADE_PATH, FaceDetector
 from moodmirror.training.corpora import load_faces
 
-COUNT: Final = 150  # pictures of each kind
+COUNT: Final = 100  # pictures of each kind
 SIDES: Final = (52.0, 220.0)  # pixels of a 640×480 picture: from across a desk to leaning in
 FAR_SIDES: Final = (34.0, 48.0)
 TILTS: Final = (0, 10, 20)  # degrees

@@ -78,6 +78,21 @@ class TestFrames:
                 "activities": 10,
             }
 
+    def test_a_face_keeps_its_number_from_frame_to_frame(self, hosted, scene):
+        with visiting(hosted) as visitor:
+            for x in (300, 310, 320, 330):
+                picture = cv2.resize(scene(x), (320, 240), interpolation=cv2.INTER_AREA)
+                [face] = visitor.ask("frame", cv2.imencode(".jpg", picture)[1].tobytes())["faces"]
+                assert (face["number"], face["obstacle"]) == (1, None)
+
+    def test_a_face_that_cant_be_read_gets_a_reason_and_moves_no_mood(self, hosted, scene):
+        blurred = cv2.GaussianBlur(cv2.resize(scene(), (320, 240), interpolation=cv2.INTER_AREA), (0, 0), 5)
+        with visiting(hosted) as visitor:
+            [face] = visitor.ask("frame", cv2.imencode(".jpg", blurred)[1].tobytes())["faces"]
+            assert face["label"] is None
+            assert "too blurred" in face["obstacle"]
+            assert all(mood["label"] is None for mood in list(visitor.told["mood"].queue))
+
     def test_the_mood_fades_when_the_face_has_gone(self, hosted, frame):
         with visiting(hosted) as visitor:
             visitor.ask("frame", frame)

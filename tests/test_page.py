@@ -1,8 +1,10 @@
 """The page in a real browser, whose camera shows a real face."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import cv2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -164,6 +166,18 @@ def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
         await_label(page, "not read yet")
+
+
+def test_a_face_that_cant_be_read_gets_a_reason_in_place_of_a_guess(browser, scene, tmp_path):
+    video = tmp_path / "blurred.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 20, (640, 480))
+    for step in range(20):
+        writer.write(cv2.GaussianBlur(scene(x=320 + step), (0, 0), 9))
+    writer.release()
+    with serving(tmp_path / "log", CAMERA=str(video)) as server, visiting(browser, server, camera=False) as page:
+        page.get_by_role("button", name="Start the mirror").click()
+        expect(page.get_by_role("status")).to_have_text(re.compile("too blurred to read: hold still"))
+        expect(page.locator("#mood-label")).to_have_text("not read yet")
 
 
 def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face_video, tmp_path):

@@ -157,7 +157,7 @@ def test_calibration_makes_a_network_as_sure_as_it_is_right():
     labels = np.array([rng.choice(7, p=softmax(row)) for row in spread * logits])
     layer = network.get_layer("emotions")
     layer.set_weights([3 * spread * weight for weight in layer.get_weights()])
-    served, factors = calibrated(network, FaceSplit(faces, labels))
+    served, factors = calibrated(network, FaceSplit(faces, labels), np.arange(7))
     assert factors.labels == pytest.approx(1 / 3, rel=0.25)
     assert factors.votes == 0  # there are no votes in this corpus
     assert reliability(labels, predict(served, faces)).error < 0.06

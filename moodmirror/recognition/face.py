@@ -126,7 +126,7 @@ class FaceDetector:
         for index in np.argsort(-candidates[:, 2], kind="stable"):
             x, y, width, height = (round(float(value)) for value in candidates[index] * scale)
             candidate = (x, y, width, height)
-            confirmed = candidate if votes[index] >= CERTAIN_VOTES else self.detect_near(gray, candidate)
+            confirmed = self.detect_near(gray, candidate) or (candidate if votes[index] >= CERTAIN_VOTES else None)
             if confirmed and not any(overlap(confirmed, other) > SAME_FACE_OVERLAP for other in found):
                 found.append(confirmed)
         return np.array(sorted(found, key=lambda box: -box[2]), dtype=np.int_).reshape(-1, 4)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardise
@@ -56,6 +56,13 @@ WARMUP_EPOCHS: Final = 2
 # Faces are small at first, for what is learnt early is coarse: (share of the epochs after which it ends, side in pixels).
 # An epoch at 32 pixels costs 0.4 of one at 48 (Howard, DAWNBench 2018: "progressive resizing").
 GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
+
+# In the last epochs faces are only mirrored and moved a little, so that the network ends on pictures as they are served (He
+# et al., "Data Augmentation Revisited", arXiv:1909.09148).
+COOL_DOWN: Final = 0.92  # share of the epochs after which this begins
+
+# How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
+RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 
 VOTES: Final = "votes"
 EMOTIONS_ANSWER: Final = "emotions"
@@ -137,19 +144,23 @@ def class_weights(labels: npt.NDArray[np.int_], balance: float) -> npt.NDArray[n
     return balanced
 
 
-def augment(face: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
+def augment(face: npt.NDArray[Any], rng: np.random.Generator, *, gently: bool = False) -> npt.NDArray[Any]:
     """Another picture of the same face, uint8 [48, 48]: mirrored, turned, moved, lit, coarse, noisy or half hidden.
 
-    Moves and scales cover how a detector's box differs from FER2013's own crop.
+    Moves and scales cover how a detector's box differs from FER2013's own crop. `gently`, it is only mirrored and moved
+    by a third as much.
     """
-    angle = rng.uniform(-16, 16)  # degrees
-    scale = rng.uniform(0.85, 1.2)
+    reach = 1 / 3 if gently else 1.0
+    angle = reach * rng.uniform(-16, 16)  # degrees
+    scale = 1 + reach * rng.uniform(-0.15, 0.2)
     middle = (FACE_SIZE - 1) / 2
     matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, scale), dtype=np.float64)
-    matrix[:, 2] += rng.uniform(-4, 4, size=2)  # pixels
+    matrix[:, 2] += reach * rng.uniform(-4, 4, size=2)  # pixels
     if rng.random() < 0.5:
         matrix = matrix @ np.array([[-1, 0, FACE_SIZE - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64)
     face = cv2.warpAffine(face, matrix, (FACE_SIZE, FACE_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    if gently:
+        return face
     light, flaw = rng.random(2)
     if light < 0.2:
         gamma = rng.uniform(0.5, 1.8)
@@ -209,7 +220,8 @@ class FaceBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rng = np.random.default_rng((self._config.seed, self._epoch, index))
         chosen = self._order[index * self._config.batch_size : (index + 1) * self._config.batch_size]
-        faces = np.stack([augment(self._faces[face], rng) for face in chosen])
+        gently = self._epoch >= COOL_DOWN * self._config.epochs
+        faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
             standardise(resized(faces, face_size_in(self._epoch, self._config.epochs))),
             {name: targets[chosen] for name, targets in self._targets.items()},
@@ -334,14 +346,10 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
     Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is nothing to resume.
     """
-    state_path = run_dir / "state.json"
     first_epoch = 0
     if resume:
-        if not state_path.is_file():
-            raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume")
-        state = json.loads(state_path.read_text(encoding="utf-8"))
-        config = FaceTraining(**{**state["config"], "teachers": tuple(state["config"]["teachers"])})
-        first_epoch = len(state["history"])
+        config, history = _stored_run(run_dir)
+        first_epoch = len(history)
     keras.utils.set_random_seed(config.seed)
     corpus = load_faces(data, config.seed)
     print(
@@ -388,34 +396,60 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
     export_best(corpus, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
+def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
+    """Export, evaluate and describe the best epoch so far of the run in `run_dir`, ended or not; train no more.
+
+    Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is no run.
+    """
+    config, _ = _stored_run(run_dir)
+    export_best(load_faces(data, config.seed), config=config, run_dir=run_dir, models_dir=models_dir)
+
+
+def _stored_run(run_dir: Path) -> tuple[FaceTraining, list[dict[str, float]]]:
+    """The configuration and the history of the run in `run_dir`. Raises FileNotFoundError if there is none."""
+    path = run_dir / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
+    state = json.loads(path.read_text(encoding="utf-8"))
+    return FaceTraining(**{**state["config"], "teachers": tuple(state["config"]["teachers"])}), state["history"]
+
+
 def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the best epoch of the run in `run_dir` to `models_dir`: Keras, LiteRT, manifest, figures, pictures, card."""
     two_answers = build_network(config.dropout)
     two_answers.set_weights(_load_weights(run_dir / "best.npz"))
     calibration_half, _ = halves(without_copies(corpus.development, corpus.training))
-    network, calibration = calibrated(two_answers, calibration_half)
+    network, calibration = calibrated(two_answers, calibration_half, corpus.training.labels)
     models_dir.mkdir(parents=True, exist_ok=True)
     keras_path, litert_path = models_dir / f"{MODEL_NAME}.keras", models_dir / f"{MODEL_NAME}.tflite"
     network.save(keras_path)
     export_to_litert(keras_path, litert_path)
     record_in_manifest(models_dir, [keras_path.name, litert_path.name])
-    history = json.loads((run_dir / "state.json").read_text(encoding="utf-8"))["history"]
+    _, history = _stored_run(run_dir)
     write_card(corpus, network, config=config, calibration=calibration, history=history, models_dir=models_dir)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the two answers become one: ``softmax(labels · z_emotions + votes · z_votes)`` of their logits z."""
+    """How the two answers become one: ``softmax(labels · z_emotions + votes · z_votes − rarity · log share)``.
+
+    z are their logits, `share` each emotion's share of the training faces.
+    """
 
     labels: float
     votes: float
+    rarity: float
 
 
-def calibrated(network: keras.Model, half: FaceSplit) -> tuple[keras.Model, Calibration]:
+def calibrated(
+    network: keras.Model, half: FaceSplit, training_labels: npt.NDArray[np.int_]
+) -> tuple[keras.Model, Calibration]:
     """One answer made of the two of `network`, as sure as it is right: a network [n, 48, 48, 1] → [n, 7].
 
-    The two factors, found by least log loss on `half` of the development part, scale and mix the logits: temperature
-    scaling (Guo et al., ICML 2017) of two experts. They are folded into the last layer, so they cost nothing.
+    Two factors, found by least log loss on `half` of the development part, scale and mix the logits: temperature
+    scaling (Guo et al., ICML 2017) of two experts. Rare emotions are then helped as far as macro-F1 on that half gains from
+    it: logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). All of it is folded into the
+    last layer, so it costs nothing.
     """
     features = keras.Model(network.input, network.get_layer(FEATURES).output)
     kernels, biases = zip(*(network.get_layer(name).get_weights() for name in (EMOTIONS_ANSWER, VOTES)), strict=True)
@@ -429,10 +463,19 @@ def calibrated(network: keras.Model, half: FaceSplit) -> tuple[keras.Model, Cali
     # Without votes in the corpus the second answer was never taught: it gets no say.
     most = 5.0 if half.votes is not None and half.votes.any() else 0.0
     labels, votes = minimize(log_loss, x0=(1.0, min(0.1, most)), bounds=((0.05, 5.0), (0.0, most)), method="L-BFGS-B").x
+    mixed = labels * logits[0] + votes * logits[1]
+    shares = np.bincount(training_labels, minlength=len(EMOTIONS)) / len(training_labels)
+    log_shares = np.log(np.maximum(shares, 1e-6))  # an emotion that the corpus lacks must not become infinite
+
+    def macro_f1(rarity: float) -> float:
+        return report.figures(half.labels, softmax(mixed - rarity * log_shares, axis=1).astype(np.float32)).macro_f1
+
+    rarity = max(RARITIES, key=macro_f1)
     answer = layers.Dense(len(EMOTIONS), activation="softmax", name=EMOTIONS_ANSWER)
     served = keras.Model(network.input, answer(network.get_layer(FEATURES).output), name=MODEL_NAME)
-    answer.set_weights([labels * kernels[0] + votes * kernels[1], labels * biases[0] + votes * biases[1]])
-    return served, Calibration(float(labels), float(votes))
+    bias = labels * biases[0] + votes * biases[1] - rarity * log_shares
+    answer.set_weights([labels * kernels[0] + votes * kernels[1], bias])
+    return served, Calibration(float(labels), float(votes), rarity)
 
 
 def write_card(
@@ -480,8 +523,9 @@ def write_card(
         f"Residual CNN, {network.count_params():,} parameters, trained from nothing with SGD (Nesterov), cosine decay and "
         f"averaged weights under Keras {keras.version()}, on faces that grow from {GROWTH[0][1]} to {FACE_SIZE} pixels. "
         "While it trains it has two answers, FER2013's labels and the FER+ votes; the served one is "
-        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes', factors of the least log "
-        f"loss on one half of the development part.{teachers} {len(history)} epochs; the best at the full size was epoch "
+        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes' − {calibration.rarity:.1f} × "
+        "the log of each emotion's share in training, found on one half of the development part (least log loss, then best "
+        f"macro-F1).{teachers} {len(history)} epochs; the best at the full size was epoch "
         f"{best_epoch(history):.0f}. Settings: " + ", ".join(f"{key} {value}" for key, value in settings.items()) + ".",
         "",
         f"Served with {DYNAMIC_RANGE}. Keras and LiteRT name the same emotion on {agreement:.1%} of the development faces; "
@@ -492,7 +536,7 @@ def write_card(
         "## Figures",
         "",
         "All of the served `.tflite`, one forward pass a face, against FER2013's own labels. The development part "
-        "(publictest) chose the epoch, and one half of it the two factors, so its figures are a little kind; no face of it "
+        "(publictest) chose the epoch, and one half of it the calibration, so its figures are a little kind; no face of it "
         "was trained on, but FER2013 itself repeats some training faces there, so the figures without those copies come "
         f"first. Measured by `python train.py face --data PATH --evaluate`; for programs in `{MODEL_NAME}.json`.",
         "",
@@ -502,7 +546,7 @@ def write_card(
         "### As sure as it is right?",
         "",
         f"Expected calibration error **{result.calibration.error:.3f}** ({report.RELIABILITY_BINS} bins) on the half of the "
-        "development part, without copies, that the factors were not found on.",
+        "development part, without copies, that the calibration was not found on.",
         "",
         f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
         "",
