@@ -126,7 +126,7 @@ def test_one_odd_frame_moves_a_reading_only_part_of_the_way(course, reader, scen
     assert 0 < moved < 0.5 * whole
 
 
-@pytest.mark.parametrize(("scale", "blur", "obstacle"), [(0.455, 0, "small"), (1.2, 9, "blurred")])
+@pytest.mark.parametrize(("scale", "blur", "obstacle"), [(0.43, 0, "small"), (1.2, 9, "blurred")])
 def test_a_face_that_would_only_be_guessed_at_gets_no_reading_but_a_reason(course, scene, scale, blur, obstacle):
     picture = scene(scale=scale)
     if blur:

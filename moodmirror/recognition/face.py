@@ -28,13 +28,14 @@ SEARCH_SIZE: Final = 320  # pixels: the longer side of the copy that is searched
 FAR_SEARCH_SIZE: Final = 480  # pixels: the same for the search of faces too small for that one
 COARSE_SCALE_FACTOR: Final = 1.2
 COARSE_VOTES: Final = 1
-CERTAIN_VOTES: Final = 4  # a place with so many needs no confirmation
+CERTAIN_VOTES: Final = 8  # a place with so many needs no confirmation
 # The fine search around one place.
 NEAR_FACE: Final = 32  # pixels: the side to which an expected face is brought
 NEAR_MARGIN: Final = 0.35  # of the expected side, on each side of it: how far a face moves between two frames
 NEAR_SIZES: Final = (0.75, 1.4)  # of the expected side
 FINE_SCALE_FACTOR: Final = 1.1
-FINE_VOTES: Final = 2
+CONFIRM_VOTES: Final = 4  # for a new face; with fewer, folds of cloth pass for one
+FOLLOW_VOTES: Final = 2  # for one that was there a moment ago
 SAME_FACE_OVERLAP: Final = 0.3
 
 # Where a reading would be a guess: below these the network is right on about half of FER2013's faces or less (the table of
@@ -126,16 +127,19 @@ class FaceDetector:
         for index in np.argsort(-candidates[:, 2], kind="stable"):
             x, y, width, height = (round(float(value)) for value in candidates[index] * scale)
             candidate = (x, y, width, height)
-            confirmed = self.detect_near(gray, candidate) or (candidate if votes[index] >= CERTAIN_VOTES else None)
+            certain = votes[index] >= CERTAIN_VOTES
+            confirmed = self.detect_near(gray, candidate, votes=FOLLOW_VOTES if certain else CONFIRM_VOTES)
+            confirmed = confirmed or (candidate if certain else None)
             if confirmed and not any(overlap(confirmed, other) > SAME_FACE_OVERLAP for other in found):
                 found.append(confirmed)
         return np.array(sorted(found, key=lambda box: -box[2]), dtype=np.int_).reshape(-1, 4)
 
-    def detect_near(self, gray: GrayImage, box: Box, *, tilt: float = 0.0) -> Box | None:
+    def detect_near(self, gray: GrayImage, box: Box, *, tilt: float = 0.0, votes: int = FOLLOW_VOTES) -> Box | None:
         """Find the face that lies about where `box` is, of about its size, in a gray picture, uint8 [h, w].
 
         `box` is (x, y, w, h) in pixels, and so is the answer, None if there is no such face. With `tilt` in degrees,
         counter-clockwise, a face inclined by about so much is looked for; the answer is an upright box about its middle.
+        So many neighbouring `votes` of the cascade are asked for.
         """
         _require_gray(gray)
         x, y, width, height = box
@@ -158,7 +162,7 @@ class FaceDetector:
         )
         equalized = np.asarray(cv2.equalizeHist(patch), dtype=np.uint8)
         smallest, largest = max(NEAR_FACE * NEAR_SIZES[0], CASCADE_WINDOW), NEAR_FACE * NEAR_SIZES[1]
-        found, _ = self._search(equalized, FINE_SCALE_FACTOR, FINE_VOTES, smallest, largest)
+        found, _ = self._search(equalized, FINE_SCALE_FACTOR, votes, smallest, largest)
         if len(found) == 0:
             return None
         left, top, found_side, _ = found[found[:, 2].argmax()]
