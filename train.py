@@ -5,6 +5,8 @@
     python train.py face --data PATH --evaluate  measure the model that is served
     python train.py face --data PATH --distil A.keras B.keras
                                                  train one network on what several have learnt
+    python train.py face --data PATH --start-from runs/face --run-dir runs/face2 --epochs 24 --learning-rate 0.04
+                                                 train on from where another run was best
 
 PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and so on, or
 a folder with the grids fer2013_training.webp and .csv. Another Keras backend trains too, on a GPU for instance:
@@ -41,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     face.add_argument("--dropout", type=float, default=0.2, help="before the last layer (default: %(default)s)")
     face.add_argument(
         "--distil", dest="teachers", metavar="KERAS", nargs="+", default=(), help="learn from these trained models too"
+    )
+    face.add_argument(
+        "--start-from", metavar="RUN", default="", help="begin with the best weights of the run in this folder"
     )
     face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
     face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")

@@ -43,6 +43,9 @@ class FaceTraining:
     dropout: float = 0.2
     distilled: float = 0.7  # share of the teachers' answers in the target, where there are teachers
     teachers: tuple[str, ...] = ()  # paths of Keras models whose mean answer is learnt beside the labels
+    # Folder of a run whose best weights this one begins with, none if empty: a warm restart of the learning rate
+    # (Loshchilov and Hutter, "SGDR", ICLR 2017).
+    start_from: str = ""
     seed: int = 7
 
 
@@ -51,15 +54,17 @@ class FaceTraining:
 # exponential form).
 AVERAGE_EVERY_BATCHES: Final = 10
 AVERAGE_MOMENTUM: Final = 0.97
-WARMUP_EPOCHS: Final = 2
+WARMUP_EPOCHS: Final = 2  # at most half of them
 
 # Faces are small at first, for what is learnt early is coarse: (share of the epochs after which it ends, side in pixels).
 # An epoch at 32 pixels costs 0.4 of one at 48 (Howard, DAWNBench 2018: "progressive resizing").
 GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
+# A run that starts from a trained network has what is coarse already.
+GROWTH_OF_TRAINED: Final = ((0.5, 40), (1.0, FACE_SIZE))
 
 # In the last epochs faces are only mirrored and moved a little, so that the network ends on pictures as they are served (He
 # et al., "Data Augmentation Revisited", arXiv:1909.09148).
-COOL_DOWN: Final = 0.92  # share of the epochs after which this begins
+COOL_DOWN: Final = 0.8  # share of the epochs after which this begins
 
 # How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
 RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -69,9 +74,10 @@ EMOTIONS_ANSWER: Final = "emotions"
 FEATURES: Final = "features"
 
 
-def face_size_in(epoch: int, epochs: int) -> int:
-    """The side, in pixels, of the faces to train on in an epoch, counted from 0, of so many."""
-    return next(size for share, size in GROWTH if epoch < share * epochs or share == 1.0)
+def face_size_in(epoch: int, config: FaceTraining) -> int:
+    """The side, in pixels, of the faces to train on in an epoch, counted from 0."""
+    growth = GROWTH_OF_TRAINED if config.start_from else GROWTH
+    return next(size for share, size in growth if epoch < share * config.epochs or share == 1.0)
 
 
 @keras.saving.register_keras_serializable(package="moodmirror")
@@ -223,7 +229,7 @@ class FaceBatches(keras.utils.PyDataset):
         gently = self._epoch >= COOL_DOWN * self._config.epochs
         faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
-            standardise(resized(faces, face_size_in(self._epoch, self._config.epochs))),
+            standardise(resized(faces, face_size_in(self._epoch, self._config))),
             {name: targets[chosen] for name, targets in self._targets.items()},
             {name: weights[chosen] for name, weights in self._weights.items()},
         )
@@ -281,7 +287,7 @@ class Checkpoint(keras.callbacks.Callback):
         assert logs is not None
         current = self.model.get_weights()
         self.model.set_weights(self._average)
-        size = face_size_in(epoch, self._config.epochs)
+        size = face_size_in(epoch, self._config)
         probabilities = predict(self.model, resized(self._development.faces, size))
         self.model.set_weights(current)
         figures = report.figures(self._development.labels, probabilities)
@@ -346,10 +352,13 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
     Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is nothing to resume.
     """
-    first_epoch = 0
+    first_epoch, start = 0, None
     if resume:
         config, history = _stored_run(run_dir)
         first_epoch = len(history)
+    elif config.start_from:
+        _stored_run(Path(config.start_from))
+        start = _load_weights(Path(config.start_from) / "best.npz")
     keras.utils.set_random_seed(config.seed)
     corpus = load_faces(data, config.seed)
     print(
@@ -369,7 +378,10 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         on_torch = keras.backend.backend() == "torch"
         normalization = TorchBatchNormalization if on_torch else layers.BatchNormalization
         network = build_network(config.dropout, size=None, normalization=normalization)
-        steps, warmup = len(batches) * config.epochs, len(batches) * min(WARMUP_EPOCHS, config.epochs)
+        if start:
+            network.set_weights(start)
+        steps = len(batches) * config.epochs
+        warmup = min(len(batches) * WARMUP_EPOCHS, steps // 2)
         optimizer = keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(
                 0.0, decay_steps=steps - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
