@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 
 Source = Literal["face", "speech", "text", "chosen"]
+SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 
 # Seconds after which a reading counts half.
 # A face is read many times a second and single frames err, so its half-life is the smoothing: long enough that one odd
