@@ -1,0 +1,384 @@
+"""Reading sound, features against signals with known answers, and the served speech model."""
+
+import io
+import json
+import math
+import struct
+import wave
+
+import joblib
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import ModelError, record_in_manifest
+from moodmirror.recognition.sound import MAX_SECONDS, SAMPLE_RATE, SoundError, read_sound, resample
+from moodmirror.recognition.speech import (
+    FRAMES,
+    LABELS,
+    MEL_BANDS,
+    SpeechEmotionRecognizer,
+    classic_features,
+    log_mel,
+    pitch,
+    voice_activity,
+    weight_of,
+    windows,
+)
+
+
+def tone(hertz: float = 220.0, seconds: float = 3.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> np.ndarray:
+    return (level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def speech_like(seconds: float = 3.0, seed: int = 0, hertz: float = 140.0) -> np.ndarray:
+    """A buzz with harmonics and a gliding pitch, in syllables of 0.2 s with pauses, and a little noise."""
+    count = round(seconds * SAMPLE_RATE)
+    times = np.arange(count) / SAMPLE_RATE
+    phase = 2 * np.pi * np.cumsum(hertz * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * times))) / SAMPLE_RATE
+    buzz = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 20))
+    syllables = np.clip(np.sin(2 * np.pi * 2.5 * times) * 3, 0, 1)
+    noise = np.random.default_rng(seed).normal(0, 0.002, count)
+    return (0.2 * buzz * syllables + noise).astype(np.float32)
+
+
+def written(samples: np.ndarray, rate: int = SAMPLE_RATE, file_format: str = "WAV", subtype: str | None = "FLOAT") -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=file_format, subtype=subtype)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> SpeechEmotionRecognizer:
+    return SpeechEmotionRecognizer.load()
+
+
+class TestSound:
+    @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
+    @pytest.mark.parametrize(
+        ("file_format", "subtype"),
+        [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)],
+    )
+    def test_every_format_at_every_rate(self, file_format, subtype, rate):
+        if subtype == "OPUS" and rate in (22050, 44100):
+            pytest.skip("Opus has no such rate")
+        samples = read_sound(written(tone(seconds=1.0, rate=rate), rate, file_format, subtype))
+        assert samples.dtype == np.float32
+        assert abs(len(samples) - SAMPLE_RATE) < 0.1 * SAMPLE_RATE  # codecs pad
+        middle = samples[4000:12000] * np.hanning(8000)
+        assert abs(np.abs(np.fft.rfft(middle)).argmax() * 2 - 220) <= 2  # Hz
+
+    def test_path_bytes_file_and_pair_are_the_same_sound(self, tmp_path):
+        stereo = np.stack([tone(220, rate=44100), tone(330, rate=44100)], axis=1)
+        content = written(stereo, 44100)
+        path = tmp_path / "stereo.wav"
+        path.write_bytes(content)
+        from_path = read_sound(path)
+        np.testing.assert_array_equal(read_sound(content), from_path)
+        np.testing.assert_array_equal(read_sound(io.BytesIO(content)), from_path)
+        np.testing.assert_allclose(resample(stereo.mean(axis=1), 44100), from_path, atol=1e-4)
+
+    def test_a_long_sound_is_decoded_by_blocks_without_seams(self):
+        samples = read_sound(written(tone(seconds=40, rate=48000), 48000))
+        assert len(samples) == 40 * SAMPLE_RATE
+        np.testing.assert_allclose(samples[1000:-1000], tone(seconds=40)[1000:-1000], atol=1e-3)
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"", "no bytes"),
+            (b"\x00\x00\x00\x20ftypisom" + bytes(200), "video"),
+            (b"\x1a\x45\xdf\xa3" + bytes(200), "video"),
+            (b"RIFF\x00\x10\x00\x00AVI LIST" + bytes(200), "video"),
+            (b"hello, I am a text" * 20, "no sound"),
+            (written(np.zeros(0, np.float32)), "no samples"),
+            (written(np.array([0.1, np.nan] * 8000, np.float32)), "no numbers"),
+            (written(np.array([0.1, np.inf] * 8000, np.float32)), "no numbers"),
+            (written(tone(), rate=1), "1 Hz"),
+            (written(tone())[: 44 + 20000], "header lies"),
+            (written(tone(), file_format="AIFF", subtype="PCM_16"), "must be WAV"),
+            (written(np.zeros((1600, 64), np.float32)), "channels"),
+        ],
+        ids=["empty", "mp4", "webm", "avi", "text", "no-samples", "nan", "inf", "1-hz", "lying", "aiff", "channels"],
+    )
+    def test_bad_input_gets_one_clear_error(self, content, message):
+        with pytest.raises(SoundError, match=message):
+            read_sound(content)
+
+    def test_a_wav_header_that_promises_gigabytes_is_refused(self):
+        content = bytearray(written(tone(), subtype="PCM_16"))
+        struct.pack_into("<I", content, content.index(b"data") + 4, 0xFFFFFFF0)
+        with pytest.raises(SoundError, match="header lies"):
+            read_sound(bytes(content))
+
+    def test_ten_hours_are_refused_by_their_header_before_anything_is_decoded(self, tmp_path, monkeypatch):
+        path = tmp_path / "hours.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 1, 8000, 0, "NONE", ""))
+            file.writeframes(bytes(0))
+        frames = 10 * 3600 * 8000
+        content = bytearray(path.read_bytes())
+        struct.pack_into("<I", content, 4, frames + 36)
+        struct.pack_into("<I", content, 40, frames)
+        with path.open("wb") as file:
+            file.write(content)
+            file.truncate(len(content) + frames)  # a sparse file: its hours take no room
+        monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
+        with pytest.raises(SoundError, match="10 minutes at most, this one 600"):
+            read_sound(path)
+
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(SoundError, match="no file"):
+            read_sound(tmp_path / "none.wav")
+
+    @pytest.mark.parametrize(
+        ("samples", "rate", "message"),
+        [
+            (np.zeros(0, np.float32), 16000, "no samples"),
+            (np.array([np.nan]), 16000, "no numbers"),
+            (tone(), 1, "1 Hz"),
+            (tone(), float("nan"), "nan Hz"),
+            (tone(), 0, "0 Hz"),
+            (np.zeros((10, 2), np.float32), 16000, "mono"),
+            ("not a sound", 16000, "numbers"),
+            (np.zeros(int(MAX_SECONDS * 4000) + 1, np.float32), 4000, "10 minutes"),
+        ],
+    )
+    def test_bad_samples_get_one_clear_error(self, samples, rate, message):
+        with pytest.raises(SoundError, match=message):
+            resample(samples, rate)
+
+
+class TestFeatures:
+    def test_log_mel_of_a_tone_is_loudest_in_its_band(self):
+        features = log_mel(tone(1000.0))
+        assert features.shape == (FRAMES, MEL_BANDS)
+        assert features.dtype == np.float32
+        centres = librosa.mel_frequencies(n_mels=MEL_BANDS + 2, fmin=50, fmax=7600)[1:-1]
+        assert abs(centres[features[75].argmax()] - 1000) < 60  # Hz: half a band
+        assert features.max() == 0.0
+
+    def test_log_mel_of_silence_and_of_an_impulse(self):
+        assert (log_mel(np.zeros(48000, np.float32)) == -70).all()
+        impulse = np.zeros(48000, np.float32)
+        impulse[24000] = 1.0  # 1.5 s
+        features = log_mel(impulse)
+        sounding = np.flatnonzero((features > -70).any(axis=1))
+        assert set(sounding) <= set(range(73, 78))  # frames of 64 ms about frame 75
+        assert features[75].std() < 10  # dB: an impulse has every frequency
+
+    def test_log_mel_of_a_chirp_rises(self):
+        chirp = librosa.chirp(fmin=200, fmax=6000, sr=SAMPLE_RATE, duration=3.0, linear=False).astype(np.float32)
+        loudest = log_mel(chirp).argmax(axis=1)[5:-5]
+        assert (np.diff(loudest) >= 0).all()
+        assert loudest[-1] - loudest[0] > 40
+
+    def test_a_short_sound_stands_in_the_middle_of_silence(self):
+        features = log_mel(tone(seconds=1.0))
+        assert (features[:45] == -70).all()
+        assert (features[105:] == -70).all()
+        assert features[75].max() > -1
+
+    @pytest.mark.parametrize("hertz", [80.0, 110.0, 220.0, 440.0])
+    def test_pitch_of_a_tone(self, hertz):
+        found = pitch(tone(hertz))[5:-5]
+        assert np.abs(found - hertz).max() < 2  # Hz
+
+    def test_classic_features_of_known_signals(self):
+        steady, silent = classic_features(tone(220.0)), classic_features(np.zeros(48000, np.float32))
+        assert steady.shape == silent.shape
+        assert np.isfinite(steady).all()
+        assert np.isfinite(silent).all()
+        # The zero-crossing rate of 220 Hz is 440 crossings in 16,000 samples, up to the edges of the first and last frame.
+        crossings = 2 * 20 + 12 + 32
+        assert steady[crossings] == pytest.approx(440 / SAMPLE_RATE, rel=0.05)
+        octaves = 2 * (2 * 20 + 12 + 32 + 1 + 1 + 7)
+        assert steady[octaves] == pytest.approx(math.log2(2.2), abs=0.02)
+        chroma = steady[40:52]
+        assert chroma.argmax() == 9  # A, counted from C
+        noisy = classic_features(np.random.default_rng(1).normal(0, 0.1, 48000).astype(np.float32))
+        assert noisy[crossings] == pytest.approx(0.5, abs=0.03)  # every other sample of white noise changes its sign
+
+    def test_a_sound_of_a_few_samples(self):
+        assert np.isfinite(classic_features(tone(seconds=0.01))).all()
+        assert np.isfinite(log_mel(tone(seconds=0.0005))).all()
+
+    @pytest.mark.parametrize("gain_db", [-12.0, 12.0, 40.0, -40.0])
+    @pytest.mark.parametrize("features", [log_mel, classic_features])
+    def test_loudness_changes_nothing(self, features, gain_db):
+        samples = speech_like()
+        louder = samples * np.float32(10 ** (gain_db / 20))
+        np.testing.assert_allclose(features(louder), features(samples), atol=2e-3)
+
+
+class TestVoiceActivity:
+    def test_speech_is_heard_and_its_noise_measured(self):
+        clean = speech_like()
+        noise = np.random.default_rng(3).normal(0, 1, len(clean)).astype(np.float32)
+        noise *= np.float32(np.sqrt(np.mean(clean**2)))
+        ratios = []
+        for snr in (30, 20, 10):
+            voice = voice_activity(clean + noise * np.float32(10 ** (-snr / 20)))
+            assert voice is not None
+            ratios.append(voice.snr_db)
+        assert ratios[0] > ratios[1] > ratios[2]
+
+    @pytest.mark.parametrize("level", [0.5, 0.003])
+    def test_noise_tones_and_silence_are_no_speech(self, level):
+        rng = np.random.default_rng(5)
+        white = rng.normal(0, level, 48000).astype(np.float32)
+        brown = np.cumsum(rng.normal(0, 1, 48000))
+        brown = (level * (brown - brown.mean()) / np.abs(brown).max()).astype(np.float32)
+        for sound in (white, brown, tone(level=level), np.zeros(48000, np.float32), tone(seconds=0.02)):
+            assert voice_activity(sound) is None
+
+    def test_weight_falls_with_noise(self):
+        weights = [weight_of(snr) for snr in (60, 30, 20, 10, 0, -20)]
+        assert weights == sorted(weights, reverse=True)
+        assert weight_of(10) == pytest.approx(0.5)
+        assert all(0 < weight <= 1 for weight in weights)
+
+
+class TestWindows:
+    @pytest.mark.parametrize(
+        ("seconds", "ends"),
+        [(1.0, [1.0]), (3.0, [3.0]), (3.1, [3.1]), (3.6, [3.0, 3.6]), (5.0, [3.0, 4.0, 5.0]), (5.5, [3.0, 4.0, 5.0, 5.5])],
+    )
+    def test_windows_of_three_seconds_each_second(self, seconds, ends):
+        samples = tone(seconds=seconds)
+        found = list(windows(samples))
+        assert [end for end, _ in found] == pytest.approx(ends)
+        assert all(len(part) == min(len(samples), 48000) for _, part in found)
+
+
+class TestServed:
+    def test_a_mood_vector_of_a_path_and_of_a_pair(self, recognizer, tmp_path):
+        samples = speech_like(4.0)
+        path = tmp_path / "voice.wav"
+        path.write_bytes(written(samples))
+        vector = recognizer.predict_proba(path)
+        assert vector.shape == (7,)
+        assert vector.dtype == np.float32
+        assert vector.sum() == pytest.approx(1, abs=1e-5)
+        assert (vector >= 0).all()
+        np.testing.assert_array_equal(recognizer.predict_proba((samples, SAMPLE_RATE)), vector)
+        assert recognizer.predict(path) == EMOTIONS[vector.argmax()]
+        assert recognizer.classes_ == EMOTIONS
+
+    def test_live_window_and_python_call_answer_the_same(self, recognizer):
+        samples = speech_like(3.0)
+        reading = recognizer.read_window(samples)
+        assert reading is not None
+        np.testing.assert_allclose(reading.vector, recognizer.predict_proba((samples, SAMPLE_RATE)), atol=1e-6)
+        assert reading.label == recognizer.predict((samples, SAMPLE_RATE))
+        assert 0 < reading.weight <= 1
+
+    @pytest.mark.parametrize("gain_db", [-12, 12])
+    def test_gain_changes_no_answer(self, recognizer, gain_db):
+        samples = speech_like(4.0)
+        louder = samples * np.float32(10 ** (gain_db / 20))
+        np.testing.assert_allclose(
+            recognizer.predict_proba((louder, SAMPLE_RATE)), recognizer.predict_proba((samples, SAMPLE_RATE)), atol=1e-3
+        )
+
+    def test_the_course_of_a_voice_note(self, recognizer):
+        samples = np.concatenate([speech_like(4.0), np.zeros(4 * SAMPLE_RATE, np.float32)])
+        course = recognizer.course(samples)
+        assert [time for time, _ in course] == pytest.approx([3, 4, 5, 6, 7, 8])
+        assert course[0][1] is not None
+        assert course[-1][1] is None  # the last three seconds are silent
+
+    def test_silence_in_a_note_changes_nothing(self, recognizer):
+        samples = speech_like(3.0)
+        longer = np.concatenate([samples, np.zeros(6 * SAMPLE_RATE, np.float32)])
+        alone, within = (recognizer.predict_proba((sound, SAMPLE_RATE)) for sound in (samples, longer))
+        assert alone.argmax() == within.argmax()
+
+    def test_silence_has_no_emotion(self, recognizer):
+        with pytest.raises(SoundError, match="silent"):
+            recognizer.predict_proba((np.zeros(48000, np.float32), SAMPLE_RATE))
+
+    def test_what_is_no_sound(self, recognizer):
+        with pytest.raises(SoundError, match="path, or a pair"):
+            recognizer.predict_proba(np.zeros(48000, np.float32))
+
+    def test_a_chosen_subset_of_emotions(self):
+        some = SpeechEmotionRecognizer.load(emotions=["happy", "sad", "calm"])
+        vector = some.predict_proba((speech_like(), SAMPLE_RATE))
+        assert vector.sum() == pytest.approx(1, abs=1e-5)
+        assert {EMOTIONS[index] for index in np.flatnonzero(vector)} <= {"happy", "sad", "neutral"}
+
+
+class Fixed:
+    """A fitted model that always answers the same."""
+
+    def __init__(self, answer, classes=None):
+        self.answer = answer
+        if classes is not None:
+            self.classes_ = np.array(classes)
+
+    def predict_proba(self, features):
+        assert features.ndim == 2
+        return np.tile(self.answer, (len(features), 1))
+
+
+class TestWrapping:
+    def test_calm_counts_as_neutral(self):
+        answer = np.eye(len(LABELS))[LABELS.index("calm")] * 0.6 + np.eye(len(LABELS))[LABELS.index("happy")] * 0.4
+        vector = SpeechEmotionRecognizer(model=Fixed(answer)).predict_proba((tone(), SAMPLE_RATE))
+        assert vector[EMOTIONS.index("neutral")] == pytest.approx(0.6)
+        assert vector[EMOTIONS.index("happy")] == pytest.approx(0.4)
+
+    @pytest.mark.parametrize("classes", [None, ["sad", "angry"]])
+    def test_any_model_over_chosen_emotions(self, classes):
+        recognizer = SpeechEmotionRecognizer(model=Fixed([0.25, 0.75], classes), emotions=["sad", "angry"])
+        vector = recognizer.predict_proba((tone(), SAMPLE_RATE))
+        assert vector[EMOTIONS.index("angry")] == pytest.approx(0.75)
+        assert vector[EMOTIONS.index("sad")] == pytest.approx(0.25)
+        assert recognizer.predict((tone(), SAMPLE_RATE)) == "angry"
+
+    def test_chosen_emotions_of_a_model_of_all(self):
+        answer = np.full(7, 1 / 7)
+        vector = SpeechEmotionRecognizer(model=Fixed(answer, EMOTIONS), emotions=["happy", "sad"]).predict_proba(
+            (tone(), SAMPLE_RATE)
+        )
+        np.testing.assert_allclose(vector, [0.5 if emotion in ("happy", "sad") else 0 for emotion in EMOTIONS])
+
+    @pytest.mark.parametrize("emotions", [[], ["joyful"], ["happy", "bored"]])
+    def test_unknown_emotions(self, emotions):
+        with pytest.raises(ValueError, match="emotions must be some of"):
+            SpeechEmotionRecognizer(model=Fixed([1.0]), emotions=emotions)
+
+    def test_a_model_of_other_classes(self):
+        with pytest.raises(ValueError, match="3 classes"):
+            SpeechEmotionRecognizer(model=Fixed([0.2, 0.3, 0.5])).predict_proba((tone(), SAMPLE_RATE))
+
+
+class Bomb:
+    """What a pickle can do when it is opened."""
+
+    def __reduce__(self):
+        return pytest.fail, ("unpickled",)
+
+
+class TestFiles:
+    def test_a_pickle_with_a_wrong_hash_is_never_opened(self, tmp_path):
+        path = tmp_path / "speech_emotion_mlp.joblib"
+        joblib.dump({}, path)
+        record_in_manifest(tmp_path, [path.name])
+        joblib.dump(Bomb(), path)
+        with pytest.raises(ModelError, match="not the file that the manifest names"):
+            SpeechEmotionRecognizer.load_classic("mlp", tmp_path)
+        (tmp_path / "manifest.json").write_text(json.dumps({}))
+        with pytest.raises(ModelError, match="no valid entry"):
+            SpeechEmotionRecognizer.load_classic("mlp", tmp_path)
+
+    def test_a_network_with_a_wrong_hash(self, tmp_path):
+        path = tmp_path / "speech_emotion.tflite"
+        path.write_bytes(b"a model")
+        record_in_manifest(tmp_path, [path.name])
+        path.write_bytes(b"another")
+        with pytest.raises(ModelError, match="not the file that the manifest names"):
+            SpeechEmotionRecognizer.load(tmp_path)
