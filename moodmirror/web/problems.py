@@ -19,7 +19,7 @@ def on_http_error(error: HTTPException) -> HTTPException | Response:
     """What Flask itself refuses, as problem details where a program asked; people get its plain page."""
     if not request.path.startswith("/api/"):
         return error
-    if "stream" not in vars(request._get_current_object()):  # nothing of the body was read
+    if "stream" not in vars(request._get_current_object()):  # type: ignore[attr-defined]  # nothing was read
         _drain()
     status = error.code or 500
     answer = Response(headers=error.get_response().headers, status=status, mimetype="application/problem+json")
