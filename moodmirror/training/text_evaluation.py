@@ -1,24 +1,28 @@
 """Measure the text network as it is served: on Reddit's comments, in everyday talk, on tweets, and how sure it is."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.text import GRAPH, MODEL_NAME, TextEmotionRecognizer
+from moodmirror.recognition.text import GRAPH, TextEmotionRecognizer
 from moodmirror.training import report
-from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_texts
 
 FOLDS: Final = 5  # of the development part, to find thresholds on four and to measure on the fifth
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.bool_]
+
+
+class Recognizer(Protocol):
+    """Whatever maps texts to mood vectors, float32 [n, 7]."""
+
+    def predict_proba(self, texts: list[str]) -> Floats:
+        """Mood vectors of texts."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ class TextEvaluation:
         )
         if self.everyday and self.everyday_reliability:
             lines.append(
-                f"DailyDialog, held-out dialogues: accuracy {self.everyday.accuracy:.4f}, macro-F1 {self.everyday.macro_f1:.4f}, "
+                f"DailyDialog, held-out dialogues: accuracy {self.everyday.accuracy:.4f}, macro-F1 "
+                f"{self.everyday.macro_f1:.4f}, "
                 f"expected calibration error {self.everyday_reliability.error:.4f}"
             )
         if self.tweets_accuracy is not None:
@@ -140,46 +145,21 @@ def evaluate(data: Path, *, models_dir: Path) -> None:
     print(evaluation(corpora, TextEmotionRecognizer.load(models_dir)).as_text())
 
 
-def moods_of(recognizer: TextEmotionRecognizer, split: TextSplit) -> Floats:
-    """Mood vectors of the texts of a split."""
-    return recognizer.predict_proba(split.texts)
-
-
-def evaluation(corpora: TextCorpora, recognizer: TextEmotionRecognizer) -> TextEvaluation:
+def evaluation(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
     """Measure a recogniser on the parts of the corpora that it was not trained on."""
     held_out = corpora.development.halves()[1]
     everyday = everyday_reliability = tweets = None
     if corpora.everyday is not None:
-        moods = moods_of(recognizer, corpora.everyday)
+        moods = recognizer.predict_proba(corpora.everyday.texts)
         everyday = report.figures(corpora.everyday.labels.argmax(axis=1), moods)
         everyday_reliability = top_reliability(corpora.everyday, moods)
     if corpora.tweets is not None:
-        moods = np.where(corpora.tweets.possible, moods_of(recognizer, corpora.tweets), 0)
+        moods = np.where(corpora.tweets.possible, recognizer.predict_proba(corpora.tweets.texts), 0)
         tweets = float((moods.argmax(axis=1) == corpora.tweets.labels.argmax(axis=1)).mean())
     return TextEvaluation(
-        development=multilabel_figures(corpora.development.labels, moods_of(recognizer, corpora.development)),
-        reliability=top_reliability(held_out, moods_of(recognizer, held_out)),
+        development=multilabel_figures(corpora.development.labels, recognizer.predict_proba(corpora.development.texts)),
+        reliability=top_reliability(held_out, recognizer.predict_proba(held_out.texts)),
         everyday=everyday,
         everyday_reliability=everyday_reliability,
         tweets_accuracy=tweets,
     )
-
-
-def write_card(
-    corpora: TextCorpora,
-    *,
-    settings: Mapping[str, Any],
-    parameters: int,
-    calibration: Calibration,
-    history: list[dict[str, float]],
-    keras_moods: Floats,
-    models_dir: Path,
-) -> None:
-    """Evaluate the files in `models_dir`, and write figures, pictures and model card beside them."""
-    recognizer = TextEmotionRecognizer.load(models_dir)
-    result = evaluation(corpora, recognizer)
-    served = recognizer.network(corpora.development.texts)[0]
-    agreement = float((served.argmax(axis=1) == keras_moods.argmax(axis=1)).mean())
-    print(f"{result.as_text()}\nKeras and LiteRT name the same emotion on {agreement:.2%} of the development texts")
-    figures = {**result.as_json(), "keras_litert_agreement": round(agreement, 5)}
-    report.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
