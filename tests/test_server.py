@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -18,12 +19,15 @@ import numpy as np
 import pytest
 from flask import request
 
-from app import app
+from app import app, create_app
 from camera import ACCENT_BGR
+from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import ModelError
 from moodmirror.recognition.sound import SAMPLE_RATE, read_sound
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.web.site import EXTENSION
 from tests.conftest import ROOT, Server, Viewer, serving, wav
 
 
@@ -278,6 +282,26 @@ class TestAnalyzeAudio:
             assert (status, headers["Content-Type"]) == (expected, "application/problem+json"), answer
             assert len(answer["detail"]) > 10
         assert post(hosted, "/api/analyze/audio", note, "audio/wav")[0] == 200
+
+    def test_more_recordings_than_are_read_at_once_are_asked_to_wait(self, voice):
+        site = app.extensions[EXTENSION]
+        with site.analyses, site.analyses:
+            answer = app.test_client().post("/api/analyze/audio", data=wav(voice))
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert app.test_client().post("/api/analyze/audio", data=wav(voice)).status_code == 200
+
+    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice):
+        def refuse() -> Any:
+            raise ModelError("/secret/place/model.tflite is missing")
+
+        lame = create_app(Config(camera=CameraSource.parse("off")))
+        lame.extensions[EXTENSION] = replace(lame.extensions[EXTENSION], speech_recognizer=refuse, text_recognizer=refuse)
+        for path, body in (("audio", wav(voice)), ("text", b"hello")):
+            answer = lame.test_client().post(f"/api/analyze/{path}", data=body, content_type="text/plain")
+            assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+            assert "secret" not in answer.text
+        assert lame.test_client().get("/readyz").status_code == 503
 
     def test_uploads_stay_in_memory(self):
         body, content_type = form(b"\0" * 2_000_000)

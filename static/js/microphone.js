@@ -45,23 +45,30 @@ export class Microphone {
     } catch (error) {
       throw new MicrophoneRefused(REASONS[error.name] ?? `The microphone can't be opened (${error.name}). Try again, or write instead.`);
     }
-    const context = new AudioContext();
-    await context.audioWorklet.addModule(WORKLET);
-    await context.resume();
     if (run !== this.#run) {
       for (const track of media.getTracks()) track.stop();
-      context.close();
       throw new MicrophoneRefused("");
     }
     this.#media = media;
-    this.#context = context;
     media.getAudioTracks()[0].addEventListener("ended", () => {
       if (this.#media === media) this.onEnd("Your microphone went away. Connect it, then press Listen again.");
     });
-    const source = context.createMediaStreamSource(media);
+    try {
+      await this.#listen(new AudioContext(), run);
+    } catch (error) {
+      if (run === this.#run) this.stop();
+      throw new MicrophoneRefused(`This browser can't take in sound (${error.name}). Try another one, or write instead.`);
+    }
+  }
+
+  async #listen(context, run) {
+    this.#context = context;
+    await context.audioWorklet.addModule(WORKLET);
+    await context.resume();
     this.#analyser = context.createAnalyser();
     const writer = new AudioWorkletNode(context, "pcm-writer", { numberOfOutputs: 0 });
     writer.port.onmessage = ({ data }) => run === this.#run && this.#take(data, run);
+    const source = context.createMediaStreamSource(this.#media);
     source.connect(this.#analyser);
     source.connect(writer);
   }
