@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recognition.media import MAX_PHOTO_BYTES, MediaError, decode_photo
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.recognition.sound import SoundError, read_sound
-from moodmirror.recognition.text import TextError, checked, decoded
+from moodmirror.recognition.text import TextEmotionRecognizer, TextError, checked, decoded
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.recommendation.modes import MODES
@@ -60,7 +61,7 @@ def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, as_json: bool) -> N
                 failed = True
                 click.echo(f"{_shortened(given)}: {error}", err=True)
         if lines is not None:
-            failed |= not _analyze_lines(site, lines, as_json)
+            failed |= not _analyze_lines(lines, as_json)
     except (ModelError, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from None
     if failed:
@@ -127,7 +128,7 @@ def _shortened(text: str) -> str:
     return line if len(line) <= SHOWN_CHARACTERS else f"{line[: SHOWN_CHARACTERS - 1]}…"
 
 
-def _analyze_lines(site: Site, file: BinaryIO, as_json: bool) -> bool:
+def _analyze_lines(file: BinaryIO, as_json: bool) -> bool:
     """Read each line that is not empty and print what it says; returns whether all could be read."""
     texts: list[tuple[int, str]] = []
     unreadable = 0
@@ -141,7 +142,7 @@ def _analyze_lines(site: Site, file: BinaryIO, as_json: bool) -> bool:
         except TextError as error:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
-    recognizer = site.text_recognizer()
+    recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # nobody else is served meanwhile
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
