@@ -138,7 +138,7 @@ class Live:
         self._lock = threading.Lock()
         self._visitors: dict[str, Visitor] = {}
         self._watching: set[str] = set()  # see the server camera's stream
-        self._in_room: set[str] = set()  # and share its mood, for they chose none by hand
+        self._in_room: set[str] = set()  # and share its mood, for they say nothing themselves
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
