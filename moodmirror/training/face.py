@@ -204,9 +204,14 @@ class FaceBatches(keras.utils.PyDataset):
     """Augmented batches of a training part, in an order that depends only on seed and epoch."""
 
     def __init__(
-        self, split: FaceSplit, config: FaceTraining, first_epoch: int, taught: npt.NDArray[np.float32] | None = None
+        self,
+        split: FaceSplit,
+        config: FaceTraining,
+        first_epoch: int,
+        size: int,
+        taught: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """`taught` is what teachers answer for each face, float32 [n, 7]; None without teachers."""
+        """Faces of `size` pixels. `taught` is what teachers answer for each, float32 [n, 7]; None without teachers."""
         super().__init__(workers=2, max_queue_size=6)
         self._faces = split.faces
         votes = split.vote_distributions()
@@ -217,6 +222,7 @@ class FaceBatches(keras.utils.PyDataset):
         weights = class_weights(split.labels, config.balance)
         self._weights = {EMOTIONS_ANSWER: weights, VOTES: weights * votes.sum(axis=1)}
         self._config = config
+        self._size = size
         self._epoch = first_epoch
         self._shuffle()
 
@@ -229,7 +235,7 @@ class FaceBatches(keras.utils.PyDataset):
         gently = self._epoch >= COOL_DOWN * self._config.epochs
         faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
-            standardise(resized(faces, face_size_in(self._epoch, self._config))),
+            standardise(resized(faces, self._size)),
             {name: targets[chosen] for name, targets in self._targets.items()},
             {name: weights[chosen] for name, weights in self._weights.items()},
         )
@@ -368,7 +374,6 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
     )
     run_dir.mkdir(parents=True, exist_ok=True)
     taught = ask_teachers(config.teachers, corpus.training.faces)
-    batches = FaceBatches(corpus.training, config, first_epoch, taught)
     checkpoint = Checkpoint(run_dir, config, corpus.development)
     if resume:
         checkpoint.restore()
@@ -380,8 +385,9 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         network = build_network(config.dropout, size=None, normalization=normalization)
         if start:
             network.set_weights(start)
-        steps = len(batches) * config.epochs
-        warmup = min(len(batches) * WARMUP_EPOCHS, steps // 2)
+        steps_an_epoch = math.ceil(len(corpus.training) / config.batch_size)
+        steps = steps_an_epoch * config.epochs
+        warmup = min(steps_an_epoch * WARMUP_EPOCHS, steps // 2)
         optimizer = keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(
                 0.0, decay_steps=steps - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
@@ -398,13 +404,17 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
             loss_weights={EMOTIONS_ANSWER: 1 - config.votes_weight, VOTES: config.votes_weight},
             metrics={EMOTIONS_ANSWER: "accuracy"},
         )
-    network.fit(
-        batches,
-        epochs=config.epochs,
-        initial_epoch=first_epoch,
-        callbacks=[checkpoint],
-        verbose=1 if sys.stdout.isatty() else 0,
-    )
+    # A fit for each size of faces: TensorFlow takes pictures of one size only in a fit, and asks for some ahead.
+    sizes = [face_size_in(epoch, config) for epoch in range(config.epochs)]
+    for size in sorted(set(sizes[first_epoch:])):
+        initial_epoch = max(first_epoch, sizes.index(size))
+        network.fit(
+            FaceBatches(corpus.training, config, initial_epoch, size, taught),
+            initial_epoch=initial_epoch,
+            epochs=sizes.index(size) + sizes.count(size),
+            callbacks=[checkpoint],
+            verbose=1 if sys.stdout.isatty() else 0,
+        )
     export_best(corpus, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
