@@ -11,11 +11,16 @@
     python train.py text --data PATH --evaluate  measure the model that is served
     python train.py text --data PATH --model tfidf
                                                  train the small model of word counts, write models/text_tfidf.pickle
+    python train.py speech --data PATH [PATH …]  train on RAVDESS, TESS, EMO-DB and own recordings
+    python train.py speech --data PATH --model mlp
+                                                 a classic model instead: mlp or bagging; or another network: rnn
+    python train.py speech --data PATH --explore draw what there is to hear, train nothing
 
-For faces, PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and
-so on, or a folder with the grids fer2013_training.webp and .csv. For text, it is the folder that holds goemotions/, and
-carer/ and dailydialog/ if they are there. Another Keras backend trains too, on a GPU for instance:
-KERAS_BACKEND=jax python train.py face …
+For faces PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and
+so on, or a folder with the grids fer2013_training.webp and .csv. For speech it is a folder of recordings that are named as
+their corpus names them, a folder with angry/*.wav and so on, or a CSV file with the columns path, emotion and, if several
+people speak, speaker. For text it is the folder that holds goemotions/, and carer/ and dailydialog/ if they are there.
+Another Keras backend trains too, on a GPU for instance: KERAS_BACKEND=jax python train.py face …
 """
 
 import argparse
@@ -23,12 +28,31 @@ import os
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="face|text")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="face|speech|text")
+    _add_face(commands)
+    _add_speech(commands)
+    _add_text(commands)
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    from moodmirror.recognition.runtime import ModelError
+    from moodmirror.training.corpora import CorpusError
+
+    try:
+        {"face": _face, "speech": _speech, "text": _text}[options.command](options)
+    except (CorpusError, ModelError, FileNotFoundError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_face(commands: Any) -> None:
     face = commands.add_parser("face", help="the network that reads faces", description="Train the face network.")
     face.add_argument("--data", type=Path, required=True, help="FER2013: a CSV file, folders, or grids")
     face.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
@@ -54,43 +78,44 @@ def main(arguments: list[str] | None = None) -> int:
     )
     face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
     face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
-    _add_text(commands)
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-    from moodmirror.recognition.runtime import ModelError
-    from moodmirror.training.corpora import CorpusError
-
-    try:
-        {"face": _face, "text": _text}[options.command](options)
-    except (CorpusError, ModelError, FileNotFoundError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
-def _face(options: argparse.Namespace) -> None:
-    from moodmirror.training import face as face_training
-    from moodmirror.training import face_evaluation
+def _add_speech(commands: Any) -> None:
+    speech = commands.add_parser("speech", help="the model that hears voices", description="Train a model of speech.")
+    speech.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="PATH", help="corpora, own recordings, CSV files"
+    )
+    speech.add_argument(
+        "--model",
+        choices=("cnn", "rnn", "mlp", "bagging"),
+        default="cnn",
+        help="networks over spectrograms (cnn, rnn: the one that is served), or scikit-learn's over classic features "
+        "(default: %(default)s)",
+    )
+    speech.add_argument("--resume", action="store_true", help="go on with the run in --run-dir: what is done there stays")
+    speech.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's answers to --data")
+    speech.add_argument("--explore", action="store_true", help="train nothing: draw the recordings into --out")
+    speech.add_argument("--out", type=Path, default=Path("runs/speech/explore"), help="pictures (default: %(default)s)")
+    speech.add_argument("--run-dir", type=Path, default=Path("runs/speech/run"), help="networks (default: %(default)s)")
+    speech.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
+    speech.add_argument("--epochs", type=int, default=50, help="so many (default: %(default)s)")
+    speech.add_argument("--members", type=int, default=1, help="networks to average (default: %(default)s)")
+    speech.add_argument("--copies", type=int, default=10, help="augmented, of each recording (default: %(default)s)")
+    speech.add_argument("--batch-size", type=int, default=32, help="windows a step (default: %(default)s)")
+    speech.add_argument("--learning-rate", type=float, default=2e-3, help="AdamW's peak (default: %(default)s)")
+    speech.add_argument("--weight-decay", type=float, default=0.02, help="of AdamW (default: %(default)s)")
+    speech.add_argument("--label-smoothing", type=float, default=0.1, help="0…1 (default: %(default)s)")
+    speech.add_argument("--mixup", type=float, default=0.0, help="0: none (default: %(default)s)")
+    speech.add_argument("--balance", type=float, default=0.5, help="0: by recording, 1: by label (default: %(default)s)")
+    speech.add_argument("--dropout", type=float, default=0.3, help="before the last layer (default: %(default)s)")
+    speech.add_argument("--unchanged", type=float, default=0.25, help="share not augmented (default: %(default)s)")
+    speech.add_argument(
+        "--most-of-a-speaker", type=int, default=60, metavar="N", help="recordings an epoch (default: %(default)s)"
+    )
+    speech.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 
-    if options.evaluate:
-        face_evaluation.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
-    elif options.export:
-        face_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
-    else:
-        names = [field.name for field in fields(face_training.FaceTraining)]
-        options.teachers = tuple(str(Path(teacher).resolve()) for teacher in options.teachers)
-        config = face_training.FaceTraining(**{name: getattr(options, name) for name in names})
-        face_training.train(
-            options.data,
-            config=config,
-            run_dir=options.run_dir,
-            models_dir=options.models_dir,
-            resume=options.resume,
-        )
 
-
-def _add_text(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_text(commands: Any) -> None:
     text = commands.add_parser("text", help="the network that reads words", description="Train the text network.")
     text.add_argument("--data", type=Path, required=True, help="the folder that holds goemotions/, carer/ and dailydialog/")
     text.add_argument(
@@ -119,6 +144,42 @@ def _add_text(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+
+
+def _face(options: argparse.Namespace) -> None:
+    from moodmirror.training import face as face_training
+    from moodmirror.training import face_evaluation
+
+    if options.evaluate:
+        face_evaluation.evaluate(options.data, models_dir=options.models_dir, seed=options.seed)
+    elif options.export:
+        face_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
+    else:
+        options.teachers = tuple(str(Path(teacher).resolve()) for teacher in options.teachers)
+        names = [field.name for field in fields(face_training.FaceTraining)]
+        config = face_training.FaceTraining(**{name: getattr(options, name) for name in names})
+        face_training.train(
+            options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
+        )
+
+
+def _speech(options: argparse.Namespace) -> None:
+    if options.explore:
+        from moodmirror.training.speech_exploration import explore
+
+        explore(options.data, options.out)
+    elif options.evaluate:
+        from moodmirror.training.speech_evaluation import evaluate
+
+        evaluate(options.data, models_dir=options.models_dir)
+    else:
+        from moodmirror.training import speech as speech_training
+
+        names = [field.name for field in fields(speech_training.SpeechTraining)]
+        config = speech_training.SpeechTraining(**{name: getattr(options, name) for name in names})
+        speech_training.train(
+            options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
+        )
 
 
 def _text(options: argparse.Namespace) -> None:

@@ -326,8 +326,8 @@ class SpeechEmotionRecognizer:
         Raises SoundError for a sound that can't be read or is silent.
         """
         parts, weights = weighted_windows(samples_of(sound))
-        mean: MoodVector = np.average(self._read(parts), axis=0, weights=weights).astype(np.float32)
-        return mean / mean.sum()
+        mean = np.average(self._read(parts), axis=0, weights=weights)
+        return np.asarray(mean / mean.sum(), dtype=np.float32)
 
     def predict(self, sound: Sound) -> str:
         """The likeliest emotion of a path or of a pair (samples float32 [n], rate in Hz)."""
@@ -369,8 +369,8 @@ def served(
     chosen = np.isin(EMOTIONS, emotions)
     vectors[:, ~chosen] = 0
     totals = vectors.sum(axis=1, keepdims=True)
-    even = (chosen / chosen.sum()).astype(np.float32)
-    return np.where(totals > 0, vectors / np.maximum(totals, np.float32(1e-12)), even)
+    shares = np.where(totals > 0, vectors / np.maximum(totals, 1e-12), chosen / chosen.sum())
+    return np.asarray(shares, dtype=np.float32)
 
 
 def weight_of(snr_db: float) -> float:

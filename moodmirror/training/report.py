@@ -1,5 +1,6 @@
 """Figures and pictures of a classifier: accuracy, macro-F1, per-class table, calibration, curves, confusion matrix."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ RELIABILITY_BINS: Final = 15  # of confidence, as in Guo et al. (see :func:`reli
 
 @dataclass(frozen=True)
 class Figures:
-    """How well probabilities fit labels. Per-class arrays are in the order of EMOTIONS."""
+    """How well probabilities fit labels. Per-class arrays are in the order of `names`; `unit` is what was counted."""
 
     accuracy: float
     macro_f1: float
@@ -29,34 +30,41 @@ class Figures:
     f1: npt.NDArray[np.float64]
     support: npt.NDArray[np.int_]
     confusion: npt.NDArray[np.int_]
+    names: tuple[str, ...] = EMOTIONS
+    unit: str = "faces"
+
+    @property
+    def unweighted_average_recall(self) -> float:
+        """The mean recall of the classes that occur, 0…1."""
+        return float(self.recall[self.support > 0].mean())
 
     def as_text(self) -> str:
         """A table for a terminal."""
-        lines = [f"{'':10}{'precision':>10}{'recall':>8}{'F1':>8}{'faces':>8}"]
+        lines = [f"{'':10}{'precision':>10}{'recall':>8}{'F1':>8}{self.unit:>12}"]
         lines += [
-            f"{emotion:10}{self.precision[i]:10.3f}{self.recall[i]:8.3f}{self.f1[i]:8.3f}{self.support[i]:8d}"
-            for i, emotion in enumerate(EMOTIONS)
+            f"{emotion:10}{self.precision[i]:10.3f}{self.recall[i]:8.3f}{self.f1[i]:8.3f}{self.support[i]:12d}"
+            for i, emotion in enumerate(self.names)
         ]
         return "\n".join([*lines, f"accuracy {self.accuracy:.4f}, macro-F1 {self.macro_f1:.4f}"])
 
     def as_markdown(self) -> str:
         """The same table for a model card."""
         lines = [
-            f"Accuracy **{self.accuracy:.1%}**, macro-F1 **{self.macro_f1:.3f}** over {self.support.sum():,} faces.",
+            f"Accuracy **{self.accuracy:.1%}**, macro-F1 **{self.macro_f1:.3f}** over {self.support.sum():,} {self.unit}.",
             "",
-            "| emotion | precision | recall | F1 | faces |",
+            f"| emotion | precision | recall | F1 | {self.unit} |",
             "| --- | ---: | ---: | ---: | ---: |",
         ]
         lines += [
             f"| {emotion} | {self.precision[i]:.3f} | {self.recall[i]:.3f} | {self.f1[i]:.3f} | {self.support[i]} |"
-            for i, emotion in enumerate(EMOTIONS)
+            for i, emotion in enumerate(self.names)
         ]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs: plain numbers, lists by emotion in the order of EMOTIONS."""
         return {
-            "faces": int(self.support.sum()),
+            self.unit: int(self.support.sum()),
             "accuracy": round(self.accuracy, 5),
             "macro_f1": round(self.macro_f1, 5),
             "log_loss": round(self.log_loss, 5),
@@ -65,9 +73,9 @@ class Figures:
                     "precision": round(float(self.precision[i]), 5),
                     "recall": round(float(self.recall[i]), 5),
                     "f1": round(float(self.f1[i]), 5),
-                    "faces": int(self.support[i]),
+                    self.unit: int(self.support[i]),
                 }
-                for i, emotion in enumerate(EMOTIONS)
+                for i, emotion in enumerate(self.names)
             },
             "confusion": self.confusion.tolist(),
         }
@@ -102,10 +110,16 @@ def reliability(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.floa
     return Reliability(mean_confidence, accuracy, count, error)
 
 
-def figures(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]) -> Figures:
-    """Compare probabilities, float32 [n, 7], with labels, int [n]. Macro-F1 is over the emotions that occur."""
+def figures(
+    labels: npt.NDArray[np.int_],
+    probabilities: npt.NDArray[np.float32],
+    *,
+    names: tuple[str, ...] = EMOTIONS,
+    unit: str = "faces",
+) -> Figures:
+    """Compare probabilities, float32 [n, classes], with labels, int [n]. Macro-F1 is over the classes that occur."""
     predicted = probabilities.argmax(axis=1)
-    indices = list(range(len(EMOTIONS)))
+    indices = list(range(len(names)))
     precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=indices, zero_division=0.0)
     likelihood = probabilities[np.arange(len(labels)), labels]
     return Figures(
@@ -117,20 +131,27 @@ def figures(labels: npt.NDArray[np.int_], probabilities: npt.NDArray[np.float32]
         f1=f1,
         support=support,
         confusion=confusion_matrix(labels, predicted, labels=indices),
+        names=names,
+        unit=unit,
     )
 
 
-def draw_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Loss and accuracy over the epochs, as PNG."""
+# Two pictures side by side: the keys of the history that each shows, and its title.
+Panels = tuple[tuple[tuple[str, ...], str], tuple[tuple[str, ...], str]]
+ACCURACY_PANELS: Final[Panels] = (
+    (("loss", "development_loss"), "cross-entropy"),
+    (("training_accuracy", "development_accuracy", "development_macro_f1"), "accuracy and macro-F1"),
+)
+
+
+def draw_curves(history: list[dict[str, float]], path: Path, *, panels: Panels = ACCURACY_PANELS) -> None:
+    """What `panels` name over the epochs, as PNG. An epoch without a figure is left out of its curve."""
     figure = Figure(figsize=(10, 4), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    epochs = [entry["epoch"] for entry in history]
-    for axes, keys, title in (
-        (loss, ("loss", "development_loss"), "cross-entropy"),
-        (accuracy, ("training_accuracy", "development_accuracy", "development_macro_f1"), "accuracy and macro-F1"),
-    ):
+    for axes, (keys, title) in zip(figure.subplots(1, 2), panels, strict=True):
         for key in keys:
-            axes.plot(epochs, [entry[key] for entry in history], marker=".", label=key.replace("_", " "))
+            known = [entry for entry in history if key in entry]
+            epochs = [entry["epoch"] for entry in known]
+            axes.plot(epochs, [entry[key] for entry in known], marker=".", label=key.replace("_", " "))
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend()
@@ -143,9 +164,9 @@ def draw_confusion(result: Figures, path: Path) -> None:
     axes = figure.subplots()
     shares = result.confusion / np.maximum(result.confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    ticks = range(len(EMOTIONS))
-    axes.set_xticks(ticks, EMOTIONS, rotation=40)
-    axes.set_yticks(ticks, EMOTIONS)
+    ticks = range(len(result.names))
+    axes.set_xticks(ticks, result.names, rotation=40)
+    axes.set_yticks(ticks, result.names)
     axes.set(xlabel="read", ylabel="labelled", title=f"accuracy {result.accuracy:.1%}, macro-F1 {result.macro_f1:.3f}")
     for row in ticks:
         for column in ticks:
@@ -155,8 +176,8 @@ def draw_confusion(result: Figures, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def draw_reliability(result: Reliability, path: Path) -> None:
-    """The reliability diagram, as PNG: how often each confidence is right, and how many faces have it."""
+def draw_reliability(result: Reliability, path: Path, *, unit: str = "faces") -> None:
+    """The reliability diagram, as PNG: how often each confidence is right, and how many inputs have it."""
     figure = Figure(figsize=(5.6, 5.6), layout="constrained")
     axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color="gray", linestyle="--", label="as sure as right")
@@ -166,20 +187,29 @@ def draw_reliability(result: Reliability, path: Path) -> None:
     axes.legend()
     middles = (np.arange(RELIABILITY_BINS) + 0.5) / RELIABILITY_BINS
     counts.bar(middles, result.count, width=0.9 / RELIABILITY_BINS)
-    counts.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
+    counts.set(xlabel="confidence", ylabel=unit, xlim=(0, 1))
     figure.savefig(path, dpi=110)
 
 
-def draw_bars(accuracies: dict[str, float], path: Path) -> None:
-    """Accuracies by name, the first as the measure of the others, as PNG."""
+def draw_bars(accuracies: dict[str, float], path: Path, *, measure: str = "accuracy") -> None:
+    """Accuracies, or another `measure`, by name, the first as the measure of the others, as PNG."""
     figure = Figure(figsize=(7, 0.32 * len(accuracies) + 1), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(list(accuracies), list(accuracies.values()))
     axes.bar_label(bars, fmt="{:.1%}", padding=3, fontsize=8)
     axes.axvline(next(iter(accuracies.values())), color="gray", linestyle="--")
-    axes.set(xlabel="accuracy", xlim=(0, 1))
+    axes.set(xlabel=measure, xlim=(0, 1))
     axes.invert_yaxis()
     figure.savefig(path, dpi=110)
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show on the error stream how far long work is: a line that is written over, on a terminal; a few lines in a log."""
+    terminal = sys.stderr.isatty()
+    if done == total or done % max(total // (100 if terminal else 10), 1) == 0:
+        end = "\n" if done == total or not terminal else ""
+        start = "\r" if terminal else ""
+        print(f"{start}{what}: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,194 @@
+"""Make other recordings of the same words: another voice, another room, another microphone, another line.
+
+Everything works on samples, float32 [n] at 16 kHz, and takes what is random from a generator that is given.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+import librosa
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+from scipy.signal import fftconvolve
+
+from moodmirror.recognition.sound import SAMPLE_RATE, Samples
+from moodmirror.recognition.speech import FRAMES, MEL_BANDS, WINDOW, log_mel
+from moodmirror.training import report
+from moodmirror.training.speech_corpora import SpeechCorpus
+
+Rng = np.random.Generator
+Hertz = npt.NDArray[np.float64]
+
+
+def rms(samples: Samples) -> float:
+    """Root mean square, over the parts that are not digital silence."""
+    heard = samples[samples != 0]
+    return float(np.sqrt(np.mean(np.square(heard, dtype=np.float64)))) if len(heard) else 0.0
+
+
+def colored_noise(count: int, exponent: float, rng: Rng) -> Samples:
+    """Noise, float32 [count], whose power falls with frequency to the power of −`exponent`: 0 white, 1 pink, 2 brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    frequencies = np.maximum(np.arange(len(spectrum)), count * 30 / SAMPLE_RATE)  # level below 30 Hz
+    return np.fft.irfft(spectrum * frequencies ** (-exponent / 2), count).astype(np.float32)
+
+
+def babble(count: int, others: Sequence[Samples], rng: Rng) -> Samples:
+    """Many voices at once, float32 [count]: three to six of the `others`, each as loud, from anywhere in it."""
+    mixed = np.zeros(count, dtype=np.float32)
+    for _ in range(rng.integers(3, 7)):
+        voice = others[int(rng.integers(len(others)))]
+        voice = voice / np.float32(max(rms(voice), 1e-9))
+        mixed += np.roll(np.resize(voice, count), rng.integers(count))
+    return mixed
+
+
+def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+    """Mix in noise so that speech, where it is not silent, stands `snr_db` above it."""
+    level = rms(samples) / max(rms(noise), 1e-12) * 10 ** (-snr_db / 20)
+    return (samples + np.float32(level) * noise).astype(np.float32)
+
+
+def decaying_room(samples: Samples, rng: Rng, *, t60: float, wetness: float) -> Samples:
+    """Reverberation: noise that decays by 60 dB in `t60` s after the direct sound, with `wetness` times its energy.
+
+    Polack's statistical model of a room's answer (1988). As long as what goes in.
+    """
+    count = int(t60 * SAMPLE_RATE)
+    tail = rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
+    tail[: int(rng.uniform(0.001, 0.01) * SAMPLE_RATE)] = 0  # until the first wall answers
+    tail *= np.sqrt(wetness / np.sum(tail**2))
+    tail[0] = 1.0
+    return fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
+
+
+def filtered(samples: Samples, gains_db: Callable[[Hertz], npt.NDArray[np.float64]]) -> Samples:
+    """Change each frequency's level: `gains_db` tells by how many dB, for frequencies in Hz."""
+    count = len(samples)
+    spectrum = np.fft.rfft(samples)
+    gains = 10 ** (gains_db(np.asarray(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), dtype=np.float64)) / 20)
+    return np.asarray(np.fft.irfft(spectrum * gains, count), dtype=np.float32)
+
+
+def another_microphone(samples: Samples, rng: Rng) -> Samples:
+    """A smooth random frequency response: up to ±8 dB at seven frequencies two thirds of an octave or more apart."""
+    knots = np.log2(np.array([60, 150, 350, 800, 1800, 4000, 8000]))
+    levels = rng.uniform(-8, 8, len(knots))
+    return filtered(samples, lambda hertz: np.interp(np.log2(np.maximum(hertz, 1)), knots, levels))
+
+
+def band_limited(samples: Samples, low: float, high: float) -> Samples:
+    """Leave out, with slopes of 24 dB an octave, what lies below `low` or above `high` Hz: a telephone, a cheap headset."""
+
+    def slopes(hertz: Hertz) -> npt.NDArray[np.float64]:
+        hertz = np.maximum(hertz, 1.0)
+        below, above = np.maximum(np.log2(low / hertz), 0), np.maximum(np.log2(hertz / high), 0)
+        return np.asarray(-24 * (below + above), dtype=np.float64)
+
+    return filtered(samples, slopes)
+
+
+def clipped(samples: Samples, gain_db: float) -> Samples:
+    """Louder by `gain_db` than fits: what exceeds the old peak is cut off."""
+    peak = np.abs(samples).max()
+    return np.asarray(np.clip(samples * 10 ** (gain_db / 20), -peak, peak), dtype=np.float32)
+
+
+def coded(samples: Samples, format_: str, subtype: str | None, compression: float) -> Samples:
+    """Through a lossy codec of libsndfile and back, at a `compression` of 0 (good) to 1 (small); as long as before."""
+    peak = np.float32(max(np.abs(samples).max(), 1e-9))
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, 0.8 * samples / peak, SAMPLE_RATE, format=format_, subtype=subtype, compression_level=compression
+    )
+    buffer.seek(0)
+    decoded = soundfile.read(buffer, dtype="float32")[0]
+    decoded = np.pad(decoded, (0, max(len(samples) - len(decoded), 0)))[: len(samples)]
+    return (decoded * peak / 0.8).astype(np.float32)
+
+
+def mu_law(samples: Samples) -> Samples:
+    """Eight bits a sample as on a telephone line (ITU-T G.711, μ = 255), and back."""
+    peak = np.float32(max(np.abs(samples).max(), 1e-9))
+    levels = librosa.mu_compress(np.clip(samples / peak, -1, 1), mu=255, quantize=True)
+    return (librosa.mu_expand(levels.astype(np.float32), mu=255, quantize=True) * peak).astype(np.float32)
+
+
+def another_voice(samples: Samples, rng: Rng) -> Samples:
+    """Higher or lower, by up to 3 semitones with the formants, and faster or slower by up to 15 %."""
+    if rng.random() < 0.3:
+        samples = librosa.effects.time_stretch(samples, rate=float(rng.uniform(0.85, 1.18)))
+    factor = float(2 ** rng.uniform(-3 / 12, 3 / 12))
+    return np.asarray(soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / factor, quality="MQ"), dtype=np.float32)
+
+
+def placed(samples: Samples, rng: Rng) -> Samples:
+    """One window, float32 [48,000]: a shorter sound anywhere in it, a longer one cut anywhere."""
+    missing = WINDOW - len(samples)
+    if missing <= 0:
+        start = rng.integers(-missing + 1)
+        return samples[start : start + WINDOW]
+    before = rng.integers(missing + 1)
+    return np.pad(samples, (before, missing - before))
+
+
+CODECS: Final = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None))
+
+
+def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
+    """One window, float32 [48,000], of what these samples might have been elsewhere; `others` are voices to babble."""
+    if rng.random() < 0.7:
+        samples = another_voice(samples, rng)
+    samples = placed(samples, rng)
+    if rng.random() < 0.4:
+        samples = another_microphone(samples, rng)
+    if rng.random() < 0.35:
+        samples = decaying_room(samples, rng, t60=rng.uniform(0.15, 0.9), wetness=10 ** rng.uniform(-1.5, 1.2))
+    if rng.random() < 0.55:
+        if rng.random() < 0.25:
+            noise = babble(len(samples), others, rng)
+        else:
+            noise = colored_noise(len(samples), rng.choice([0.0, 0.5, 1.0, 1.5, 2.0]), rng)
+        samples = add_noise(samples, noise, rng.uniform(5, 25))
+    line = rng.random()
+    if line < 0.15:
+        samples = band_limited(samples, rng.uniform(50, 400), rng.uniform(2500, 7000))
+    gain = rng.uniform(-12, 12)  # dB; being quieter changes no feature, and being louder does so only by clipping
+    samples = clipped(samples, gain) if gain > 0 and rng.random() < 0.5 else samples * np.float32(10 ** (gain / 20))
+    if line < 0.05:
+        return mu_law(samples)
+    if line > 0.92:
+        format_, subtype = CODECS[rng.integers(len(CODECS))]
+        return coded(samples, format_, subtype, float(rng.uniform(0.3, 1.0)))
+    return samples
+
+
+def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path) -> npt.NDArray[np.float16]:
+    """The networks' features of so many `copies` of each recording, float16 [n, copies, 150, 64], kept in `folder`.
+
+    The first copy is only placed in its window. Voices to babble come from the same fold, so that nobody on whom a network
+    is judged is heard in what it is trained on.
+    """
+    stamp = crc32("\n".join(f"{clip.path.name} {clip.label}" for clip in corpus.clips).encode())
+    path = folder / f"copies-{stamp:08x}-{copies}-{seed}.npy"
+    if path.is_file():
+        return np.asanyarray(np.load(path, mmap_mode="r"))
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    shape = (len(corpus), copies, FRAMES, MEL_BANDS)
+    features: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
+    voices = corpus.voices()
+    for index, samples in enumerate(corpus.sounds):
+        for copy in range(copies):
+            rng = np.random.default_rng((seed, index, copy))
+            changed = augment(samples, voices[index], rng) if copy else placed(samples, rng)
+            features[index, copy] = log_mel(changed)
+        report.progress("augmented copies", index + 1, len(corpus))
+    features.flush()
+    part.replace(path)
+    return np.asanyarray(np.load(path, mmap_mode="r"))

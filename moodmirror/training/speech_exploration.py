@@ -1,0 +1,127 @@
+"""Draw what a person wants to see of a speech corpus before anything is trained on it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import librosa
+import numpy as np
+from matplotlib.figure import Figure
+
+from moodmirror.recognition.sound import SAMPLE_RATE
+from moodmirror.recognition.speech import HOP, LABELS, MEL_BANDS, WINDOW, WINDOW_SECONDS, log_mel, pitch
+from moodmirror.training import report
+from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
+
+FEATURE_RECORDINGS: Final = 40  # of each emotion, drawn at random, whose features are measured
+SEED: Final = 7
+
+
+def explore(data: list[Path], out: Path) -> None:
+    """Draw counts, lengths, waveforms, mel spectrograms and features of the recordings under `data`, as PNG into `out`.
+
+    Raises CorpusError for a corpus that can't be read.
+    """
+    corpus = load_speech(data)
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"{corpus.describe()}; {'; '.join(corpus.notes)}", flush=True)
+    for name, draw in (
+        ("counts.png", draw_counts),
+        ("lengths.png", draw_lengths),
+        ("waveforms.png", draw_waveforms),
+        ("spectrograms.png", draw_spectrograms),
+        ("features.png", draw_features),
+    ):
+        draw(corpus, out / name)
+        print(out / name, flush=True)
+
+
+def draw_counts(corpus: SpeechCorpus, path: Path) -> None:
+    """How many recordings there are of each emotion (by corpus), speaker and sex."""
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    emotions, sexes, speakers = figure.subplots(1, 3, width_ratios=(3, 1, 4))
+    base = np.zeros(len(LABELS))
+    for name in dict.fromkeys(corpus.corpora.tolist()):
+        counts = np.bincount(corpus.labels[corpus.corpora == name], minlength=len(LABELS))
+        emotions.bar(LABELS, counts, bottom=base, label=name)
+        base += counts
+    emotions.tick_params(axis="x", rotation=45)
+    emotions.legend()
+    emotions.set(title="by emotion", ylabel="recordings")
+    by_sex = Counter(clip.sex or "unknown" for clip in corpus.clips)
+    sexes.bar(list(by_sex), list(by_sex.values()))
+    sexes.set(title="by sex")
+    by_speaker = Counter(clip.speaker for clip in corpus.clips)
+    speakers.bar(list(by_speaker), list(by_speaker.values()))
+    speakers.tick_params(axis="x", rotation=90, labelsize=7)
+    speakers.set(title="by speaker")
+    figure.savefig(path, dpi=100)
+
+
+def draw_lengths(corpus: SpeechCorpus, path: Path) -> None:
+    """How long the recordings of each emotion are, beside the window that is read at once."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    seconds = np.array([len(samples) / SAMPLE_RATE for samples in corpus.sounds])
+    present = [number for number in range(len(LABELS)) if (corpus.labels == number).any()]
+    axes.boxplot(
+        [seconds[corpus.labels == number] for number in present], tick_labels=[LABELS[number] for number in present]
+    )
+    axes.axhline(WINDOW_SECONDS, color="gray", linestyle="--")
+    axes.set(ylabel="length, s", title="length by emotion; dashed: one window")
+    figure.savefig(path, dpi=100)
+
+
+def draw_waveforms(corpus: SpeechCorpus, path: Path) -> None:
+    """The waveform of the first recording of each emotion."""
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
+        axes.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, linewidth=0.4)
+        axes.set(title=label, xlabel="s")
+    figure.savefig(path, dpi=100)
+
+
+def draw_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
+    """The mel spectrogram of the first recording of each emotion, as the networks get it."""
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
+        axes.imshow(log_mel(samples[:WINDOW]).T, origin="lower", aspect="auto", extent=(0, WINDOW_SECONDS, 0, MEL_BANDS))
+        axes.set(title=label, xlabel="s", ylabel="mel band")
+    figure.savefig(path, dpi=100)
+
+
+def draw_features(corpus: SpeechCorpus, path: Path) -> None:
+    """How level, pitch, zero-crossing rate and spectral centroid are spread over each emotion's recordings."""
+    rng = np.random.default_rng(SEED)
+    present = [number for number in range(len(LABELS)) if (corpus.labels == number).any()]
+    measured: dict[str, list[list[float]]] = {name: [] for name in ("level, dB", "pitch, Hz", "crossings", "centroid, Hz")}
+    for done, number in enumerate(present):
+        candidates = rng.permutation(np.flatnonzero(corpus.labels == number))[:FEATURE_RECORDINGS]
+        rows = [_measure(corpus.sounds[index]) for index in candidates]
+        for values, column in zip(measured.values(), zip(*rows, strict=True), strict=True):
+            values.append(list(column))
+        report.progress("features by emotion", done + 1, len(present))
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    for axes, (name, values) in zip(figure.subplots(2, 2).flat, measured.items(), strict=True):
+        axes.boxplot(values, tick_labels=[LABELS[number] for number in present])
+        axes.set(title=name)
+        axes.tick_params(axis="x", rotation=45)
+    figure.savefig(path, dpi=100)
+
+
+def _measure(samples: np.ndarray) -> tuple[float, float, float, float]:
+    """Level in dB of full scale, median pitch of the louder half in Hz, crossings a sample, spectral centroid in Hz."""
+    rms = librosa.feature.rms(y=samples, hop_length=HOP)[0]
+    hertz = pitch(samples)[: len(rms)]
+    return (
+        float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12)),
+        float(np.median(hertz[rms[: len(hertz)] >= np.median(rms)])),
+        float(librosa.feature.zero_crossing_rate(samples).mean()),
+        float(librosa.feature.spectral_centroid(y=samples, sr=SAMPLE_RATE).mean()),
+    )
+
+
+def _examples(corpus: SpeechCorpus) -> list[tuple[str, np.ndarray]]:
+    """A recording of each emotion that occurs."""
+    first = {clip.label: samples for clip, samples in zip(reversed(corpus.clips), reversed(corpus.sounds), strict=True)}
+    return [(label, first[label]) for label in LABELS if label in first]

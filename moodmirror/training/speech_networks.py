@@ -1,0 +1,80 @@
+"""The networks that hear emotions in log-mel spectrograms: a residual CNN, and an RNN over the same frames."""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers, ops
+
+from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS
+
+LOGITS: Final = "logits"
+
+
+def build_network(
+    kind: str,
+    mean: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    *,
+    dropout: float,
+    name: str,
+    normalization: type[layers.Layer] = layers.BatchNormalization,
+) -> keras.Model:
+    """A network of `kind` ``cnn`` or ``rnn``: log-mel features [n, 150, 64] → logits of LABELS [n, 8].
+
+    `mean` and `variance`, [64] each, are those of the training features; the scaling by them is part of the network.
+    Whatever `normalization` makes the inner layers, the weights are the same.
+    """
+    inputs = layers.Input((FRAMES, MEL_BANDS), name="log_mel")
+    x = layers.Normalization(axis=-1, mean=np.asarray(mean), variance=np.asarray(variance))(inputs)
+    body = {"cnn": _convolutions, "rnn": _recurrence}[kind]
+    x = layers.Dropout(dropout)(body(x, normalization))
+    return keras.Model(inputs, layers.Dense(len(LABELS), name=LOGITS)(x), name=name)
+
+
+def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:
+    """Residual convolutions (He et al., CVPR 2016) over time and frequency, pooled by attention."""
+    # What a microphone or a room does to each band is the same in every frame: beside the spectrum the network gets what
+    # is left of it without each band's mean.
+    x = ops.stack([x, x - ops.mean(x, axis=1, keepdims=True)], axis=-1)
+    x = layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(normalization()(x))
+    for filters in (24, 48, 96):
+        x = _residual_block(x, filters, normalization)
+    frames, bands = x.shape[1], x.shape[2]
+    x = layers.Reshape((frames, bands * x.shape[3]))(x)
+    x = layers.Dense(160, use_bias=False)(x)
+    return attentive_statistics(layers.ReLU()(layers.BatchNormalization()(x)))
+
+
+def _residual_block(x: Any, filters: int, normalization: type[layers.Layer]) -> Any:
+    """Two convolutions beside a shortcut, at half the resolution."""
+    y = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+    y = layers.ReLU()(normalization()(y))
+    y = normalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y))
+    x = layers.AveragePooling2D(2, padding="same")(x)
+    x = normalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def _recurrence(x: Any, _: type[layers.Layer]) -> Any:
+    """Convolutions over time, four frames to one, then a bidirectional GRU (Cho et al., EMNLP 2014), pooled by attention."""
+    for filters in (96, 128):
+        x = layers.Conv1D(filters, 5, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    # Unrolled, it becomes a graph that LiteRT runs without TensorFlow's own operations.
+    x = layers.Bidirectional(layers.GRU(64, return_sequences=True, unroll=True))(x)
+    return attentive_statistics(x)
+
+
+def attentive_statistics(x: Any) -> Any:
+    """Mean and standard deviation over the frames that attention picks: [n, frames, channels] → [n, 2 · channels].
+
+    Okabe et al., "Attentive Statistics Pooling for Deep Speaker Embedding", Interspeech 2018.
+    """
+    attention = layers.Dense(1)(layers.Dense(64, activation="tanh")(x))
+    attention = layers.Softmax(axis=1)(attention)
+    mean = ops.sum(attention * x, axis=1)
+    variance = ops.sum(attention * ops.square(x), axis=1) - ops.square(mean)
+    return layers.Concatenate()([mean, ops.sqrt(ops.maximum(variance, 1e-5))])

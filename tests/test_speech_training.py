@@ -1,0 +1,378 @@
+"""Training on speech: corpora by their file names, augmentation, folds of speakers, every kind of model."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import soundfile
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import LiteRTModel, verified_model_bytes
+from moodmirror.recognition.sound import SAMPLE_RATE
+from moodmirror.recognition.speech import LABELS, SERVED_AS, WINDOW, SpeechEmotionRecognizer, log_mel
+from moodmirror.training.corpora import CorpusError
+from moodmirror.training.export import export_to_litert
+from moodmirror.training.speech import SpeechBatches, SpeechTraining, fit_network, mean_logits, served_network
+from moodmirror.training.speech_augmentation import (
+    CODECS,
+    add_noise,
+    augment,
+    augmented_copies,
+    babble,
+    band_limited,
+    clipped,
+    coded,
+    colored_noise,
+    decaying_room,
+    mu_law,
+    placed,
+    rms,
+)
+from moodmirror.training.speech_classic import train_classic
+from moodmirror.training.speech_corpora import find_clips, load_speech
+from moodmirror.training.speech_evaluation import (
+    CONDITIONS,
+    ROOMS,
+    best_temperature,
+    room_response,
+    unweighted_average_recall,
+    windows_of,
+)
+from tests.conftest import ROOT
+
+
+def voice(label: int, speaker: int, take: int, seconds: float = 1.2) -> np.ndarray:
+    """A sound that tells its label, by how high it is and how often it pauses, and a little of who makes it."""
+    rng = np.random.default_rng((label, speaker, take))
+    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    hertz = 120 * 1.3**label * (1 + 0.02 * speaker)
+    buzz = sum(np.sin(2 * np.pi * harmonic * hertz * times) / harmonic for harmonic in (1, 2, 3))
+    pauses = np.clip(3 * np.sin(2 * np.pi * (2 + label / 2) * times + rng.uniform(0, 6)), 0, 1)
+    return (rng.uniform(0.02, 0.2) * buzz * pauses + rng.normal(0, 1e-4, len(times))).astype(np.float32)
+
+
+def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate)
+
+
+def write_ravdess(folder: Path, speakers: int = 2, takes: int = 2) -> Path:
+    for speaker in range(1, speakers + 1):
+        for label in range(len(LABELS)):
+            for take in range(1, takes + 1):
+                name = f"03-01-{label + 1:02}-01-01-{take:02}-{speaker:02}.wav"
+                write(folder / f"Actor_{speaker:02}" / name, voice(label, speaker, take))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return load_speech([write_ravdess(tmp_path_factory.mktemp("ravdess"))])
+
+
+class TestCorpora:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("Actor_12/03-01-06-02-01-02-12.wav", ("RAVDESS", "ravdess_12", "female", "fear")),
+            ("03-01-02-01-01-01-01.flac", ("RAVDESS", "ravdess_01", "male", "calm")),
+            ("OAF_back_ps.wav", ("TESS", "tess_OAF", "female", "surprise")),
+            ("YAF/YAF_dog_pleasant_surprise.wav", None),
+            ("OA_bite_neutral.wav", ("TESS", "tess_OAF", "female", "neutral")),
+            ("YAF_home_angry.ogg", ("TESS", "tess_YAF", "female", "angry")),
+            ("03a01Fa.wav", ("EMO-DB", "emodb_03", "male", "happy")),
+            ("16b10Wb.wav", ("EMO-DB", "emodb_16", "female", "angry")),
+            ("03a04Lc.wav", None),  # boredom
+            ("03-02-06-02-01-02-12.wav", None),  # a song
+            ("happy/me.wav", ("corpus", "corpus_own", "", "happy")),
+            ("notes/me.wav", None),
+        ],
+    )
+    def test_names_are_labels(self, tmp_path, name, expected):
+        write(tmp_path / "corpus" / "neutral" / "other.wav", voice(0, 0, 0))
+        write(tmp_path / "corpus" / name, voice(1, 1, 1))
+        found = [clip for clip in find_clips(tmp_path / "corpus") if clip.path.name != "other.wav"]
+        assert [(clip.corpus, clip.speaker, clip.sex, clip.label) for clip in found] == ([expected] if expected else [])
+
+    def test_a_table_of_own_recordings(self, tmp_path):
+        write(tmp_path / "a.wav", voice(0, 0, 0))
+        write(tmp_path / "b.wav", voice(1, 1, 1), rate=48000)
+        table = tmp_path / "own.csv"
+        table.write_text("path,emotion,speaker\na.wav,happiness,ann\nb.wav,calm,bob\n")
+        loaded = load_speech([table])
+        assert [(clip.label, clip.speaker) for clip in loaded.clips] == [("happy", "own_ann"), ("calm", "own_bob")]
+        assert len(loaded.sounds[0]) == 3 * len(loaded.sounds[1])
+
+    def test_copies_and_silence_are_left_out(self, tmp_path):
+        for name, samples in (("a", voice(0, 0, 0)), ("b", voice(0, 0, 0)), ("c", np.zeros(8000))):
+            write(tmp_path / "sad" / f"{name}.wav", samples)
+        loaded = load_speech([tmp_path])
+        assert len(loaded) == 1
+        assert loaded.notes == ["1 exact copies of other recordings left out", "1 silent recordings left out"]
+
+    def test_nobody_is_in_two_folds(self, tmp_path):
+        loaded = load_speech([write_ravdess(tmp_path, speakers=7, takes=1)])
+        speakers = np.array([clip.speaker for clip in loaded.clips])
+        folds = [set(speakers[loaded.folds == fold]) for fold in range(5)]
+        assert sum(len(fold) for fold in folds) == 7
+        assert set.union(*folds) == set(speakers)
+        for index, heard in enumerate(loaded.voices()):
+            fold = loaded.folds[index]
+            assert len(heard) == (loaded.folds == fold).sum()
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("path,emotion\nnone.wav,sad\n", ("there is no file")),
+            ("path,emotion\na.wav,bored\n", ("line 2, emotion: unknown 'bored'")),
+            ("file,emotion\na.wav,sad\n", ("no column path")),
+            ("path,emotion\n", "lists no recordings"),
+        ],
+    )
+    def test_a_faulty_table(self, tmp_path, content, message):
+        write(tmp_path / "a.wav", voice(0, 0, 0))
+        (tmp_path / "own.csv").write_text(content)
+        with pytest.raises(CorpusError, match=message):
+            load_speech([tmp_path / "own.csv"])
+
+    def test_no_corpus(self, tmp_path):
+        with pytest.raises(CorpusError, match="holds no recordings"):
+            load_speech([tmp_path])
+        with pytest.raises(CorpusError, match="neither a folder nor a CSV"):
+            load_speech([tmp_path / "none"])
+
+
+class TestAugmentation:
+    @pytest.mark.parametrize("seed", range(40))
+    def test_any_copy_is_a_whole_window_of_numbers(self, seed, corpus):
+        copy = augment(corpus.sounds[seed % len(corpus)], corpus.sounds, np.random.default_rng(seed))
+        assert copy.shape == (WINDOW,)
+        assert copy.dtype == np.float32
+        assert np.isfinite(copy).all()
+        assert np.abs(copy).max() > 0
+        again = augment(corpus.sounds[seed % len(corpus)], corpus.sounds, np.random.default_rng(seed))
+        np.testing.assert_array_equal(copy, again)
+
+    @pytest.mark.parametrize("snr", [5, 15, 25])
+    def test_noise_is_as_loud_as_asked(self, snr):
+        samples = placed(voice(0, 0, 0), np.random.default_rng(0))
+        noise = colored_noise(len(samples), 1.0, np.random.default_rng(1))
+        added = add_noise(samples, noise, snr) - samples
+        assert 20 * np.log10(rms(samples) / rms(added)) == pytest.approx(snr, abs=0.1)
+
+    @pytest.mark.parametrize(("exponent", "octave"), [(0.0, 0.0), (1.0, -3.0), (2.0, -6.0)])
+    def test_noise_falls_as_its_colour_says(self, exponent, octave):
+        spectrum = np.abs(np.fft.rfft(colored_noise(160000, exponent, np.random.default_rng(2)))) ** 2
+        low, high = (10 * np.log10(spectrum[start : start + 2000].mean()) for start in (9000, 19000))  # about 1 and 2 kHz
+        assert high - low == pytest.approx(octave, abs=0.6)  # dB
+
+    def test_babble_is_of_the_voices_given(self):
+        tones = [voice(label, 1, 1) for label in range(4)]
+        assert babble(WINDOW, tones, np.random.default_rng(0)).shape == (WINDOW,)
+
+    def test_a_room_goes_on_sounding(self):
+        impulse = np.zeros(WINDOW, np.float32)
+        impulse[100] = 1.0
+        answer = decaying_room(impulse, np.random.default_rng(0), t60=0.5, wetness=1.0)
+        energy = np.cumsum(answer[::-1].astype(np.float64) ** 2)[::-1]
+        decay = 10 * np.log10(np.maximum(energy, 1e-12) / energy[101])
+        fell = np.flatnonzero(decay[101:] < -30)[0] / SAMPLE_RATE
+        assert fell == pytest.approx(0.25, abs=0.03)  # half the way down takes half the time
+        assert energy[101] == pytest.approx(1.0, rel=0.01)  # all that is not the direct sound
+
+    def test_a_band_limit_leaves_the_band(self):
+        times = np.arange(WINDOW) / SAMPLE_RATE
+        low, middle, high = (np.sin(2 * np.pi * hertz * times).astype(np.float32) for hertz in (75, 1000, 6800))
+        assert rms(band_limited(middle, 300, 3400)) == pytest.approx(rms(middle), rel=0.01)
+        assert 20 * np.log10(rms(band_limited(low, 300, 3400)) / rms(low)) == pytest.approx(-48, abs=1)
+        assert 20 * np.log10(rms(band_limited(high, 300, 3400)) / rms(high)) == pytest.approx(-24, abs=1)
+
+    def test_clipping_keeps_the_peak(self):
+        samples = voice(0, 0, 0)
+        louder = clipped(samples, 12.0)
+        assert np.abs(louder).max() == pytest.approx(np.abs(samples).max())
+        assert rms(louder) > 1.5 * rms(samples)
+
+    @pytest.mark.parametrize("codec", [*CODECS, None])
+    def test_codecs_keep_what_is_heard(self, codec):
+        samples = placed(voice(3, 0, 0), np.random.default_rng(0))
+        decoded = mu_law(samples) if codec is None else coded(samples, *codec, 0.5)
+        assert decoded.shape == samples.shape
+        assert rms(decoded) == pytest.approx(rms(samples), rel=0.3)
+        assert np.abs(log_mel(decoded).argmax(axis=1)[40:60] - log_mel(samples).argmax(axis=1)[40:60]).max() <= 40
+
+    def test_copies_are_made_once(self, corpus, tmp_path):
+        first = augmented_copies(corpus, 2, 3, tmp_path)
+        assert first.shape == (len(corpus), 2, 150, 64)
+        made = next(tmp_path.glob("copies-*.npy")).stat().st_mtime_ns
+        np.testing.assert_array_equal(augmented_copies(corpus, 2, 3, tmp_path), first)
+        assert next(tmp_path.glob("copies-*.npy")).stat().st_mtime_ns == made
+
+
+class TestEvaluation:
+    @pytest.mark.parametrize("number", range(len(ROOMS)))
+    def test_a_room_of_mirror_images(self, number):
+        (_, t60, source, microphone) = ROOMS[number]
+        response = room_response(number)
+        assert response[0] == 1.0  # the direct sound
+        energy = np.cumsum(response[::-1].astype(np.float64) ** 2)[::-1]
+        decay = 10 * np.log10(np.maximum(energy, 1e-12) / energy[0])
+        fall = (np.flatnonzero(decay < -25)[0] - np.flatnonzero(decay < -5)[0]) / SAMPLE_RATE
+        # A box whose walls absorb alike rings longer than Eyring's formula says.
+        assert t60 * 0.8 < 3 * fall < t60 * 2.2
+        floor = 2 * np.hypot(np.hypot(*np.subtract(source, microphone)[:2]) / 2, (source[2] + microphone[2]) / 2)
+        echo = (floor - np.linalg.norm(np.subtract(source, microphone))) / 343 * SAMPLE_RATE
+        assert np.abs(response[round(echo) - 2 : round(echo) + 3]).max() > 0  # the floor answers when it must
+
+    def test_conditions_do_what_they_say(self):
+        samples = voice(2, 1, 1, seconds=2.0)
+        noise = CONDITIONS["white noise at 15 dB"](samples, 0) - samples
+        assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(15, abs=0.1)
+        assert 20 * np.log10(rms(CONDITIONS["12 dB quieter"](samples, 0)) / rms(samples)) == pytest.approx(-12, abs=0.01)
+        loud = CONDITIONS["12 dB louder, clipped"](samples, 0)
+        assert np.abs(loud).max() == 1.0
+        assert (np.abs(loud) == 1.0).mean() > 0.01
+        assert len(CONDITIONS["in a room"](samples, 1)) == len(samples) + SAMPLE_RATE // 4
+
+    def test_recall_counts_every_label_the_same(self):
+        labels = np.array([0] * 90 + [1] * 10)
+        assert unweighted_average_recall(labels, np.zeros(100, int)) == 0.5
+
+    def test_a_temperature_makes_answers_as_sure_as_right(self):
+        rng = np.random.default_rng(4)
+        logits = rng.normal(0, 1, (4000, 8))
+        odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        labels = np.array([rng.choice(8, p=row) for row in odds])
+        windows = replace(windows_of([voice(0, 0, 0)]), owner=np.arange(4000), weight=np.ones(4000))
+        assert best_temperature(3 * logits, windows, labels, np.ones(4000, bool)) == pytest.approx(3, rel=0.1)
+
+
+def quick(**changes) -> SpeechTraining:
+    return SpeechTraining(**{"epochs": 8, "batch_size": 16, "copies": 2, "unchanged": 0.5, **changes})
+
+
+class TestBatches:
+    def test_a_speaker_with_much_to_say_is_not_heard_more(self):
+        copies = np.zeros((30, 1, 150, 64), np.float16)
+        speakers = np.array(["much"] * 24 + ["little"] * 6)
+        batches = SpeechBatches(copies, np.arange(30) % 8, speakers, quick(batch_size=64, most_of_a_speaker=8, mixup=0.2))
+        features, targets, weights = batches[0]
+        assert len(features) == len(targets) == len(weights) == 14
+        np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(batches[0][1], targets)  # the same epoch gives the same batch
+
+
+def labels_of(recognizer: SpeechEmotionRecognizer, corpus) -> float:
+    """The share of a corpus' recordings that are named rightly."""
+    right = [
+        recognizer.predict((samples, SAMPLE_RATE)) == SERVED_AS[clip.label]
+        for clip, samples in zip(corpus.clips, corpus.sounds, strict=True)
+    ]
+    return float(np.mean(right))
+
+
+class TestModels:
+    @pytest.mark.parametrize("kind", ["cnn", "rnn"])
+    @pytest.mark.timeout(600)
+    def test_a_network_is_saved_exported_and_answers_the_same(self, kind, corpus, tmp_path):
+        copies = augmented_copies(corpus, 2, 3, tmp_path)
+        speakers = np.array([clip.speaker for clip in corpus.clips])
+        members = [
+            fit_network(copies, corpus.labels, speakers, quick(model=kind, epochs=epochs, seed=epochs))[0]
+            for epochs in ((2,) if kind == "rnn" else (1, 2))
+        ]
+        served_network(members, 1.5).save(tmp_path / "served.keras")
+        export_to_litert(tmp_path / "served.keras", tmp_path / "served.tflite")
+        windows = np.stack([log_mel(samples) for samples in corpus.sounds[:6]])
+        reopened = np.asarray(keras.models.load_model(tmp_path / "served.keras", compile=False).predict(windows, verbose=0))
+        logits = mean_logits(members, windows) / 1.5
+        expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(reopened, expected, atol=1e-4)
+        served = LiteRTModel((tmp_path / "served.tflite").read_bytes())
+        np.testing.assert_allclose(served(windows), expected, atol=0.03)  # int8 weights
+        vector = SpeechEmotionRecognizer(model=served).predict_proba((corpus.sounds[0], SAMPLE_RATE))
+        assert vector.sum() == pytest.approx(1, abs=1e-5)
+
+    @pytest.mark.parametrize("kind", ["mlp", "bagging"])
+    def test_a_classic_model_learns_is_saved_and_opened(self, kind, corpus, tmp_path, capsys):
+        train_classic(corpus, kind, seed=1, models_dir=tmp_path)
+        assert "UAR 0." in capsys.readouterr().out or "UAR 1." in capsys.readouterr().out
+        assert labels_of(SpeechEmotionRecognizer.load_classic(kind, tmp_path), corpus) > 0.9
+        assert f"# Model card: the speech model `{kind}`" in (tmp_path / f"speech_emotion_{kind}.md").read_text()
+
+
+def train(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "train.py", "speech", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestCommand:
+    @pytest.mark.timeout(600)
+    def test_a_run_writes_model_manifest_pictures_and_card_and_goes_on(self, tmp_path):
+        data = write_ravdess(tmp_path / "corpus", takes=1)
+        places = ["--data", str(data), "--run-dir", str(tmp_path / "run"), "--models-dir", str(tmp_path / "models")]
+        first = train(*places, "--epochs", "2", "--copies", "2", "--batch-size", "8")
+        assert first.returncode == 0, first.stderr
+        assert "fold1, network 1 of 1" in first.stdout
+        models = tmp_path / "models"
+        assert {path.name for path in models.iterdir()} == {
+            "speech_emotion.tflite",
+            "speech_emotion.md",
+            "speech_emotion.json",
+            "speech_emotion_curves.png",
+            "speech_emotion_confusion.png",
+            "speech_emotion_reliability.png",
+            "speech_emotion_robustness.png",
+            "manifest.json",
+        }
+        assert verified_model_bytes("speech_emotion.tflite", "train", models)
+        for picture in models.glob("*.png"):
+            assert cv2.imread(str(picture)) is not None
+        card = (models / "speech_emotion.md").read_text()
+        assert "The figure not to believe" in card
+        assert all(f"| {name} |" in card for name in (*LABELS, *EMOTIONS, *CONDITIONS))
+        written = json.loads((models / "speech_emotion.json").read_text())
+        assert set(written["conditions"]) == set(CONDITIONS)
+        (tmp_path / "run" / "final-0.keras").unlink()  # as if the run had been ended here
+        again = train(*places, "--resume")
+        assert again.returncode == 0, again.stderr
+        assert "final, network 1 of 1" in again.stdout
+        assert "fold1" not in again.stdout
+        shown = train(*places[:2], *places[4:], "--evaluate")
+        assert shown.returncode == 0, shown.stderr
+        assert "white noise at 15 dB: UAR 0." in shown.stdout
+
+    def test_explore_draws(self, tmp_path):
+        out = tmp_path / "pictures"
+        done = train("--data", str(write_ravdess(tmp_path / "corpus", takes=1)), "--explore", "--out", str(out))
+        assert done.returncode == 0, done.stderr
+        names = {"counts.png", "lengths.png", "waveforms.png", "spectrograms.png", "features.png"}
+        assert {path.name for path in out.iterdir()} == names
+        for name in names:
+            assert cv2.imread(str(out / name)) is not None
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (["--data", "nowhere"], "nowhere is neither a folder nor a CSV file"),
+            (["--data", "nowhere", "--resume", "--run-dir", "nowhere"], "holds no run to resume"),
+        ],
+    )
+    def test_errors_say_what_to_do_next(self, arguments, complaint):
+        done = train(*arguments)
+        assert done.returncode == 1
+        assert complaint in done.stderr
+        assert "Traceback" not in done.stderr
