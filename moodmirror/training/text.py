@@ -33,6 +33,7 @@ from moodmirror.recognition.text import (
     TOKENIZER,
     TextTokenizer,
     TokenTables,
+    mark_id,
     padded_length,
 )
 from moodmirror.training import report
@@ -287,7 +288,7 @@ class Batcher:
         self.texts = TextTokenizer(tokenizer, tables.counts)
         self._tables = tables
         self._most = most_tokens
-        self._start, self._end, self._padding = (tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
     def __call__(self, texts: list[str]) -> dict[str, Floats]:
         """Embedded tokens, float32 [n, t, width], and their mask [n, t]; each text cut to the most tokens."""
@@ -338,8 +339,8 @@ class TextBatches(keras.utils.PyDataset):
         self.steps = max(round(len(self._batches) * config.epochs), 1)
         self._an_epoch = len(self._batches)
 
-    def start_at(self, checkpoint: int) -> None:
-        """Go on after so many checkpoints."""
+    def go_to(self, checkpoint: int) -> None:
+        """Give the steps that come after so many checkpoints."""
         self._slice = checkpoint
 
     @property
@@ -348,7 +349,7 @@ class TextBatches(keras.utils.PyDataset):
         return math.ceil(self.steps / STEPS_A_CHECKPOINT)
 
     def __len__(self) -> int:
-        return min(STEPS_A_CHECKPOINT, self.steps - self._slice * STEPS_A_CHECKPOINT)
+        return max(min(STEPS_A_CHECKPOINT, self.steps - self._slice * STEPS_A_CHECKPOINT), 1)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         step = self._slice * STEPS_A_CHECKPOINT + index
@@ -377,10 +378,6 @@ class TextBatches(keras.utils.PyDataset):
             },
         )
 
-    def on_epoch_end(self) -> None:
-        """Go on to the next checkpoint's steps."""
-        self._slice += 1
-
     def _enter(self, epoch: int) -> None:
         """Make an epoch's patterns and its order: batches of about equal lengths, at random."""
         if epoch == self._epoch:
@@ -401,21 +398,29 @@ class TextBatches(keras.utils.PyDataset):
             for pool in pools
             for batch in np.split(pool[np.argsort(lengths[pool], kind="stable")], range(size, len(pool), size))
         ]
-        rng.shuffle(self._batches)  # type: ignore[arg-type]
+        rng.shuffle(self._batches)
 
 
-class LearningRate(keras.callbacks.Callback):
-    """Sets the learning rate before each step: rising at first, then falling along a line to nothing at the last step."""
+class Course(keras.callbacks.Callback):
+    """Leads the batches from checkpoint to checkpoint, and sets the learning rate before each step.
 
-    def __init__(self, config: TextTraining, first_step: int, steps: int) -> None:
+    It rises at first, then falls along a line to nothing at the last step.
+    """
+
+    def __init__(self, config: TextTraining, batches: TextBatches) -> None:
         super().__init__()
-        self._peak, self._step, self._steps = config.learning_rate, first_step, steps
+        self._peak, self._batches, self._step = config.learning_rate, batches, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Go to an epoch's steps. Keras itself may begin to draw batches more than once."""
+        self._batches.go_to(epoch)
+        self._step = epoch * STEPS_A_CHECKPOINT
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Set the rate of the step that begins."""
         self._step += 1
-        rise = self._step / max(WARMUP * self._steps, 1)
-        fall = (1 - self._step / (self._steps + 1)) / (1 - WARMUP)
+        rise = self._step / max(WARMUP * self._batches.steps, 1)
+        fall = (1 - self._step / (self._batches.steps + 1)) / (1 - WARMUP)
         self.model.optimizer.learning_rate = self._peak * max(min(rise, fall, 1.0), 0.0)
 
 
@@ -508,7 +513,6 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         network = keras.models.load_model(run_dir / "last.keras")
         checkpoint.history = history
         first = len(history)
-        batches.start_at(first)
         print(f"going on after checkpoint {first}", flush=True)
     else:
         network = build_network(encoder, config.dropout)
@@ -518,7 +522,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
             batches,
             epochs=batches.slices,
             initial_epoch=first,
-            callbacks=[LearningRate(config, first * STEPS_A_CHECKPOINT, batches.steps), checkpoint],
+            callbacks=[Course(config, batches), checkpoint],
             shuffle=False,
             verbose=1 if sys.stdout.isatty() else 0,
         )
