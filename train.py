@@ -124,7 +124,9 @@ def _add_text(commands: Any) -> None:
         default="transformer",
         help="tfidf: the small one (default: %(default)s)",
     )
-    text.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
+    text.add_argument(
+        "--resume", action="store_true", help="go on with the run in --run-dir, with its settings but --epochs"
+    )
     text.add_argument("--export", action="store_true", help="train no more: export the run as far as it got")
     text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
     text.add_argument("--run-dir", type=Path, default=Path("runs/text"), help="checkpoints (default: %(default)s)")
@@ -137,10 +139,10 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--frozen-layers", type=int, default=2, help="lowest layers left as they are (default: %(default)s)")
     text.add_argument("--fine-weight", type=float, default=1.0, help="of the 28 labels' loss (default: %(default)s)")
     text.add_argument(
-        "--anchor-weight", type=float, default=1.0, help="of the sentence vectors' loss (default: %(default)s)"
+        "--anchor-weight", type=float, default=5.0, help="of the sentence vectors' loss (default: %(default)s)"
     )
     text.add_argument("--patterns", type=int, default=9000, help="made sentences an epoch (default: %(default)s)")
-    text.add_argument("--everyday-repeats", type=int, default=2, help="of DailyDialog an epoch (default: %(default)s)")
+    text.add_argument("--tweets", type=int, default=8000, help="texts of CARER an epoch (default: %(default)s)")
     text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")

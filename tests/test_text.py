@@ -54,14 +54,20 @@ def cases():
     return [(row["text"], set(row["expected"].split(",")), row["group"]) for row in rows]
 
 
+@pytest.fixture(scope="module")
+def moods(recognizer, cases):
+    """Mood vectors of the case table, read in one batch: float32 [cases, 7]."""
+    return recognizer.predict_proba([text for text, _, _ in cases])
+
+
 class TestWhatPeopleNotice:
     def test_the_table_is_large_and_names_known_emotions(self, cases):
         assert len(cases) >= 150
         assert set().union(*(expected for _, expected, _ in cases)) == set(EMOTIONS)
         assert len({text for text, _, _ in cases}) == len(cases)
 
-    def test_nine_of_ten_cases_are_right(self, recognizer, cases):
-        read = recognizer.predict([text for text, _, _ in cases])
+    def test_nine_of_ten_cases_are_right(self, moods, cases):
+        read = [EMOTIONS[index] for index in moods.argmax(axis=1)]
         wrong = [
             f"{group}: {text!r} read as {label}, not {'/'.join(sorted(expected))}"
             for (text, expected, group), label in zip(cases, read, strict=True)
@@ -69,8 +75,8 @@ class TestWhatPeopleNotice:
         ]
         assert len(wrong) <= (1 - LEAST_RIGHT) * len(cases), "\n".join(wrong)
 
-    def test_no_group_of_cases_is_mostly_wrong(self, recognizer, cases):
-        read = recognizer.predict([text for text, _, _ in cases])
+    def test_no_group_of_cases_is_mostly_wrong(self, moods, cases):
+        read = [EMOTIONS[index] for index in moods.argmax(axis=1)]
         right: dict[str, list[bool]] = {}
         for (_, expected, group), label in zip(cases, read, strict=True):
             right.setdefault(group, []).append(label in expected)
@@ -108,19 +114,17 @@ class TestRecognizer:
         assert recognizer.predict([]) == []
         assert encoder.encode([]).shape == (0, 384)
 
-    def test_company_and_order_in_a_batch_change_nothing(self, recognizer, cases):
-        texts = [text for text, _, _ in cases]
-        together = recognizer.predict_proba(texts)
+    def test_company_and_order_in_a_batch_change_nothing(self, recognizer, moods, cases):
+        texts, together = [text for text, _, _ in cases], moods
         order = np.random.default_rng(1).permutation(len(texts))
         shuffled = recognizer.predict_proba([texts[index] for index in order])
         np.testing.assert_allclose(shuffled, together[order], atol=1e-5)
         alone = np.concatenate([recognizer.predict_proba([text]) for text in texts[::7]])
         np.testing.assert_allclose(alone, together[::7], atol=1e-5)
 
-    def test_two_threads_answer_as_one(self, recognizer, cases):
-        texts = [text for text, _, _ in cases][:40]
+    def test_two_threads_answer_as_one(self, moods, cases):
         two = TextEmotionRecognizer.load(threads=2)
-        np.testing.assert_allclose(two.predict_proba(texts), recognizer.predict_proba(texts), atol=1e-5)
+        np.testing.assert_allclose(two.predict_proba([text for text, _, _ in cases[:40]]), moods[:40], atol=1e-5)
 
     def test_case_and_kinds_of_quotes_change_nothing(self, recognizer):
         plain = recognizer.predict_proba(["I can't wait, it's great"])
@@ -294,7 +298,7 @@ class TestBadInput:
     def test_the_longest_text_allowed_is_read(self, recognizer):
         assert recognizer.predict_proba(["a" * MOST_CHARACTERS]).shape == (1, 7)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(text=st.text(st.characters(codec=None), max_size=80))
     def test_any_unicode_is_read_or_refused(self, recognizer, text):
         """Whatever is typed: a mood vector and places inside the text, or a TextError; nothing else."""
@@ -335,6 +339,7 @@ class TestTokenizer:
     def test_one_way_to_write_it(self, tokenizer, text, expected):
         assert tokenizer.normalise(text) == expected
 
+    @settings(max_examples=50, deadline=None)
     @given(text=st.text(max_size=60))
     def test_normalising_twice_is_normalising_once_for_tokens(self, tokenizer, text):
         once = tokenizer.normalise(text)
@@ -344,7 +349,7 @@ class TestTokenizer:
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
         for text in ("i am not happy at all, but why?", "the unbelievable earthquake of yesterday :)"):
             ids = tokenizer.encode(text, add_special_tokens=False).ids
-            words = [tokenizer.id_to_token(number) for number in ids]
+            words = [tokenizer.id_to_token(number) or "" for number in ids]
             assert "".join(words).replace("##", "") == text.replace(" ", "")
             assert "[UNK]" not in words
 

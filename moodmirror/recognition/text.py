@@ -230,7 +230,7 @@ class LanguageGate:
         if self._tokenizer.common_share(text) >= LEAST_COMMON_WORDS:
             return True
         ranked = dict(self._identifier().rank(self._tokenizer.normalise(text)))
-        return max(ranked.values()) < FOREIGN_ODDS * max(ranked[language] for language in LANGUAGES)
+        return bool(max(ranked.values()) < FOREIGN_ODDS * max(ranked[language] for language in LANGUAGES))
 
 
 def _open_identifier() -> "LanguageIdentifier":
@@ -290,7 +290,7 @@ class TextNetwork:
         self.gate = LanguageGate(self.tokenizer)
         self._tables = tables
         self._graph = graph
-        self._start, self._end, self._padding = (tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
     @classmethod
     def load(cls, models_dir: Path = MODELS_DIR, *, threads: int = 1) -> Self:
@@ -349,6 +349,14 @@ class TextNetwork:
                 answer = self._graph(embeddings=self._tables.embed(ids), mask=mask)
                 moods[batch], vectors[batch] = answer["moods"], answer["sentence"]
         return moods, vectors
+
+
+def mark_id(tokenizer: Tokenizer, mark: str) -> int:
+    """The id of a mark such as [CLS]. Raises ModelError if the vocabulary lacks it."""
+    number = tokenizer.token_to_id(mark)
+    if number is None:
+        raise ModelError(f"{TOKENIZER} has no {mark}. Make it anew with: {MAKE_COMMAND}")
+    return int(number)
 
 
 def padded_length(tokens: int) -> int:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +73,10 @@ class CatalogueVectors:
 
     def save(self, folder: Path = CATALOGUE_DIR) -> None:
         """Write the vectors to a folder."""
-        arrays = {f"{kind}_ids": np.array(ids) for kind, ids in self.ids.items()}
+        arrays: dict[str, Any] = {"made_from": np.array(self.made_from), "encoder": np.array(self.encoder)}
+        arrays |= {f"{kind}_ids": np.array(ids) for kind, ids in self.ids.items()}
         arrays |= {f"{kind}_vectors": rows for kind, rows in self.vectors.items()}
-        np.savez_compressed(folder / VECTORS, made_from=np.array(self.made_from), encoder=np.array(self.encoder), **arrays)
+        np.savez_compressed(folder / VECTORS, **arrays)
 
     def likeness(self, wish: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
         """How alike each item of a kind is to a wish's vector, float32 [384] of unit length: −1…1, in the order of `ids`."""

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from moodmirror.recognition.text import (
     TOKENIZER,
     TextTokenizer,
     TokenTables,
+    mark_id,
     padded_length,
 )
 from moodmirror.training import report
@@ -55,14 +56,14 @@ class TextTraining:
 
     epochs: float = 2.0  # of all texts; the last may be a part
     batch_size: int = 48
-    learning_rate: float = 1e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a cosine
+    learning_rate: float = 1e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
     weight_decay: float = 0.01
     dropout: float = 0.1
     frozen_layers: int = 2  # so many of the lowest layers stay as they were pre-trained: faster, and they forget nothing
     fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
-    anchor_weight: float = 1.0  # of the loss that keeps sentence vectors where they were pre-trained
+    anchor_weight: float = 5.0  # of the loss that keeps sentence vectors where they were pre-trained
     patterns: int = 9000  # sentences made of patterns in an epoch
-    everyday_repeats: int = 2  # so often an epoch brings each line of DailyDialog, the smallest corpus
+    tweets: int = 8000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
     most_tokens: int = 64  # of a text in training; longer ones are cut
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
@@ -70,8 +71,9 @@ class TextTraining:
 
 WARMUP: Final = 0.05  # share of the steps
 STEPS_A_CHECKPOINT: Final = 150  # some minutes
-ANCHORED: Final = 10_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
-DEVELOPMENT_GLANCE: Final = 1200  # texts of the development part on which the run is watched; a glance, not a figure
+ANCHORED: Final = 3_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
+BASELINE_TEXTS: Final = 10_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
+DEVELOPMENT_GLANCE: Final = 800  # texts of the development part on which the run is watched; a glance, not a figure
 NO_SAY: Final = -1e9  # the logit of an emotion that a corpus never names
 POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length together: little padding, and still at random
 
@@ -286,7 +288,7 @@ class Batcher:
         self.texts = TextTokenizer(tokenizer, tables.counts)
         self._tables = tables
         self._most = most_tokens
-        self._start, self._end, self._padding = (tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
     def __call__(self, texts: list[str]) -> dict[str, Floats]:
         """Embedded tokens, float32 [n, t, width], and their mask [n, t]; each text cut to the most tokens."""
@@ -337,8 +339,8 @@ class TextBatches(keras.utils.PyDataset):
         self.steps = max(round(len(self._batches) * config.epochs), 1)
         self._an_epoch = len(self._batches)
 
-    def start_at(self, checkpoint: int) -> None:
-        """Go on after so many checkpoints."""
+    def go_to(self, checkpoint: int) -> None:
+        """Give the steps that come after so many checkpoints."""
         self._slice = checkpoint
 
     @property
@@ -347,7 +349,7 @@ class TextBatches(keras.utils.PyDataset):
         return math.ceil(self.steps / STEPS_A_CHECKPOINT)
 
     def __len__(self) -> int:
-        return min(STEPS_A_CHECKPOINT, self.steps - self._slice * STEPS_A_CHECKPOINT)
+        return max(min(STEPS_A_CHECKPOINT, self.steps - self._slice * STEPS_A_CHECKPOINT), 1)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         step = self._slice * STEPS_A_CHECKPOINT + index
@@ -376,10 +378,6 @@ class TextBatches(keras.utils.PyDataset):
             },
         )
 
-    def on_epoch_end(self) -> None:
-        """Go on to the next checkpoint's steps."""
-        self._slice += 1
-
     def _enter(self, epoch: int) -> None:
         """Make an epoch's patterns and its order: batches of about equal lengths, at random."""
         if epoch == self._epoch:
@@ -387,9 +385,8 @@ class TextBatches(keras.utils.PyDataset):
         self._epoch = epoch
         rng = np.random.default_rng((self._config.seed, epoch, 1))
         parts = [
-            split
+            split.where(rng.permutation(len(split)) < self._config.tweets) if name == "CARER" else split
             for name, split in self._training.items()
-            for _ in range(self._config.everyday_repeats if name == "DailyDialog" else 1)
         ]
         self._split = TextSplit.joined([*parts, patterned(self._config.patterns, rng)])
         lengths = np.array([len(text) for text in self._split.texts])
@@ -401,7 +398,30 @@ class TextBatches(keras.utils.PyDataset):
             for pool in pools
             for batch in np.split(pool[np.argsort(lengths[pool], kind="stable")], range(size, len(pool), size))
         ]
-        rng.shuffle(self._batches)  # type: ignore[arg-type]
+        rng.shuffle(self._batches)
+
+
+class Course(keras.callbacks.Callback):
+    """Leads the batches from checkpoint to checkpoint, and sets the learning rate before each step.
+
+    It rises at first, then falls along a line to nothing at the last step.
+    """
+
+    def __init__(self, config: TextTraining, batches: TextBatches) -> None:
+        super().__init__()
+        self._peak, self._batches, self._step = config.learning_rate, batches, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Go to an epoch's steps. Keras itself may begin to draw batches more than once."""
+        self._batches.go_to(epoch)
+        self._step = epoch * STEPS_A_CHECKPOINT
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the rate of the step that begins."""
+        self._step += 1
+        rise = self._step / max(WARMUP * self._batches.steps, 1)
+        fall = (1 - self._step / (self._batches.steps + 1)) / (1 - WARMUP)
+        self.model.optimizer.learning_rate = self._peak * max(min(rise, fall, 1.0), 0.0)
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -458,11 +478,13 @@ def pretrained_vectors(encoder: keras.Model, texts: list[str], batcher: Batcher)
 def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, resume: bool) -> None:
     """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
 
-    Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with.
+    Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with, but for the
+    number of epochs: a run may be made longer or shorter on the way.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
     """
     if resume:
-        config, history = stored_run(run_dir)
+        stored, history = stored_run(run_dir)
+        config = replace(stored, epochs=config.epochs)
     keras.utils.set_random_seed(config.seed)
     pretrained = load_pretrained(encoder_folder(config.encoder))
     corpora = load_texts(data)
@@ -476,7 +498,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     batcher = Batcher(tokenizer, tables, config.most_tokens)
     encoder = build_encoder(pretrained.shape, config.dropout)
     set_pretrained_weights(encoder, pretrained)
-    anchors, _ = pretrained_sentences(encoder, corpora, batcher, config, run_dir)
+    anchors = anchor_vectors(encoder, corpora.training, batcher, config.seed, run_dir / "anchors.npy")
     batches = TextBatches(corpora.training, anchors, config, batcher)
     print(
         f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
@@ -491,37 +513,29 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         network = keras.models.load_model(run_dir / "last.keras")
         checkpoint.history = history
         first = len(history)
-        batches.start_at(first)
         print(f"going on after checkpoint {first}", flush=True)
     else:
         network = build_network(encoder, config.dropout)
-        compile_network(network, config, batches.steps)
+        compile_network(network, config)
     if first < batches.slices:
         network.fit(
             batches,
             epochs=batches.slices,
             initial_epoch=first,
-            callbacks=[checkpoint],
+            callbacks=[Course(config, batches), checkpoint],
             shuffle=False,
             verbose=1 if sys.stdout.isatty() else 0,
         )
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
-def compile_network(network: keras.Model, config: TextTraining, steps: int) -> None:
-    """Make a network ready to train for so many steps."""
+def compile_network(network: keras.Model, config: TextTraining) -> None:
+    """Make a network ready to train."""
     encoder = network.get_layer("encoder")
     frozen = ("embeddings_norm", *(f"layer{number}_" for number in range(config.frozen_layers)))
     for layer in encoder.layers:
         layer.trainable = not layer.name.startswith(frozen)
-    warmup = max(round(WARMUP * steps), 1)
-    optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(
-            0.0, decay_steps=max(steps - warmup, 1), warmup_target=config.learning_rate, warmup_steps=warmup, alpha=0.02
-        ),
-        weight_decay=config.weight_decay,
-        global_clipnorm=1.0,
-    )
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     network.compile(
         optimizer=optimizer,
@@ -534,38 +548,37 @@ def compile_network(network: keras.Model, config: TextTraining, steps: int) -> N
     )
 
 
-def pretrained_sentences(
-    encoder: keras.Model, corpora: TextCorpora, batcher: Batcher, config: TextTraining, run_dir: Path
-) -> tuple[dict[str, Floats], Floats]:
-    """Sentence vectors of the encoder before training: of some training texts, by text, and of the development part.
-
-    They are kept in `run_dir`, for they take minutes.
-    """
-    texts = sorted({text for split in corpora.training.values() for text in split.texts})
-    chosen = [texts[index] for index in np.random.default_rng(config.seed).permutation(len(texts))[:ANCHORED]]
-    path = run_dir / "pretrained_sentences.npy"
+def anchor_vectors(
+    encoder: keras.Model, training: Mapping[str, TextSplit], batcher: Batcher, seed: int, path: Path
+) -> dict[str, Floats]:
+    """Sentence vectors, by text, that the encoder gives to some training texts before it is trained; kept at `path`."""
+    texts = sorted({text for split in training.values() for text in split.texts})
+    chosen = [texts[index] for index in np.random.default_rng(seed).permutation(len(texts))[:ANCHORED]]
     if path.is_file():
         vectors = np.load(path, allow_pickle=False)
     else:
-        print(f"computing {len(chosen) + len(corpora.development)} pre-trained sentence vectors …", flush=True)
-        vectors = pretrained_vectors(encoder, [*chosen, *corpora.development.texts], batcher)
+        print(f"computing {len(chosen)} pre-trained sentence vectors …", flush=True)
+        vectors = pretrained_vectors(encoder, chosen, batcher)
         np.save(path, vectors)
-    return dict(zip(chosen, vectors[: len(chosen)], strict=True)), vectors[len(chosen) :]
+    return dict(zip(chosen, vectors, strict=True))
 
 
-def baseline_figures(
-    corpora: TextCorpora, anchors: Mapping[str, Floats], development_vectors: Floats
-) -> dict[str, MultilabelFigures]:
-    """How well plainer ways do on the development part, by name."""
-    training = corpora.training["GoEmotions"]
-    known = training.where(np.array([text in anchors for text in training.texts], dtype=bool))
-    vectors = np.stack([anchors[text] for text in known.texts])
+def plainer_ways(
+    corpora: TextCorpora, config: TextTraining, batcher: Batcher
+) -> tuple[dict[str, MultilabelFigures], Floats]:
+    """How well plainer ways do on the development part, by name, and its pre-trained sentence vectors."""
+    training, development = corpora.training["GoEmotions"], corpora.development
+    few = training.where(np.random.default_rng(config.seed).permutation(len(training)) < BASELINE_TEXTS)
+    pretrained = load_pretrained(encoder_folder(config.encoder))
+    encoder = build_encoder(pretrained.shape, config.dropout)
+    set_pretrained_weights(encoder, pretrained)
+    print(f"computing {len(few) + len(development)} pre-trained sentence vectors …", flush=True)
+    vectors = pretrained_vectors(encoder, [*few.texts, *development.texts], batcher)
+    known, unseen = vectors[: len(few)], vectors[len(few) :]
     return {
-        "TF-IDF": tfidf_figures(training, corpora.development),
-        f"frozen vectors ({len(known):,} texts)": vectors_figures(
-            vectors, known.labels, development_vectors, corpora.development
-        ),
-    }
+        "TF-IDF": tfidf_figures(training, development),
+        f"frozen vectors ({len(few):,} texts)": vectors_figures(known, few.labels, unseen, development),
+    }, unseen
 
 
 def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
@@ -602,7 +615,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     _, history = stored_run(run_dir)
-    anchors, development_vectors = pretrained_sentences(network.get_layer("encoder"), corpora, batcher, config, run_dir)
+    baselines, development_vectors = plainer_ways(corpora, config, batcher)
     made = Made(
         settings=asdict(config),
         parameters=served.count_params(),
@@ -610,6 +623,6 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
         history=history,
         keras_moods=predict(served, corpora.development.texts, batcher)[MOODS_ANSWER],
         pretrained_vectors=development_vectors,
-        baselines=baseline_figures(corpora, anchors, development_vectors),
+        baselines=baselines,
     )
     write_card(corpora, made, models_dir)

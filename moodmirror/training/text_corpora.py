@@ -87,7 +87,8 @@ class TextSplit:
     def shares(self) -> Floats:
         """The labels as distributions, float32 [n, 7]: several share equally."""
         labels = self.labels.astype(np.float32)
-        return labels / labels.sum(axis=1, keepdims=True)
+        shares: Floats = labels / labels.sum(axis=1, keepdims=True)
+        return shares
 
     def halves(self) -> tuple["TextSplit", "TextSplit"]:
         """Two halves: one to calibrate on, one to measure on. Equal texts fall into the same half."""

@@ -345,7 +345,7 @@ Rng = np.random.Generator
 
 
 def _one(rng: Rng, words: Words) -> str:
-    return words[rng.integers(len(words))]
+    return words[int(rng.integers(len(words)))]
 
 
 def _an_emotion(rng: Rng, among: Words = EMOTIONS) -> str:
