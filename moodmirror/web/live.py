@@ -28,7 +28,8 @@ ROOM: Final = "room"  # of those who share the server camera's mood
 WATCHERS: Final = "watchers"  # of its stream: those in the room, and those who say something themselves
 NAMESPACE: Final = "/"  # Socket.IO's default
 MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a second
-TABLES_SECONDS: Final = 0.5  # between two sets of tables: people read them
+TABLES_SECONDS: Final = 0.5  # between two sets of tables when the mood has got another name
+STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads should not move under one's eyes
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
@@ -47,6 +48,7 @@ class Audience:
         self._hurry = False
         self._mood_at = self._tables_at = 0.0
         self._tables: dict[str, Any] = {}
+        self._tables_label: str | None = None  # of the mood they were made for
         self._wake = wake
         self._unsubscribe = state.subscribe(self._on_change)
 
@@ -72,8 +74,11 @@ class Audience:
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
             self._emit("mood", mood_message(self.state.mood), to=self.name)
-        if self._tables_due and (hurry or now - self._tables_at >= TABLES_SECONDS):
-            self._tables_due, self._tables_at = False, now
+        mood = self.state.mood
+        label = mood.label if mood else None
+        pause = STEADY_TABLES_SECONDS if label == self._tables_label else TABLES_SECONDS
+        if self._tables_due and (hurry or now - self._tables_at >= pause):
+            self._tables_due, self._tables_at, self._tables_label = False, now, label
             self._publish_tables(self.state.mood)
 
     def _publish_tables(self, mood: Mood | None) -> None:
