@@ -1,6 +1,7 @@
 """The page in a real browser, whose camera shows a real face."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from camera import webcam_indices
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.sound import SAMPLE_RATE
-from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, serving
+from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, need_program, serving
 
 KINDS = ("songs", "movies", "food", "activities")
 PATIENCE = 60_000  # ms
@@ -254,13 +255,24 @@ def test_a_refused_microphone_is_told_with_what_to_do(browser, hosted):
         expect(page.get_by_role("button", name="Listen")).to_be_visible()
 
 
-def test_a_voice_is_heard_and_changes_the_mood(playwright, hosted, tmp_path):
+@pytest.fixture(params=["a speaking program", "an actor"])
+def voice_file(request, tmp_path):
+    """What the browser's fake microphone hears: somebody who speaks, as WAV."""
+    path = tmp_path / "voice.wav"
+    if request.param == "a speaking program":
+        words = "I can't believe it! That was the very last time. Leave me alone, all of you! "
+        subprocess.run([need_program("espeak-ng"), "-w", path, 3 * words], check=True, timeout=60)
+        return path
     clips = sorted((DATA / "speech" / "ravdess" / "Actor_01").glob("03-01-05-02-*.flac"))  # angry, strongly
     if not clips:
         pytest.skip(f"no speech in {DATA / 'speech'}: DATA names the folder of the corpora")
     spoken = np.concatenate([soundfile.read(clip, dtype="float32")[0] for clip in clips])
-    soundfile.write(tmp_path / "voice.wav", spoken / np.abs(spoken).max(), SAMPLE_RATE)
-    browser = launch(playwright, f"--use-file-for-fake-audio-capture={tmp_path / 'voice.wav'}")
+    soundfile.write(path, spoken / np.abs(spoken).max(), SAMPLE_RATE)
+    return path
+
+
+def test_a_voice_is_heard_and_changes_the_mood(playwright, hosted, voice_file):
+    browser = launch(playwright, f"--use-file-for-fake-audio-capture={voice_file}")
     with visiting(browser, hosted) as page:
         page.get_by_role("button", name="Listen").click()
         expect(page.locator("#voice-told")).to_have_text(re.compile("Hearing you: you sound"))
