@@ -7,8 +7,6 @@ Runs on every Keras backend; only the last step, the export, starts TensorFlow i
 
 import importlib.util
 import json
-import math
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -319,53 +317,37 @@ def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size
     return answers
 
 
-class TextBatches(keras.utils.PyDataset):
-    """Augmented batches, whose content depends only on seed and step; one checkpoint's steps are one epoch to Keras."""
+class TextBatches:
+    """Augmented batches, whose content depends only on seed and step."""
 
     def __init__(
         self, training: Mapping[str, TextSplit], anchors: Mapping[str, Floats], config: TextTraining, batcher: Batcher
     ) -> None:
-        """`anchors` are the pre-trained sentence vectors of some texts."""
-        super().__init__(workers=1, max_queue_size=8)
+        """`anchors` are the pre-trained sentence vectors of some texts, by text."""
         self._training = training
         self._anchors = anchors
+        self._no_anchor = np.full(len(next(iter(anchors.values()))), np.nan, np.float32)
         self._config = config
         self._batcher = batcher
-        self._slice = 0
         self._epoch = -1
         self._split = TextSplit.joined(list(training.values()))
         self._batches: list[npt.NDArray[np.int_]] = []
         self._enter(0)
-        self.steps = max(round(len(self._batches) * config.epochs), 1)
         self._an_epoch = len(self._batches)
+        self.steps = max(round(self._an_epoch * config.epochs), 1)
 
-    def go_to(self, checkpoint: int) -> None:
-        """Give the steps that come after so many checkpoints."""
-        self._slice = checkpoint
-
-    @property
-    def slices(self) -> int:
-        """Checkpoints of the whole run."""
-        return math.ceil(self.steps / STEPS_A_CHECKPOINT)
-
-    def __len__(self) -> int:
-        return max(min(STEPS_A_CHECKPOINT, self.steps - self._slice * STEPS_A_CHECKPOINT), 1)
-
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        step = self._slice * STEPS_A_CHECKPOINT + index
+    def at(self, step: int) -> tuple[list[Floats], dict[str, Floats], dict[str, Floats]]:
+        """What a step, from 0, trains on: the network's input, what it is to answer, and how much each text counts there."""
         epoch, place = divmod(step, self._an_epoch)
         self._enter(epoch)
         rng = np.random.default_rng((self._config.seed, step))
-        chosen = self._batches[place]
-        split = self._split
+        split, chosen = self._split, self._batches[place]
         plain = [split.texts[row] for row in chosen]
         fine = split.fine[chosen]
-        has_fine = ~np.isnan(fine[:, 0])
-        width = len(next(iter(self._anchors.values())))
-        anchors = np.stack([self._anchors.get(text, np.full(width, np.nan, np.float32)) for text in plain])
-        anchored = ~np.isnan(anchors[:, 0])
+        anchors = np.stack([self._anchors.get(text, self._no_anchor) for text in plain])
+        batch = self._batcher([augment(text, rng) for text in plain])
         return (
-            self._batcher([augment(text, rng) for text in plain]),
+            [batch["embeddings"], batch["mask"]],
             {
                 EMOTIONS_ANSWER: np.concatenate([split.shares()[chosen], split.possible[chosen]], axis=1, dtype=np.float32),
                 FINE_ANSWER: np.nan_to_num(fine),
@@ -373,8 +355,8 @@ class TextBatches(keras.utils.PyDataset):
             },
             {
                 EMOTIONS_ANSWER: np.ones(len(chosen), np.float32),
-                FINE_ANSWER: has_fine.astype(np.float32),
-                SENTENCE_ANSWER: anchored.astype(np.float32),
+                FINE_ANSWER: (~np.isnan(fine[:, 0])).astype(np.float32),
+                SENTENCE_ANSWER: (~np.isnan(anchors[:, 0])).astype(np.float32),
             },
         )
 
@@ -401,61 +383,56 @@ class TextBatches(keras.utils.PyDataset):
         rng.shuffle(self._batches)
 
 
-class Course(keras.callbacks.Callback):
-    """Leads the batches from checkpoint to checkpoint, and sets the learning rate before each step.
-
-    It rises at first, then falls along a line to nothing at the last step.
-    """
-
-    def __init__(self, config: TextTraining, batches: TextBatches) -> None:
-        super().__init__()
-        self._peak, self._batches, self._step = config.learning_rate, batches, 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Go to an epoch's steps. Keras itself may begin to draw batches more than once."""
-        self._batches.go_to(epoch)
-        self._step = epoch * STEPS_A_CHECKPOINT
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Set the rate of the step that begins."""
-        self._step += 1
-        rise = self._step / max(WARMUP * self._batches.steps, 1)
-        fall = (1 - self._step / (self._batches.steps + 1)) / (1 - WARMUP)
-        self.model.optimizer.learning_rate = self._peak * max(min(rise, fall, 1.0), 0.0)
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Keeps what a resume needs, and glances at the development part.
+class Run:
+    """A training as it goes: it keeps what a resume needs, and glances at the development part.
 
     In `folder`: ``last.keras`` (weights and optimiser) and ``state.json`` (configuration and history).
     """
 
-    def __init__(self, folder: Path, config: TextTraining, glance: TextSplit, batcher: Batcher, slices: int) -> None:
-        super().__init__()
-        self._folder, self._config, self._glance, self._batcher, self._slices = folder, config, glance, batcher, slices
-        self._started = time.monotonic()
-        self.history: list[dict[str, float]] = []
+    def __init__(self, folder: Path, config: TextTraining, history: list[dict[str, float]]) -> None:
+        self._folder, self._config, self._history = folder, config, history
+        self._began = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Store the run and print how it goes."""
-        assert logs is not None
-        logits = predict(self.model, self._glance.texts, self._batcher)[EMOTIONS_ANSWER]
-        figures = multilabel_figures(self._glance.labels, softmax(logits, axis=1))
-        self.history.append(
-            {"checkpoint": epoch + 1, "loss": float(logs["loss"]), "glance_macro_f1": figures.macro_f1}
-            | {name: float(logs[f"{name}_loss"]) for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
-        )
-        self.model.save(self._folder / "last.part.keras")
+    @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return round(self._history[-1]["step"]) if self._history else 0
+
+    def train(self, network: keras.Model, batches: TextBatches, glance: TextSplit, batcher: Batcher) -> None:
+        """Go on to the last step, with a checkpoint now and then."""
+        while self.step < batches.steps:
+            end = min(self.step + STEPS_A_CHECKPOINT, batches.steps)
+            network.reset_metrics()
+            losses: dict[str, float] = {}
+            for step in range(self.step, end):
+                network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
+                inputs, wanted, weights = batches.at(step)
+                losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
+            logits = predict(network, glance.texts, batcher)[EMOTIONS_ANSWER]
+            figures = multilabel_figures(glance.labels, softmax(logits, axis=1))
+            self._store(network, end, batches.steps, losses, figures.macro_f1)
+
+    def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, Any], macro_f1: float) -> None:
+        parts = {name: float(losses[f"{name}_loss"]) for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
+        self._history.append({"step": step, "loss": float(losses["loss"]), **parts, "glance_macro_f1": macro_f1})
+        network.save(self._folder / "last.part.keras")
         (self._folder / "last.part.keras").replace(self._folder / "last.keras")
-        state = {"config": asdict(self._config), "history": self.history}
+        state = {"config": asdict(self._config), "history": self._history}
         report.write_text(self._folder / "state.json", json.dumps(state, indent=1))
-        minutes = (time.monotonic() - self._started) / 60
+        minutes = (time.monotonic() - self._began) / 60
         print(
-            f"checkpoint {epoch + 1}/{self._slices}  loss {logs['loss']:.4f} "
-            f"(seven {logs['emotions_loss']:.3f}, fine {logs['fine_loss']:.3f}, sentence {logs['sentence_loss']:.3f})  "
-            f"a glance at development: macro-F1 {figures.macro_f1:.3f}  ({minutes:.0f} min)",
+            f"step {step}/{steps}  loss {self._history[-1]['loss']:.3f} "
+            f"({', '.join(f'{name} {value:.3f}' for name, value in parts.items())})  "
+            f"a glance at development: macro-F1 {macro_f1:.3f}  ({minutes:.0f} min)",
             flush=True,
         )
+
+
+def learning_rate(config: TextTraining, step: int, steps: int) -> float:
+    """The rate of a step, from 0, among so many: rising at first, then falling along a line to nothing."""
+    rise = (step + 1) / max(WARMUP * steps, 1)
+    fall = (1 - step / steps) / (1 - WARMUP)
+    return config.learning_rate * min(rise, fall, 1.0)
 
 
 def token_counts(splits: Mapping[str, TextSplit], pretrained: Pretrained) -> npt.NDArray[np.uint32]:
@@ -482,6 +459,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     number of epochs: a run may be made longer or shorter on the way.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
     """
+    history: list[dict[str, float]] = []
     if resume:
         stored, history = stored_run(run_dir)
         config = replace(stored, epochs=config.epochs)
@@ -507,25 +485,14 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         flush=True,
     )
     chosen = np.random.default_rng(config.seed).permutation(len(corpora.development)) < DEVELOPMENT_GLANCE
-    checkpoint = Checkpoint(run_dir, config, corpora.development.where(chosen), batcher, batches.slices)
-    first = 0
+    run = Run(run_dir, config, history)
     if resume:
         network = keras.models.load_model(run_dir / "last.keras")
-        checkpoint.history = history
-        first = len(history)
-        print(f"going on after checkpoint {first}", flush=True)
+        print(f"going on after step {run.step}", flush=True)
     else:
         network = build_network(encoder, config.dropout)
         compile_network(network, config)
-    if first < batches.slices:
-        network.fit(
-            batches,
-            epochs=batches.slices,
-            initial_epoch=first,
-            callbacks=[Course(config, batches), checkpoint],
-            shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 0,
-        )
+    run.train(network, batches, corpora.development.where(chosen), batcher)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 

@@ -192,16 +192,16 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def _draw_losses(history: list[dict[str, float]], path: Path) -> None:
-    """The parts of the loss and the glances at the development part over the checkpoints, as PNG."""
+    """The parts of the loss and the glances at the development part over the steps, as PNG."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, glances = figure.subplots(1, 2)
-    checkpoints = [entry["checkpoint"] for entry in history]
+    steps = [entry["step"] for entry in history]
     for key in ("emotions", "fine", "sentence"):
-        losses.plot(checkpoints, [entry[key] for entry in history], marker=".", label=key)
-    losses.set(title="parts of the loss", xlabel="checkpoint")
+        losses.plot(steps, [entry[key] for entry in history], marker=".", label=key)
+    losses.set(title="parts of the loss", xlabel="step")
     losses.legend()
-    glances.plot(checkpoints, [entry["glance_macro_f1"] for entry in history], marker=".")
-    glances.set(title="macro-F1 on some development texts, before calibration", xlabel="checkpoint")
+    glances.plot(steps, [entry["glance_macro_f1"] for entry in history], marker=".")
+    glances.set(title="macro-F1 on some development texts, before calibration", xlabel="step")
     for axes in (losses, glances):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
