@@ -19,7 +19,7 @@ from moodmirror.recognition.sound import SAMPLE_RATE
 from moodmirror.recognition.speech import LABELS, SERVED_AS, WINDOW, SpeechEmotionRecognizer, log_mel
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
-from moodmirror.training.speech import SpeechBatches, SpeechTraining, fit_network, mean_logits, served_network
+from moodmirror.training.speech import Run, SpeechBatches, SpeechTraining, mean_logits, served_network
 from moodmirror.training.speech_augmentation import (
     CODECS,
     add_noise,
@@ -45,6 +45,7 @@ from moodmirror.training.speech_evaluation import (
     unweighted_average_recall,
     windows_of,
 )
+from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 
 
@@ -205,7 +206,7 @@ class TestAugmentation:
         samples = placed(voice(3, 0, 0), np.random.default_rng(0))
         decoded = mu_law(samples) if codec is None else coded(samples, *codec, 0.5)
         assert decoded.shape == samples.shape
-        assert rms(decoded) == pytest.approx(rms(samples), rel=0.3)
+        assert np.linalg.norm(decoded) == pytest.approx(np.linalg.norm(samples), rel=0.3)
         assert np.abs(log_mel(decoded).argmax(axis=1)[40:60] - log_mel(samples).argmax(axis=1)[40:60]).max() <= 40
 
     def test_copies_are_made_once(self, corpus, tmp_path):
@@ -278,16 +279,22 @@ def labels_of(recognizer: SpeechEmotionRecognizer, corpus) -> float:
     return float(np.mean(right))
 
 
+# Keras under TensorFlow warns so of itself when it saves a network.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 class TestModels:
     @pytest.mark.parametrize("kind", ["cnn", "rnn"])
     @pytest.mark.timeout(600)
     def test_a_network_is_saved_exported_and_answers_the_same(self, kind, corpus, tmp_path):
-        copies = augmented_copies(corpus, 2, 3, tmp_path)
-        speakers = np.array([clip.speaker for clip in corpus.clips])
-        members = [
-            fit_network(copies, corpus.labels, speakers, quick(model=kind, epochs=epochs, seed=epochs))[0]
-            for epochs in ((2,) if kind == "rnn" else (1, 2))
-        ]
+        run = Run(corpus, quick(model=kind, epochs=1), tmp_path / "run")
+        run.folder.mkdir()
+        members = run.networks("some", np.ones(len(corpus), dtype=bool), 1)
+        assert all(np.isfinite(history["loss"]).all() for history in run.histories("some"))
+        path = tmp_path / "run" / "some-0.keras"
+        made = path.stat().st_mtime_ns
+        run.networks("some", np.ones(len(corpus), dtype=bool), 1)
+        assert path.stat().st_mtime_ns == made  # what is done is not done again
+        if kind == "cnn":
+            members.append(build_network(kind, np.full(64, -40.0), np.full(64, 200.0), dropout=0.1, name="another"))
         served_network(members, 1.5).save(tmp_path / "served.keras")
         export_to_litert(tmp_path / "served.keras", tmp_path / "served.tflite")
         windows = np.stack([log_mel(samples) for samples in corpus.sounds[:6]])
@@ -321,10 +328,10 @@ def train(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 class TestCommand:
     @pytest.mark.timeout(600)
-    def test_a_run_writes_model_manifest_pictures_and_card_and_goes_on(self, tmp_path):
+    def test_a_run_writes_model_manifest_pictures_and_card(self, tmp_path):
         data = write_ravdess(tmp_path / "corpus", takes=1)
         places = ["--data", str(data), "--run-dir", str(tmp_path / "run"), "--models-dir", str(tmp_path / "models")]
-        first = train(*places, "--epochs", "2", "--copies", "2", "--batch-size", "8")
+        first = train(*places, "--epochs", "1", "--copies", "2", "--batch-size", "8")
         assert first.returncode == 0, first.stderr
         assert "fold1, network 1 of 1" in first.stdout
         models = tmp_path / "models"
@@ -346,11 +353,6 @@ class TestCommand:
         assert all(f"| {name} |" in card for name in (*LABELS, *EMOTIONS, *CONDITIONS))
         written = json.loads((models / "speech_emotion.json").read_text())
         assert set(written["conditions"]) == set(CONDITIONS)
-        (tmp_path / "run" / "final-0.keras").unlink()  # as if the run had been ended here
-        again = train(*places, "--resume")
-        assert again.returncode == 0, again.stderr
-        assert "final, network 1 of 1" in again.stdout
-        assert "fold1" not in again.stdout
         shown = train(*places[:2], *places[4:], "--evaluate")
         assert shown.returncode == 0, shown.stderr
         assert "white noise at 15 dB: UAR 0." in shown.stdout

@@ -148,7 +148,7 @@ def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
     if rng.random() < 0.4:
         samples = another_microphone(samples, rng)
     if rng.random() < 0.35:
-        samples = decaying_room(samples, rng, t60=rng.uniform(0.15, 0.9), wetness=10 ** rng.uniform(-1.5, 1.2))
+        samples = decaying_room(samples, rng, t60=rng.uniform(0.15, 0.9), wetness=10 ** rng.uniform(-1.5, 0.5))
     if rng.random() < 0.55:
         if rng.random() < 0.25:
             noise = babble(len(samples), others, rng)

@@ -96,7 +96,7 @@ def write_card(
         "",
         "## Network and training",
         "",
-        f"{network}, trained from nothing with AdamW, cosine decay and averaged weights under Keras {keras.version()} on "
+        f"{network}, trained from nothing with AdamW and cosine decay under Keras {keras.version()} on "
         "augmented copies: other pitch and speed, place in the window, microphone, room (decaying noise), noise (white to "
         "brown, and babble of other recordings) at 5 to 25 dB, band limits, clipping, codecs, and SpecAugment. Loudness is "
         "taken away before anything is learnt, for in RAVDESS it gives the label away. The scaling is the network's first "

@@ -26,9 +26,7 @@ def build_classic(kind: str, seed: int) -> Pipeline:
     """An untrained pipeline of `kind` ``mlp`` or ``bagging`` over classic features; the scaling is part of it."""
     model: Any
     if kind == "mlp":
-        model = MLPClassifier(
-            (256,), alpha=1.0, learning_rate_init=5e-4, max_iter=60, n_iter_no_change=60, random_state=seed
-        )
+        model = MLPClassifier((256,), alpha=1.0, tol=1e-3, max_iter=500, random_state=seed)
     else:
         model = BaggingClassifier(n_estimators=100, max_features=0.3, random_state=seed)
     return make_pipeline(StandardScaler(), model)

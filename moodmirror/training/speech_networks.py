@@ -38,7 +38,7 @@ def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:
     # What a microphone or a room does to each band is the same in every frame: beside the spectrum the network gets what
     # is left of it without each band's mean.
     x = ops.stack([x, x - ops.mean(x, axis=1, keepdims=True)], axis=-1)
-    x = layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False)(x)
+    x = layers.Conv2D(16, 4, strides=2, padding="same", use_bias=False)(x)
     x = layers.ReLU()(normalization()(x))
     for filters in (24, 48, 96):
         x = _residual_block(x, filters, normalization)
@@ -50,17 +50,17 @@ def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:
 
 def _residual_block(x: Any, filters: int, normalization: type[layers.Layer]) -> Any:
     """Two convolutions beside a shortcut, at half the resolution."""
-    y = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+    x = layers.AveragePooling2D(2)(x)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
     y = layers.ReLU()(normalization()(y))
     y = normalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y))
-    x = layers.AveragePooling2D(2, padding="same")(x)
     x = normalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
     return layers.ReLU()(layers.Add()([x, y]))
 
 
 def _recurrence(x: Any, _: type[layers.Layer]) -> Any:
-    """Convolutions over time, four frames to one, then a bidirectional GRU (Cho et al., EMNLP 2014), pooled by attention."""
-    for filters in (96, 128):
+    """Convolutions over time, eight frames to one, a bidirectional GRU (Cho et al., EMNLP 2014), pooled by attention."""
+    for filters in (64, 96, 128):
         x = layers.Conv1D(filters, 5, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
     # Unrolled, it becomes a graph that LiteRT runs without TensorFlow's own operations.
