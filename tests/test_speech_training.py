@@ -204,7 +204,7 @@ class TestAugmentation:
     @pytest.mark.parametrize("codec", [*CODECS, None])
     def test_codecs_keep_what_is_heard(self, codec):
         samples = placed(voice(3, 0, 0), np.random.default_rng(0))
-        decoded = mu_law(samples) if codec is None else coded(samples, *codec, 0.5)
+        decoded = mu_law(samples) if codec is None else coded(samples, codec[0], codec[1], 0.5)
         assert decoded.shape == samples.shape
         assert np.linalg.norm(decoded) == pytest.approx(np.linalg.norm(samples), rel=0.3)
         assert np.abs(log_mel(decoded).argmax(axis=1)[40:60] - log_mel(samples).argmax(axis=1)[40:60]).max() <= 40
@@ -310,7 +310,7 @@ class TestModels:
     @pytest.mark.parametrize("kind", ["mlp", "bagging"])
     def test_a_classic_model_learns_is_saved_and_opened(self, kind, corpus, tmp_path, capsys):
         train_classic(corpus, kind, seed=1, models_dir=tmp_path)
-        assert "UAR 0." in capsys.readouterr().out or "UAR 1." in capsys.readouterr().out
+        assert "\nUAR " in capsys.readouterr().out
         assert labels_of(SpeechEmotionRecognizer.load_classic(kind, tmp_path), corpus) > 0.9
         assert f"# Model card: the speech model `{kind}`" in (tmp_path / f"speech_emotion_{kind}.md").read_text()
 

@@ -307,7 +307,10 @@ class SpeechEmotionRecognizer:
     @classmethod
     def load(cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:
         """Open the trained network. Raises ModelError if it is missing or not the one the manifest names."""
-        return cls(LiteRTModel(verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)), emotions)
+        content = verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)
+        # librosa loads and compiles its parts when they are first used, some seconds that the first voice need not wait for.
+        log_mel(np.zeros(WINDOW, dtype=np.float32))
+        return cls(LiteRTModel(content), emotions)
 
     @classmethod
     def load_classic(cls, name: str, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:

@@ -245,7 +245,7 @@ class Run:
 
 def mean_logits(networks: list[Any], windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The mean of the networks' logits, float64 [n, 8]."""
-    return np.mean([predict_logits(network, windows) for network in networks], axis=0)
+    return np.asarray(np.mean([predict_logits(network, windows) for network in networks], axis=0))
 
 
 def cross_validate(run: Run) -> FoldAnswers:

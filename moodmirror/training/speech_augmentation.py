@@ -174,7 +174,8 @@ def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path)
     The first copy is only placed in its window. Voices to babble come from the same fold, so that nobody on whom a network
     is judged is heard in what it is trained on.
     """
-    stamp = crc32("\n".join(f"{clip.path.name} {clip.label}" for clip in corpus.clips).encode())
+    recordings = zip(corpus.clips, corpus.sounds, strict=True)
+    stamp = crc32("\n".join(f"{clip.path.name} {clip.label} {len(samples)}" for clip, samples in recordings).encode())
     path = folder / f"copies-{stamp:08x}-{copies}-{seed}.npy"
     if path.is_file():
         return np.asanyarray(np.load(path, mmap_mode="r"))
