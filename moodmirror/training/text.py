@@ -70,7 +70,7 @@ class TextTraining:
 WARMUP: Final = 0.05  # share of the steps
 STEPS_A_CHECKPOINT: Final = 150  # some minutes
 ANCHORED: Final = 3_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
-BASELINE_TEXTS: Final = 10_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
+BASELINE_TEXTS: Final = 2_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
 DEVELOPMENT_GLANCE: Final = 800  # texts of the development part on which the run is watched; a glance, not a figure
 NO_SAY: Final = -1e9  # the logit of an emotion that a corpus never names
 POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length together: little padding, and still at random

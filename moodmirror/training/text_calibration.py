@@ -15,7 +15,7 @@ from moodmirror.training.text_corpora import TextCorpora, TextSplit
 Logits = Callable[[list[str]], npt.NDArray[np.float32]]
 
 # How much everyday talk counts beside Reddit's comments, each as a whole.
-EVERYDAY_WEIGHT: Final = 0.5
+EVERYDAY_WEIGHT: Final = 0.3
 BIAS_PENALTY: Final = 0.01  # on the squared biases: a rare emotion's must not run away
 
 
