@@ -26,6 +26,7 @@ from moodmirror.recognition.speech import (
     voice_activity,
     weight_of,
     windows,
+    without_noise,
 )
 
 
@@ -174,6 +175,17 @@ class TestFeatures:
         loudest = log_mel(chirp).argmax(axis=1)[5:-5]
         assert (np.diff(loudest) >= 0).all()
         assert loudest[-1] - loudest[0] > 40
+
+    def test_noise_that_is_always_there_is_taken_out(self):
+        clean = speech_like()
+        noise = np.random.default_rng(8).normal(0, 0.02, len(clean)).astype(np.float32)
+        plain, heard = log_mel(clean + noise), without_noise(log_mel(clean + noise))
+        assert heard.max() == 0.0
+        assert heard.min() >= -70
+        quiet = log_mel(clean).max(axis=1) < -40
+        assert (plain[quiet] - heard[quiet]).mean() > 5  # dB
+        np.testing.assert_allclose(heard[~quiet].max(axis=1), plain[~quiet].max(axis=1), atol=2)
+        np.testing.assert_array_equal(without_noise(log_mel(np.zeros(48000, np.float32))), -70)
 
     def test_a_short_sound_stands_in_the_middle_of_silence(self):
         features = log_mel(tone(seconds=1.0))
