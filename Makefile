@@ -6,7 +6,7 @@ BIN := .venv/bin
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-peers check-data lint clean
+.PHONY: help setup run test bench bench-peers vectors check-data lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
@@ -21,10 +21,11 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 test: setup  ## Run the tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest
 
-bench: setup  ## Measure what a frame and a second of speech cost, start-up, memory, and which faces are found
+bench: setup  ## Measure what faces, speech and texts cost, start-up, memory, and which faces are found
 	@$(BIN)/python -m benchmarks.frame
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.speech
+	@$(BIN)/python -m benchmarks.text
 
 bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
 	@$(BIN)/python -m benchmarks.peers
@@ -32,6 +33,9 @@ bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usu
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+vectors: .venv/installed  ## Compute the catalogue's sentence vectors anew, after a change of its rows or of the text network
+	@$(BIN)/python -m moodmirror.training.catalogue_vectors
 
 check-data: .venv/installed  ## Find duplicates, gaps and imbalance in the catalogue
 	@$(BIN)/python -m moodmirror.recommendation.check

@@ -7,6 +7,10 @@
                                                  train one network on what several have learnt
     python train.py face --data PATH --start-from runs/face --run-dir runs/face2 --epochs 24 --learning-rate 0.04
                                                  train on from where another run was best
+    python train.py text --data PATH             train on GoEmotions and its helpers, write models/text_emotion.*
+    python train.py text --data PATH --evaluate  measure the model that is served
+    python train.py text --data PATH --model tfidf
+                                                 train the small model of word counts, write models/text_tfidf.pickle
     python train.py speech --data PATH [PATH …]  train on RAVDESS, TESS, EMO-DB and own recordings
     python train.py speech --data PATH --model mlp
                                                  a classic model instead: mlp or bagging; or another network: rnn
@@ -15,7 +19,8 @@
 For faces PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and
 so on, or a folder with the grids fer2013_training.webp and .csv. For speech it is a folder of recordings that are named as
 their corpus names them, a folder with angry/*.wav and so on, or a CSV file with the columns path, emotion and, if several
-people speak, speaker. Another Keras backend trains too, on a GPU for instance: KERAS_BACKEND=jax python train.py face …
+people speak, speaker. For text it is the folder that holds goemotions/, and carer/ and dailydialog/ if they are there.
+Another Keras backend trains too, on a GPU for instance: KERAS_BACKEND=jax python train.py face …
 """
 
 import argparse
@@ -29,9 +34,10 @@ from typing import Any
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="face|speech")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="face|speech|text")
     _add_face(commands)
     _add_speech(commands)
+    _add_text(commands)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -39,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     from moodmirror.training.corpora import CorpusError
 
     try:
-        {"face": _face, "speech": _speech}[options.command](options)
+        {"face": _face, "speech": _speech, "text": _text}[options.command](options)
     except (CorpusError, ModelError, FileNotFoundError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
@@ -109,6 +115,39 @@ def _add_speech(commands: Any) -> None:
     speech.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 
 
+def _add_text(commands: Any) -> None:
+    text = commands.add_parser("text", help="the network that reads words", description="Train the text network.")
+    text.add_argument("--data", type=Path, required=True, help="the folder that holds goemotions/, carer/ and dailydialog/")
+    text.add_argument(
+        "--model",
+        choices=("transformer", "tfidf"),
+        default="transformer",
+        help="tfidf: the small one (default: %(default)s)",
+    )
+    text.add_argument(
+        "--resume", action="store_true", help="go on with the run in --run-dir, with its settings but --epochs"
+    )
+    text.add_argument("--export", action="store_true", help="train no more: export the run as far as it got")
+    text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
+    text.add_argument("--run-dir", type=Path, default=Path("runs/text"), help="checkpoints (default: %(default)s)")
+    text.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
+    text.add_argument("--epochs", type=float, default=2.0, help="so many, or a part (default: %(default)s)")
+    text.add_argument("--batch-size", type=int, default=48, help="texts a step (default: %(default)s)")
+    text.add_argument("--learning-rate", type=float, default=1e-4, help="the peak (default: %(default)s)")
+    text.add_argument("--weight-decay", type=float, default=0.01, help="of AdamW (default: %(default)s)")
+    text.add_argument("--dropout", type=float, default=0.1, help="in every layer (default: %(default)s)")
+    text.add_argument("--frozen-layers", type=int, default=2, help="lowest layers left as they are (default: %(default)s)")
+    text.add_argument("--fine-weight", type=float, default=1.0, help="of the 28 labels' loss (default: %(default)s)")
+    text.add_argument(
+        "--anchor-weight", type=float, default=5.0, help="of the sentence vectors' loss (default: %(default)s)"
+    )
+    text.add_argument("--patterns", type=int, default=9000, help="made sentences an epoch (default: %(default)s)")
+    text.add_argument("--tweets", type=int, default=8000, help="texts of CARER an epoch (default: %(default)s)")
+    text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
+    text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
+    text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+
+
 def _face(options: argparse.Namespace) -> None:
     from moodmirror.training import face as face_training
     from moodmirror.training import face_evaluation
@@ -141,6 +180,30 @@ def _speech(options: argparse.Namespace) -> None:
         names = [field.name for field in fields(speech_training.SpeechTraining)]
         config = speech_training.SpeechTraining(**{name: getattr(options, name) for name in names})
         speech_training.train(
+            options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
+        )
+
+
+def _text(options: argparse.Namespace) -> None:
+    if options.model == "tfidf":
+        from moodmirror.training import text_baselines
+
+        if options.evaluate:
+            text_baselines.evaluate(options.data, models_dir=options.models_dir)
+        else:
+            text_baselines.train(options.data, models_dir=options.models_dir)
+        return
+    from moodmirror.training import text as text_training
+    from moodmirror.training import text_evaluation
+
+    if options.evaluate:
+        text_evaluation.evaluate(options.data, models_dir=options.models_dir)
+    elif options.export:
+        text_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
+    else:
+        names = [field.name for field in fields(text_training.TextTraining)]
+        config = text_training.TextTraining(**{name: getattr(options, name) for name in names})
+        text_training.train(
             options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
         )
 

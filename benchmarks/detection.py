@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
+import numpy as np
 
 from benchmarks.scenes import Picture, Scene, scenes
-from moodmirror.recognition.face import CASCADE_PATH, FaceDetector
+from moodmirror.recognition.face import CASCADE_PATH, FAR, INCLINED, FaceDetector
 from moodmirror.training.corpora import load_faces
 
 COUNT: Final = 100  # pictures of each kind
@@ -30,7 +31,8 @@ def searches() -> dict[str, Search]:
     cascade = cv2.CascadeClassifier(str(CASCADE_PATH))
     return {
         "ours": detector.detect,
-        "ours, far": lambda gray: detector.detect(gray, far=True),
+        "ours, inclined": lambda gray: np.concatenate([detector.detect(gray, search) for search in INCLINED]),
+        "ours, far": lambda gray: detector.detect(gray, FAR),
         "Haar 1.3/5": lambda gray: cascade.detectMultiScale(gray, 1.3, 5),
         "Haar 1.1/5, 50 px (fer's)": lambda gray: cascade.detectMultiScale(gray, 1.1, 5, minSize=(50, 50)),
     }

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 
-Source = Literal["face", "chosen"]
+Source = Literal["face", "speech", "text", "chosen"]
+SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 
-# Seconds after which a reading counts half. A face is read many times a second and single frames err, so its half-life
-# is the smoothing: long enough that one odd frame does not turn the label, short enough that a changed face leads within
-# two seconds. A mood chosen by hand does not fade: it holds until the person lets go of it.
-HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "chosen": float("inf")}
+# Seconds after which a reading counts half.
+# A face is read many times a second and single frames err, so its half-life is the smoothing: long enough that one odd
+# frame does not turn the label, short enough that a changed face leads within two seconds.
+# A voice is read once a second over the last three, which smooths by itself; people pause for breath and thought, so what
+# was heard must outlast some seconds of silence, yet a changed tone must lead within three readings.
+# Words are said once and stay true for a while: they speak for the time in which one reads a table, and then give way.
+# A mood chosen by hand does not fade: it holds until the person lets go of it.
+HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 30.0, "chosen": float("inf")}
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,10 @@ class Mood:
 
 
 def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
-    """Average readings by their weights, each fading with its source's half-life; a mood chosen by hand overrules all.
+    """Average what the sources say, each fading with its half-life; a mood chosen by hand overrules all.
+
+    A source says the average of its readings by weight and age, and counts as much as the one of them that counts most.
+    So a camera's ten readings a second do not outvote a sentence that was written once.
 
     `now`, in monotonic seconds, is the moment that ages count from; by default the newest reading's.
     Raises ValueError without readings.
@@ -77,15 +85,25 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     if chosen:
         given = [max(chosen, key=lambda reading: reading.at)]
     moment = max(reading.at for reading in given) if now is None else now
-    weights = np.array(
-        [reading.weight * 0.5 ** (max(moment - reading.at, 0.0) / HALF_LIFE[reading.source]) for reading in given],
+    by_source: dict[Source, list[Reading]] = {}
+    for reading in given:
+        by_source.setdefault(reading.source, []).append(reading)
+    vectors, trusts = zip(*(_said(source, said, moment) for source, said in by_source.items()), strict=True)
+    # As powers of two, measured by the greatest: many half-lives would underflow to 0 for every source at once.
+    weights = np.exp2(np.array(trusts) - max(trusts))
+    weights /= weights.sum()
+    vector = (weights @ np.stack(vectors)).astype(np.float32)
+    leading = int(vector.argmax())
+    sources = {source: float(weight) for source, weight in zip(by_source, weights, strict=True)}
+    return Mood(vector, EMOTIONS[leading], float(vector[leading]), sources, moment)
+
+
+def _said(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:
+    """What one source's readings say together, and the binary logarithm of how far to trust it at `moment`."""
+    trusts = np.array(
+        [np.log2(reading.weight) - max(moment - reading.at, 0.0) / HALF_LIFE[source] for reading in readings],
         dtype=np.float64,
     )
-    # Ages of many half-lives underflow to a total of 0; only their proportions matter.
-    weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(given), 1 / len(given))
-    vector = (weights @ np.stack([reading.vector for reading in given])).astype(np.float32)
-    leading = int(vector.argmax())
-    sources: dict[Source, float] = {}
-    for reading, weight in zip(given, weights, strict=True):
-        sources[reading.source] = sources.get(reading.source, 0.0) + float(weight)
-    return Mood(vector, EMOTIONS[leading], float(vector[leading]), sources, moment)
+    weights = np.exp2(trusts - trusts.max())
+    vector: MoodVector = (weights @ np.stack([reading.vector for reading in readings]) / weights.sum()).astype(np.float32)
+    return vector, float(trusts.max())

@@ -3,24 +3,28 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.fusion import Mood, Reading, fuse
+from moodmirror.fusion import Mood, Reading, Source, fuse
 
-# A source is forgotten when its newest reading is older than this: a face that left says nothing of the mood any more.
-FORGET_AFTER_SECONDS: Final = 4.0
+# Seconds after which a reading is forgotten: a face that left says nothing of the mood any more, a voice may pause while it
+# looks for words, and what was written holds for minutes, though it counts for little (six half-lives) in the end.
+FORGET_AFTER: Final[Mapping[Source, float]] = {"face": 4.0, "speech": 10.0, "text": 180.0, "chosen": float("inf")}
+# How many readings of a source count at most, which bounds memory and the work of one fusion: 8 s of a 30-frame camera, more
+# seconds of a voice than it is remembered. Of what is written or chosen only the last word counts.
+KEPT: Final[Mapping[Source, int]] = {"face": 240, "speech": 16, "text": 1, "chosen": 1}
 # Another emotion must lead the present label by this much to take its place; without it two that are level would flicker.
 LABEL_LEAD: Final = 0.08
 # Subscribers hear of a change when some share moved by this much: a tenth of what the eye sees move in a bar.
 TOLD_CHANGE: Final = 0.01
+TOLD_SOURCE_CHANGE: Final = 0.05  # likewise of what the mood is made from
 HISTORY_SECONDS: Final = 600
 HISTORY_STEP_SECONDS: Final = 1.0
-MAX_READINGS: Final = 240  # 8 s of a 30-frame camera: bounds memory, and the work of one fusion
 
 Subscriber = Callable[[Mood | None], None]
 
@@ -32,8 +36,7 @@ class MoodState:
         """`clock` gives seconds that never go back."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._readings: deque[Reading] = deque(maxlen=MAX_READINGS)
-        self._chosen: Reading | None = None
+        self._readings: dict[Source, deque[Reading]] = {source: deque(maxlen=kept) for source, kept in KEPT.items()}
         self._mood: Mood | None = None
         self._told: Mood | None = None
         self._history: deque[Mood] = deque(maxlen=int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
@@ -54,35 +57,33 @@ class MoodState:
     def update(self, reading: Reading) -> Mood:
         """Take in a reading and return the mood that follows. A chosen mood stays until :meth:`release`."""
         with self._lock:
-            if reading.source == "chosen":
-                self._chosen = reading
-            else:
-                self._readings.append(reading)
+            self._readings[reading.source].append(reading)
         mood = self.refresh()
         assert mood is not None
         return mood
 
     def release(self) -> Mood | None:
         """Let go of the mood that was chosen by hand; the sources speak again."""
-        with self._lock:
-            self._chosen = None
-        return self.refresh()
+        self.forget("chosen")
+        return self.mood
 
-    def forget(self) -> None:
-        """Forget every reading, the chosen mood and the history."""
+    def forget(self, source: Source | None = None) -> None:
+        """Forget what `source` said; by default every reading, the chosen mood and the history."""
         with self._lock:
-            self._readings.clear()
-            self._chosen = None
-            self._history.clear()
+            for readings in [self._readings[source]] if source else self._readings.values():
+                readings.clear()
+            if source is None:
+                self._history.clear()
         self.refresh()
 
     def refresh(self) -> Mood | None:
         """Let time pass: drop what is old, fuse the rest, tell subscribers if that changed anything."""
         with self._lock:
             now = self._clock()
-            while self._readings and now - self._readings[0].at > FORGET_AFTER_SECONDS:
-                self._readings.popleft()
-            given = [*self._readings, *([self._chosen] if self._chosen else [])]
+            for source, readings in self._readings.items():
+                while readings and now - readings[0].at > FORGET_AFTER[source]:
+                    readings.popleft()
+            given = [reading for readings in self._readings.values() for reading in readings]
             self._mood = self._keep_label(fuse(given, max(now, *(r.at for r in given)))) if given else None
             mood = self._mood
             if mood and (not self._history or mood.at - self._history[-1].at >= HISTORY_STEP_SECONDS):
@@ -110,7 +111,7 @@ class MoodState:
     def _keep_label(self, mood: Mood) -> Mood:
         """Keep the present label while no other emotion leads it clearly."""
         before = self._mood
-        if before is None or mood.label == before.label or self._chosen:
+        if before is None or mood.label == before.label or "chosen" in mood.sources:
             return mood
         share = float(mood.vector[EMOTIONS.index(before.label)])
         if mood.confidence - share >= LABEL_LEAD:
@@ -124,5 +125,6 @@ def _differs(mood: Mood | None, told: Mood | None) -> bool:
     return (
         mood.label != told.label
         or set(mood.sources) != set(told.sources)
+        or any(abs(share - told.sources[source]) >= TOLD_SOURCE_CHANGE for source, share in mood.sources.items())
         or float(np.abs(mood.vector - told.vector).max()) >= TOLD_CHANGE
     )

@@ -1,5 +1,6 @@
 """Real inputs for the tests: a public-domain face, videos of it, a real server, a real browser."""
 
+import io
 import os
 import shutil
 import signal
@@ -17,9 +18,13 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from playwright.sync_api import Browser, sync_playwright
+import soundfile
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from moodmirror.recognition.sound import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
 
@@ -74,6 +79,29 @@ def camera_clip(scene, tmp_path_factory) -> Path:
             picture = scene(x=200 + 20 * turn, scale=1.2 + 0.25 * turn)
             clip.write(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
     return path
+
+
+@pytest.fixture(scope="session")
+def voice() -> np.ndarray:
+    """Seven seconds of what passes for a voice, float32 in −1…1 at 16 kHz: syllables of a buzzing tone in a quiet room."""
+    seconds = np.arange(7 * SAMPLE_RATE) / SAMPLE_RATE
+    phase = 2 * np.pi * np.cumsum(140 + 25 * np.sin(2 * np.pi * 0.4 * seconds)) / SAMPLE_RATE
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 25))
+    syllables = np.maximum(np.sin(2 * np.pi * 1.7 * seconds), 0) ** 0.5
+    noise = np.random.default_rng(1).normal(size=len(seconds))
+    return (0.2 * tone * syllables + 0.001 * noise).astype(np.float32)
+
+
+def pcm(samples: np.ndarray) -> bytes:
+    """Samples in −1…1 as the browser sends them: 16-bit, little-endian."""
+    return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes()
+
+
+def wav(samples: np.ndarray, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> bytes:
+    """Samples as a WAV file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
+    return file.getvalue()
 
 
 def free_port() -> int:
@@ -194,20 +222,29 @@ def filming(face_video, tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser(camera_clip) -> Iterator[Browser]:
-    """Headless Chromium whose camera shows the clip."""
-    chromium = need_program("chromium")
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera_clip}",
-            ],
-        )
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright, camera_clip) -> Iterator[Browser]:
+    """Headless Chromium whose camera shows the clip; its microphone hears a beep each second."""
+    browser = launch(playwright, f"--use-file-for-fake-video-capture={camera_clip}")
+    yield browser
+    browser.close()
+
+
+def launch(playwright: Playwright, *arguments: str) -> Browser:
+    """Headless Chromium with a fake camera and microphone."""
+    return playwright.chromium.launch(
+        executable_path=need_program("chromium"),
+        args=[
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--use-fake-device-for-media-stream",
+            *arguments,
+        ],
+    )

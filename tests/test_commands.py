@@ -1,12 +1,15 @@
 """The commands: `make` and `flask`."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
+import cv2
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wav
 
 
 def flask(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +38,64 @@ def test_check_camera_says_what_is_wrong(camera, words):
     done = flask("check-camera", CAMERA=camera)
     assert done.returncode == 1
     assert words in done.stdout
+
+
+def test_analyze_reads_a_text_sentence_by_sentence():
+    done = flask("analyze", "I am so happy today! But I am sad and alone tonight.")
+    assert done.returncode == 0
+    assert "I am so happy today!: happy" in done.stdout
+    assert "But I am sad and alone tonight.: sad" in done.stdout
+    assert "most by:" in done.stdout
+
+
+def test_analyze_reads_files_by_what_they_hold(voice, portrait, tmp_path):
+    note, photo = tmp_path / "note", tmp_path / "me.txt"  # whatever they are called
+    note.write_bytes(wav(voice))
+    photo.write_bytes(cv2.imencode(".png", portrait)[1].tobytes())
+    done = flask("analyze", str(note), str(photo), "I am so happy today!", "--json")
+    assert done.returncode == 0
+    sound, picture, text = map(json.loads, done.stdout.splitlines())
+    assert (sound["kind"], len(sound["course"])) == ("sound", 5)
+    assert (picture["kind"], picture["label"], len(picture["faces"])) == ("photo", "happy", 1)
+    assert (text["kind"], text["label"]) == ("text", "happy")
+
+
+def test_analyze_prints_the_course_of_a_recording(voice, tmp_path):
+    note = tmp_path / "note.wav"
+    note.write_bytes(wav(voice))
+    done = flask("analyze", str(note))
+    assert done.returncode == 0
+    assert re.findall(r"(\d\.0) s: \w+", done.stdout) == ["3.0", "4.0", "5.0", "6.0", "7.0"]
+
+
+def test_analyze_names_what_it_cant_read_and_reads_the_rest(face_video, tmp_path):
+    (tmp_path / "empty.wav").write_bytes(b"")
+    done = flask("analyze", str(face_video), str(tmp_path / "empty.wav"), "missing.wav", "", "I am so happy today!")
+    assert done.returncode == 1
+    assert "happy" in done.stdout
+    assert "face.avi: this is no sound that can be read: it looks like a video" in done.stderr.replace("…", "face.avi")
+    assert "the sound is empty" in done.stderr
+    assert "missing.wav: there is no such file" in done.stderr
+    assert "The text is empty" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_analyze_without_input_says_what_it_takes():
+    done = flask("analyze")
+    assert done.returncode == 2
+    assert "Give a text in quotes" in done.stderr
+
+
+def test_analyze_reads_a_file_of_lines_and_names_those_it_cant_read(tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes("\ufeffI am so happy today!\n\r\n".encode() + b"caf\xe9\n" + b"I am sad and alone.\r\n" * 600)
+    done = flask("analyze", "--file", str(lines), "--json")
+    assert done.returncode == 1
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["line"] for answer in answers] == [1, *range(4, 604)]
+    assert (answers[0]["text"], answers[0]["label"]) == ("I am so happy today!", "happy")
+    assert {answer["label"] for answer in answers[1:]} == {"sad"}
+    assert "line 3: The text is not UTF-8" in done.stderr
 
 
 def test_recommend_prints_what_suits():

@@ -13,7 +13,8 @@ import pytest
 import socketio
 
 from moodmirror.emotions import EMOTIONS
-from tests.conftest import Server, serving
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from tests.conftest import Server, pcm, serving
 
 PATIENCE = 60  # seconds
 
@@ -135,6 +136,134 @@ class TestFrames:
             assert visitor.told["recommendations"].empty()
 
 
+PACKET = 4000  # samples: a quarter of a second
+
+
+def packets(samples: np.ndarray) -> list[bytes]:
+    return [pcm(samples[start : start + PACKET]) for start in range(0, len(samples), PACKET)]
+
+
+class TestSound:
+    def test_a_voice_is_heard_after_a_second_and_a_half_as_the_python_call_hears_it(self, hosted, voice):
+        sent = voice[: 6 * PACKET]
+        with visiting(hosted) as visitor:
+            *before, answer = [visitor.ask("audio", packet) for packet in packets(sent)]
+            assert [given["state"] for given in before] == ["listening"] * 5
+            assert all("reading" not in given for given in before)
+            assert answer["state"] == "speech"
+            quantised = (np.frombuffer(pcm(sent), "<i2") / 32_768).astype(np.float32)
+            expected = SpeechEmotionRecognizer.load().read_window(quantised)
+            assert expected is not None
+            assert list(answer["reading"]["vector"].values()) == pytest.approx(expected.vector, abs=1e-3)
+            assert answer["reading"]["weight"] == pytest.approx(expected.weight, abs=1e-3)
+            mood = visitor.await_told("mood")
+            assert mood["sources"] == {"speech": 1.0}
+            assert mood["label"] == answer["reading"]["label"]
+            visitor.await_told("recommendations")
+
+    def test_silence_moves_no_mood(self, hosted):
+        with visiting(hosted) as visitor:
+            answers = [visitor.ask("audio", packet) for packet in packets(np.zeros(8 * PACKET))]
+            assert answers[-1] == {"level": -96.0, "state": "silence"}
+            assert all(mood["label"] is None for mood in list(visitor.told["mood"].queue))
+
+    @pytest.mark.parametrize(("amplitude", "level"), [(1.0, 0.0), (0.1, -20.0), (0.01, -40.0)])
+    def test_the_level_is_in_decibels_of_full_scale(self, hosted, amplitude, level):
+        square = amplitude * np.where(np.arange(PACKET) % 32 < 16, 1.0, -1.0)
+        with visiting(hosted) as visitor:
+            assert visitor.ask("audio", pcm(square))["level"] == pytest.approx(level, abs=0.1)
+
+    @pytest.mark.parametrize("content", [b"", b"\0", b"\0" * 32_002, "text", None, {"a": 1}, [1, 2]])
+    def test_what_is_no_sound_is_refused_and_the_visitor_stays(self, hosted, voice, content):
+        with visiting(hosted) as visitor:
+            assert "error" in visitor.ask("audio", content)
+            assert visitor.ask("audio", pcm(voice[:PACKET]))["state"] == "listening"
+
+    def test_sound_that_comes_faster_than_it_can_be_spoken_is_refused(self, hosted, voice):
+        with visiting(hosted) as visitor:
+            answers = [visitor.ask("audio", packet) for packet in packets(np.tile(voice, 3))]
+            assert "faster than anybody speaks" in answers[-1]["error"]
+            assert not any("error" in answer for answer in answers[:12])
+
+    def test_who_floods_sound_is_answered_one_packet_at_a_time(self, hosted, voice):
+        with visiting(hosted) as visitor:
+            answers: queue.Queue[Any] = queue.Queue()
+            for _ in range(200):
+                visitor.client.emit("audio", pcm(voice[:PACKET]), callback=answers.put)
+            given = [answers.get(timeout=PATIENCE) for _ in range(200)]
+            assert sum("level" in answer for answer in given) < 100
+            assert any("error" in answer for answer in given)
+
+    def test_stopping_forgets_the_voice_alone(self, hosted, voice):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so happy today!")
+            for packet in packets(voice[: 6 * PACKET]):
+                visitor.ask("audio", packet)
+            visitor.await_told("mood", lambda mood: set(mood["sources"]) == {"speech", "text"})
+            visitor.ask("forget", "speech")
+            visitor.await_told("mood", lambda mood: set(mood["sources"]) == {"text"})
+            assert visitor.ask("audio", pcm(voice[:PACKET]))["state"] == "listening"
+
+
+class TestWords:
+    def test_a_text_is_answered_with_what_it_says_and_moves_mood_and_tables(self, hosted):
+        with visiting(hosted) as visitor:
+            text = "I am so happy today!"
+            answer = visitor.ask("text", text)
+            assert answer["label"] == "happy"
+            assert answer["language_known"]
+            assert sum(answer["vector"].values()) == pytest.approx(1, abs=0.01)
+            assert "happy" in [text[word["start"] : word["end"]].strip("!") for word in answer["words"]]
+            mood = visitor.await_told("mood")
+            assert (mood["label"], mood["sources"]) == ("happy", {"text": 1.0})
+            assert set(visitor.await_told("recommendations")) == {"songs", "movies", "food", "activities"}
+
+    def test_the_newest_text_wins(self, hosted):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so happy today!")
+            answers: queue.Queue[Any] = queue.Queue()
+            for text in ["I", "I am", "I am so", "I am so sad", "I am so sad and lonely, I keep crying."]:
+                visitor.client.emit("text", text, callback=answers.put)
+            given = [answers.get(timeout=PATIENCE) for _ in range(5)]
+            assert all("label" in answer or answer == {"superseded": True} for answer in given)
+            mood = visitor.await_told("mood", lambda mood: mood["label"] == "sad")
+            assert mood["sources"] == {"text": 1.0}
+
+    @pytest.mark.parametrize("nothing", ["", "  \n"])
+    def test_an_emptied_box_takes_the_words_back(self, hosted, nothing):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so sad today.")
+            visitor.await_told("mood", lambda mood: mood["label"] == "sad")
+            assert visitor.ask("text", nothing)["label"] is None
+            assert visitor.await_told("mood")["label"] is None
+
+    def test_a_language_it_does_not_know_moves_no_mood(self, hosted):
+        with visiting(hosted) as visitor:
+            answer = visitor.ask("text", "Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
+            assert not answer["language_known"]
+            assert answer["words"] == []
+            assert all(mood["label"] is None for mood in list(visitor.told["mood"].queue))
+
+    @pytest.mark.parametrize("content", [None, 3, b"bytes", ["I am happy"], {"text": "I am happy"}, "long " * 201])
+    def test_what_is_no_text_is_refused_and_the_visitor_stays(self, hosted, content):
+        with visiting(hosted) as visitor:
+            assert "error" in visitor.ask("text", content)
+            assert visitor.ask("text", "I am so happy today!")["label"] == "happy"
+
+    @pytest.mark.parametrize("odd", ["\0\x1b[31m", "\u202e\u2066", "👩‍👩‍👧🏽" * 20, "\ud800", "?"])
+    def test_odd_characters_are_read_safely(self, hosted, odd):
+        with visiting(hosted) as visitor:
+            answer = visitor.ask("text", f"I am so happy today! {odd}")
+            assert answer.get("label") in EMOTIONS or "error" in answer
+
+    def test_what_was_written_stands_in_no_log(self, tmp_path):
+        with serving(tmp_path / "log", CAMERA="off") as server, visiting(server) as visitor:
+            visitor.ask("text", "I am so happy about xylophones!")
+            assert "error" in visitor.ask("text", "xylophones" * 200)
+            visitor.await_told("mood")
+        assert "xylophone" not in (tmp_path / "log").read_text()
+
+
 class TestMoods:
     def test_each_visitor_has_a_mood_of_their_own(self, hosted, frame):
         with visiting(hosted) as one, visiting(hosted) as other:
@@ -156,6 +285,14 @@ class TestMoods:
             visitor.ask("choose", None)
             assert visitor.await_told("mood", lambda mood: mood["label"] != "fear")["label"] == "happy"
 
+    def test_face_and_words_make_one_mood(self, hosted, frame):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so sad and alone.")
+            visitor.ask("frame", frame)
+            mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
+            assert set(mood["sources"]) == {"face", "text"}
+            assert min(mood["vector"]["happy"], mood["vector"]["sad"]) > 0.15
+
     def test_forget_leaves_nothing(self, hosted, frame):
         with visiting(hosted) as visitor:
             visitor.ask("choose", "angry")
@@ -164,49 +301,67 @@ class TestMoods:
             assert visitor.await_told("mood")["label"] is None
 
     @pytest.mark.parametrize(
-        ("event", "argument"), [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes")]
+        ("event", "argument"),
+        [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes"), ("forget", "voice"), ("forget", 3)],
     )
     def test_what_makes_no_sense_is_refused(self, hosted, event, argument):
         with visiting(hosted) as visitor:
             assert "error" in visitor.ask(event, argument)
 
 
+@contextmanager
+def watched(server: Server) -> Iterator[None]:
+    """Somebody watches the server's camera meanwhile, so it is awake."""
+    ended = threading.Event()
+
+    def watch_stream() -> None:
+        with urllib.request.urlopen(f"{server.url}/stream.mjpg", timeout=PATIENCE) as stream:
+            while not ended.is_set():
+                stream.read(4096)
+
+    stream = threading.Thread(target=watch_stream)
+    stream.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        stream.join(PATIENCE)
+
+
 class TestServerCamera:
     def test_those_who_watch_share_its_mood_until_they_choose(self, filming):
-        ended = threading.Event()
+        with watched(filming), visiting(filming) as one, visiting(filming) as other:
+            one.ask("watch", True)
+            other.ask("watch", True)
+            for visitor in (one, other):
+                visitor.await_told("mood", lambda mood: mood["label"] == "happy")
+                visitor.await_told("recommendations")
+            one.ask("choose", "disgust")
+            one.await_told("mood", lambda mood: mood["label"] == "disgust")
+            one.ask("choose", None)
+            one.await_told("mood", lambda mood: mood["label"] == "happy")
+            with pytest.raises(queue.Empty):  # the room's mood, and not their own empty one after it
+                one.await_told("mood", lambda mood: mood["label"] is None, patience=1)
+            while not other.told["mood"].empty():
+                assert other.told["mood"].get()["label"] == "happy"
+            one.ask("watch", False)
+            one.await_told("mood", lambda mood: mood["label"] is None)
+            one.ask("choose", "fear")
+            one.await_told("mood", lambda mood: mood["label"] == "fear")
+            one.ask("watch", True)  # a choice made before watching holds as well
+            with pytest.raises(queue.Empty):
+                one.await_told("mood", lambda mood: mood["label"] != "fear", patience=1)
 
-        def watch_stream() -> None:
-            with urllib.request.urlopen(f"{filming.url}/stream.mjpg", timeout=PATIENCE) as stream:
-                while not ended.is_set():
-                    stream.read(4096)
-
-        stream = threading.Thread(target=watch_stream)
-        stream.start()
-        try:
-            with visiting(filming) as one, visiting(filming) as other:
-                one.ask("watch", True)
-                other.ask("watch", True)
-                for visitor in (one, other):
-                    visitor.await_told("mood", lambda mood: mood["label"] == "happy")
-                    visitor.await_told("recommendations")
-                one.ask("choose", "disgust")
-                one.await_told("mood", lambda mood: mood["label"] == "disgust")
-                one.ask("choose", None)
-                one.await_told("mood", lambda mood: mood["label"] == "happy")
-                with pytest.raises(queue.Empty):  # the room's mood, and not their own empty one after it
-                    one.await_told("mood", lambda mood: mood["label"] is None, patience=1)
-                while not other.told["mood"].empty():
-                    assert other.told["mood"].get()["label"] == "happy"
-                one.ask("watch", False)
-                one.await_told("mood", lambda mood: mood["label"] is None)
-                one.ask("choose", "fear")
-                one.await_told("mood", lambda mood: mood["label"] == "fear")
-                one.ask("watch", True)  # a choice made before watching holds as well
-                with pytest.raises(queue.Empty):
-                    one.await_told("mood", lambda mood: mood["label"] != "fear", patience=1)
-        finally:
-            ended.set()
-            stream.join(PATIENCE)
+    def test_words_count_beside_the_face_that_it_sees(self, filming):
+        with watched(filming), visiting(filming) as visitor:
+            visitor.ask("watch", True)
+            visitor.await_told("mood", lambda mood: mood["sources"] == {"face": 1.0})
+            visitor.ask("text", "I am so sad and alone.")
+            visitor.await_told("mood", lambda mood: set(mood["sources"]) == {"face", "text"})
+            visitor.ask("text", "")
+            visitor.await_told("mood", lambda mood: mood["sources"] == {"face": 1.0})
+            visitor.ask("watch", False)
+            visitor.await_told("mood", lambda mood: mood["label"] is None)
 
     def test_its_status_is_told_at_once(self, hosted):
         with visiting(hosted) as visitor:

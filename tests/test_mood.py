@@ -58,6 +58,31 @@ class TestFuse:
         mood = fuse([Reading(SAD, "chosen", 1.0, 5.0), Reading(HAPPY, "face", 1.0, 500.0)])
         assert (mood.label, mood.sources) == ("sad", {"chosen": 1.0})
 
+    def test_a_source_counts_as_its_surest_reading_however_many_it_gives(self):
+        frames = [Reading(HAPPY, "face", 1.0, 5.0)] * 100
+        mood = fuse([*frames, Reading(SAD, "text", 0.5, 5.0)])
+        np.testing.assert_allclose(mood.vector, HAPPY * 2 / 3 + SAD / 3, atol=1e-6)
+        assert mood.sources == pytest.approx({"face": 2 / 3, "text": 1 / 3})
+
+    def test_words_give_way_to_a_face_with_time(self):
+        shares = [
+            fuse([Reading(SAD, "text", 0.9, 0.0), Reading(HAPPY, "face", 1.0, now)], now).sources["text"]
+            for now in (0.0, 30.0, 60.0, 180.0)
+        ]
+        assert shares == pytest.approx([0.9 / 1.9, 0.45 / 1.45, 0.225 / 1.225, 0.9 / 64 / (1 + 0.9 / 64)])
+
+    def test_a_clear_voice_counts_more_than_one_in_noise(self):
+        clear, noisy = (
+            fuse([Reading(SAD, "speech", weight, 0.0), Reading(HAPPY, "face", 1.0, 0.0)], 0.0).sources["speech"]
+            for weight in (0.9, 0.2)
+        )
+        assert clear > 2 * noisy
+
+    def test_very_old_readings_still_make_a_mood(self):
+        mood = fuse([Reading(HAPPY, "face", 1.0, 0.0), Reading(SAD, "speech", 1.0, 0.0)], now=1e6)
+        assert mood.label == "sad"  # the one that fades more slowly
+        assert float(mood.vector.sum()) == pytest.approx(1)
+
     def test_nothing_to_fuse_is_an_error(self):
         with pytest.raises(ValueError, match="no reading"):
             fuse([])
@@ -100,6 +125,41 @@ class TestMoodState:
         watch(state, clock, HAPPY, 1)
         clock.now += 5
         assert state.refresh() is None
+
+    def test_each_source_is_remembered_for_its_own_time(self, state, clock):
+        state.update(Reading(SAD, "text", 0.8, clock.now))
+        state.update(Reading(SAD, "speech", 0.8, clock.now))
+        watch(state, clock, HAPPY, 1)
+        assert set(state.mood.sources) == {"face", "speech", "text"}
+        clock.now += 5
+        assert set(state.refresh().sources) == {"speech", "text"}
+        clock.now += 10
+        assert set(state.refresh().sources) == {"text"}
+        clock.now += 180
+        assert state.refresh() is None
+
+    def test_frames_never_push_out_what_was_written(self, state, clock):
+        state.update(Reading(SAD, "text", 0.8, clock.now))
+        watch(state, clock, HAPPY, 20, rate=30)
+        assert 0.2 < state.mood.sources["text"] < 0.45
+
+    def test_of_what_is_written_the_last_word_counts(self, state, clock):
+        state.update(Reading(SAD, "text", 1.0, clock.now))
+        state.update(Reading(HAPPY, "text", 0.3, clock.now))
+        np.testing.assert_allclose(state.mood.vector, HAPPY, atol=1e-6)
+
+    def test_a_changed_voice_leads_within_three_readings(self, state, clock):
+        for vector in [HAPPY] * 12 + [SAD] * 3:
+            clock.now += 1
+            state.update(Reading(vector, "speech", 0.7, clock.now))
+        assert state.mood.label == "sad"
+
+    def test_one_source_can_be_forgotten_alone(self, state, clock):
+        state.update(Reading(SAD, "text", 1.0, clock.now))
+        watch(state, clock, HAPPY, 1)
+        state.forget("text")
+        assert state.mood.sources == {"face": 1.0}
+        assert len(state.history) >= 1
 
     def test_a_chosen_mood_holds_until_it_is_let_go(self, state, clock):
         watch(state, clock, HAPPY, 1)

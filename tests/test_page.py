@@ -1,16 +1,20 @@
 """The page in a real browser, whose camera shows a real face."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
+import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import Browser, Page, expect
 
 from camera import webcam_indices
 from moodmirror.emotions import EMOTIONS
-from tests.conftest import ROOT, Server, Viewer, free_port, serving
+from moodmirror.recognition.sound import SAMPLE_RATE
+from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, need_program, serving
 
 KINDS = ("songs", "movies", "food", "activities")
 PATIENCE = 60_000  # ms
@@ -21,8 +25,8 @@ expect.set_options(timeout=PATIENCE)
 
 @contextmanager
 def visiting(browser: Browser, server: Server, *, camera: bool = True, **options) -> Iterator[Page]:
-    """A new visitor, with or without leave to use the camera; errors in the page's console fail the test."""
-    context = browser.new_context(permissions=["camera"] if camera else [], **options)
+    """A new visitor, with or without leave to use camera and microphone; errors in the page's console fail the test."""
+    context = browser.new_context(permissions=["camera", "microphone"] if camera else [], **options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     errors: list[str] = []
@@ -151,6 +155,164 @@ def test_a_refused_camera_is_told_with_what_to_do(browser, hosted):
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
 
 
+def test_words_are_read_as_they_are_typed_and_move_bars_and_tables(browser, hosted):
+    with visiting(browser, hosted) as page:
+        expect(page.get_by_text("no word is ever stored")).to_be_visible()
+        box = page.get_by_role("textbox", name="How are you feeling, or what happened?")
+        box.press_sequentially("I am so sad and lonely tonight.")
+        await_label(page, "sad")
+        await_filled_tables(page)
+        assert shares(page)["sad"] > 40
+        assert page.locator("#sources").inner_text() == "words"
+        expect(page.locator("#mood-announcement")).to_have_text("Your words sound sad.")
+        expect(page.locator("#words-told")).to_contain_text("Your words sound sad. What weighed most is marked.")
+        marks = page.locator("#words-marks mark")
+        assert {"sad", "lonely"} & set(marks.all_inner_texts())
+        assert page.locator("#words-marks").inner_text().rstrip("\u200b\n") == box.input_value()
+        before = {kind: ids(page, kind) for kind in KINDS}
+        box.fill("I am so happy today! <b>🎉</b>")
+        await_label(page, "happy")
+        page.wait_for_function(
+            "before => Object.entries(before).every(([kind, ids]) =>"
+            " document.getElementById(kind).tBodies[0].rows[0].dataset.id !== ids[0])",
+            arg=before,
+        )
+        assert page.locator("#words-marks b").count() == 0  # what is written is never taken for a page
+        page.get_by_role("button", name="Clear").click()
+        await_label(page, "not read yet")
+        expect(box).to_be_focused()
+        expect(marks).to_have_count(0)
+
+
+def test_what_weighed_most_is_marked_where_it_stands(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.locator("#words").fill("🌧🌧 I am\nso sad\nand lonely tonight.")
+        expect(page.locator("#words-marks mark", has_text="sad")).to_be_visible()
+        places = page.evaluate(
+            """() => {
+                const box = document.getElementById("words"), marks = document.getElementById("words-marks");
+                const place = (element) => element.getBoundingClientRect();
+                const word = place([...marks.querySelectorAll("mark")].find((mark) => mark.textContent === "sad"));
+                const { paddingTop, lineHeight } = getComputedStyle(box);
+                return {
+                    same: ["top", "left", "width", "height"].every((side) => place(box)[side] === place(marks)[side]),
+                    fits: box.scrollHeight <= box.clientHeight,
+                    line: Math.floor((word.top - place(box).top - parseFloat(paddingTop)) / parseFloat(lineHeight)),
+                };
+            }"""
+        )
+        assert places == {"same": True, "fits": True, "line": 1}
+
+
+def test_a_language_it_does_not_know_is_told_and_leaves_the_mood(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.locator("#words").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
+        expect(page.locator("#words-told")).to_contain_text("does not know this language")
+        expect(page.locator("#mood-label")).to_have_text("not read yet")
+
+
+def test_the_box_counts_when_it_is_nearly_full_and_takes_no_more(browser, hosted):
+    with visiting(browser, hosted) as page:
+        box = page.locator("#words")
+        box.fill("so happy " * 95)
+        expect(page.locator("#words-count")).to_have_text("855 of 1000")
+        box.press("End")
+        page.keyboard.insert_text("and so on " * 50)
+        expect(page.locator("#words-count")).to_have_text("1000 of 1000")
+        await_label(page, "happy")
+
+
+def test_face_voice_and_words_are_told_with_their_shares(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        await_label(page, "happy")
+        page.locator("#words").fill("I am so sad and lonely tonight.")
+        expect(page.locator("#sources li")).to_have_count(2)
+        assert re.fullmatch(
+            r"(face \d+\s%\s+words \d+\s%|words \d+\s%\s+face \d+\s%)", page.locator("#sources").inner_text()
+        )
+        page.get_by_role("radio", name="fear").check(force=True)
+        expect(page.locator("#sources")).to_have_text("your choice")
+
+
+def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):
+    with visiting(browser, hosted) as page:
+        expect(page.get_by_text("no sound is ever stored")).to_be_visible()
+        page.get_by_role("button", name="Listen").click()
+        expect(page.locator("#voice-told")).to_have_text(re.compile("Listening|Silence|Hearing you"))
+        page.wait_for_function("() => Number(document.getElementById('loudness').getAttribute('aria-valuenow')) > 0")
+        page.wait_for_function("() => !document.getElementById('voice-told').textContent.startsWith('Listening')")
+        page.get_by_role("button", name="Stop listening").click()
+        expect(page.get_by_text("no sound is ever stored")).to_be_visible()
+        expect(page.get_by_role("meter", name="How loud your voice is")).to_have_attribute("aria-valuenow", "0")
+        await_label(page, "not read yet")
+
+
+def test_a_refused_microphone_is_told_with_what_to_do(browser, hosted):
+    with visiting(browser, hosted, camera=False) as page:
+        page.get_by_role("button", name="Listen").click()
+        expect(page.locator("#voice-told")).to_contain_text("The microphone was refused. Allow it")
+        expect(page.get_by_role("button", name="Listen")).to_be_visible()
+
+
+@pytest.fixture(params=["a speaking program", "an actor"])
+def voice_file(request, tmp_path):
+    """What the browser's fake microphone hears: somebody who speaks, as WAV."""
+    path = tmp_path / "voice.wav"
+    if request.param == "a speaking program":
+        words = "I can't believe it! That was the very last time. Leave me alone, all of you! "
+        subprocess.run([need_program("espeak-ng"), "-w", path, 3 * words], check=True, timeout=60)
+        return path
+    clips = sorted((DATA / "speech" / "ravdess" / "Actor_01").glob("03-01-05-02-*.flac"))  # angry, strongly
+    if not clips:
+        pytest.skip(f"no speech in {DATA / 'speech'}: DATA names the folder of the corpora")
+    spoken = np.concatenate([soundfile.read(clip, dtype="float32")[0] for clip in clips])
+    soundfile.write(path, spoken / np.abs(spoken).max(), SAMPLE_RATE)
+    return path
+
+
+def test_a_voice_is_heard_and_changes_the_mood(playwright, hosted, voice_file):
+    browser = launch(playwright, f"--use-file-for-fake-audio-capture={voice_file}")
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Listen").click()
+        expect(page.locator("#voice-told")).to_have_text(re.compile("Hearing you: you sound"))
+        await_label(page, *EMOTIONS)
+        await_filled_tables(page)
+        expect(page.locator("#sources")).to_have_text("voice")
+        assert 95 <= sum(shares(page).values()) <= 105
+        expect(page.locator("#mood-announcement")).to_have_text(re.compile("^You sound "))
+    browser.close()
+
+
+def test_sound_is_brought_to_16_khz_without_folding(browser, hosted):
+    """What lies in the voice's band passes as it is; what 16 kHz can't hold is gone, not folded into it."""
+    rates, tones, seconds = [8_000, 44_100, 48_000, 96_000], [200, 3000, 10_000, 15_900], 0.25
+    with visiting(browser, hosted) as page:
+        resampled = page.evaluate(
+            """async ([rates, tones, seconds]) => {
+                const { Resampler } = await import("/static/js/resampler.js");
+                return rates.map((rate) => tones.map((hertz) => {
+                    const resampler = new Resampler(rate, 16000);
+                    const wave = (_, n) => Math.sin((2 * Math.PI * hertz * n) / rate);
+                    const sound = Float32Array.from({ length: rate * seconds }, wave);
+                    const output = [];
+                    for (let n = 0; n < sound.length; n += 128) output.push(...resampler.push(sound.subarray(n, n + 128)));
+                    return output;
+                }));
+            }""",
+            [rates, tones, seconds],
+        )
+    for rate, by_tone in zip(rates, resampled, strict=True):
+        for hertz, samples in zip(tones, by_tone, strict=True):
+            assert len(samples) == pytest.approx(SAMPLE_RATE * seconds, abs=60)
+            heard = np.array(samples)[100:-100]
+            if hertz <= 3000:
+                expected = np.sin(2 * np.pi * hertz * np.arange(len(samples)) / SAMPLE_RATE)[100:-100]
+                assert np.abs(heard - expected).max() < 0.01
+            elif rate > 2 * hertz:
+                assert np.abs(heard).max() < 0.003
+
+
 def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
     with visiting(browser, filming) as page:
         page.get_by_role("button", name="Start the mirror").click()
@@ -225,7 +387,10 @@ def test_the_page_is_accessible(browser, hosted, scheme, width):
         expect(page.locator("#start-browser")).to_be_visible()
         assert accessibility_faults(page) == []
         page.get_by_role("button", name="Use this browser's camera").click()
-        await_label(page, *EMOTIONS)
+        page.get_by_role("button", name="Listen").click()
+        page.locator("#words").fill("I am so sad and lonely tonight. " * 25)
+        expect(page.locator("#words-marks mark").first).to_be_visible()
+        expect(page.locator("#sources")).to_be_visible()
         page.get_by_role("radio", name="sad").check(force=True)
         await_filled_tables(page)
         assert accessibility_faults(page) == []

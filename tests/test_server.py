@@ -1,5 +1,6 @@
 """The site under real gunicorn: pages, the HTTP interface, the stream, the end."""
 
+import io
 import itertools
 import json
 import os
@@ -10,14 +11,24 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from flask import request
 
+from app import app, create_app
 from camera import ACCENT_BGR
+from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
-from tests.conftest import ROOT, Server, Viewer, serving
+from moodmirror.recognition.runtime import ModelError
+from moodmirror.recognition.sound import SAMPLE_RATE, read_sound
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.web.site import EXTENSION
+from tests.conftest import ROOT, Server, Viewer, serving, wav
 
 
 def get(server: Server, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -27,6 +38,29 @@ def get(server: Server, path: str) -> tuple[int, dict[str, str], bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers), error.read()
+
+
+def post(server: Server, path: str, body: bytes, content_type: str) -> tuple[int, dict[str, str], Any]:
+    request = urllib.request.Request(server.url + path, body, {"Content-Type": content_type})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, dict(answer.headers), json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), json.load(error)
+
+
+def vector_of(answer: dict[str, Any]) -> list[float]:
+    return [answer["vector"][emotion] for emotion in EMOTIONS]
+
+
+def form(*files: bytes) -> tuple[bytes, str]:
+    """A form with files, as a browser sends it, and its content type."""
+    parts = [
+        b'--edge\r\nContent-Disposition: form-data; name="file"; filename="note.wav"\r\n\r\n' + file + b"\r\n"
+        for file in files
+    ]
+    return b"".join(parts) + b"--edge--\r\n", "multipart/form-data; boundary=edge"
 
 
 def has_box(jpeg: bytes) -> bool:
@@ -141,6 +175,141 @@ class TestRecommendations:
         assert json.loads(body)["detail"]
 
 
+class TestAnalyzeText:
+    TEXT = "I am so happy today! 😀 But I am sad that you can't be here."
+
+    def test_json_and_plain_text_get_the_same_answer_as_the_python_call(self, hosted):
+        status, _, answer = post(hosted, "/api/analyze/text", json.dumps({"text": self.TEXT}).encode(), "application/json")
+        assert status == 200
+        assert answer == post(hosted, "/api/analyze/text", self.TEXT.encode(), "text/plain")[2]
+        expected = TextEmotionRecognizer.load().read(self.TEXT)
+        assert vector_of(answer) == pytest.approx(expected.vector, abs=1e-3)
+        assert answer["label"] == expected.label
+        assert answer["language_known"]
+
+    def test_its_course_and_words_stand_where_they_are_said_to(self, hosted):
+        answer = post(hosted, "/api/analyze/text", self.TEXT.encode(), "text/plain")[2]
+        parts = [self.TEXT[part["start"] : part["end"]].strip() for part in answer["course"]]
+        assert parts[0].startswith("I am so happy today!")
+        assert parts[-1].endswith("But I am sad that you can't be here.")
+        assert answer["course"][0]["label"] == "happy"
+        words = [self.TEXT[word["start"] : word["end"]] for word in answer["words"]]
+        assert words
+        assert set(words) <= set(self.TEXT.split())
+
+    def test_a_language_it_does_not_know_is_told(self, hosted):
+        text = "Сегодня я получил новую работу, и мы долго праздновали с друзьями."
+        answer = post(hosted, "/api/analyze/text", text.encode(), "text/plain; charset=utf-8")[2]
+        assert (answer["language_known"], answer["label"]) == (False, "neutral")
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "expected"),
+        [
+            (b"", "text/plain", 400),
+            (b" \n ", "text/plain", 400),
+            (b"caf\xe9", "text/plain", 400),
+            (b"\xff\xfeI\0", "text/plain", 400),
+            (b"word " * 5000, "text/plain", 400),
+            (b"a" * 1_000_000, "text/plain", 413),
+            (b"hello", "text/plain; charset=latin-1", 415),
+            (b"hello", "application/x-www-form-urlencoded", 415),
+            (b"hello", "application/json", 400),
+            (b"\xff", "application/json", 400),
+            (b'"hello"', "application/json", 400),
+            (b'{"text": 3}', "application/json", 400),
+            (b'{"text": "hello", "language": "en"}', "application/json", 400),
+            (b"[" * 100_000, "application/json", 400),
+        ],
+    )
+    def test_what_cant_be_read_gets_one_clear_error(self, hosted, body, content_type, expected):
+        status, headers, answer = post(hosted, "/api/analyze/text", body, content_type)
+        assert status == answer["status"] == expected
+        assert headers["Content-Type"] == "application/problem+json"
+        assert len(answer["detail"]) > 10
+
+    def test_other_methods_and_unknown_paths_get_problem_details_too(self, hosted):
+        for path, expected in (("/api/analyze/text", 405), ("/api/analyze/smell", 404)):
+            status, headers, body = get(hosted, path)
+            assert (status, headers["Content-Type"]) == (expected, "application/problem+json")
+            assert json.loads(body)["detail"]
+        assert "text/html" in get(hosted, "/nothing")[1]["Content-Type"]
+
+
+class TestAnalyzeAudio:
+    def test_a_recording_gets_the_same_answer_as_body_as_form_and_from_python(self, hosted, voice):
+        note = wav(voice)
+        status, _, answer = post(hosted, "/api/analyze/audio", note, "audio/wav")
+        assert status == 200
+        assert answer == post(hosted, "/api/analyze/audio", *form(note))[2]
+        samples = read_sound(note)
+        recognizer = SpeechEmotionRecognizer.load()
+        expected = recognizer.predict_proba((samples, SAMPLE_RATE))
+        assert vector_of(answer) == pytest.approx(expected, abs=1e-3)
+        assert answer["seconds"] == 7.0
+        assert [part["at"] for part in answer["course"]] == [3.0, 4.0, 5.0, 6.0, 7.0]
+        for part, (_, reading) in zip(answer["course"], recognizer.course(samples), strict=True):
+            assert reading is not None
+            assert vector_of(part) == pytest.approx(reading.vector, abs=1e-3)
+
+    def test_a_large_recording_at_another_rate_in_stereo_is_read(self, hosted, voice):
+        note = wav(np.repeat(np.repeat(voice, 3)[:, np.newaxis], 2, axis=1), rate=3 * SAMPLE_RATE)
+        assert len(note) > 1_000_000
+        assert post(hosted, "/api/analyze/audio", *form(note))[2]["seconds"] == 7.0
+
+    def test_silence_has_no_mood(self, hosted):
+        answer = post(hosted, "/api/analyze/audio", wav(np.zeros(5 * SAMPLE_RATE)), "audio/wav")[2]
+        assert answer["label"] is None
+        assert [part["label"] for part in answer["course"]] == [None] * 3
+
+    def test_what_cant_be_heard_gets_one_clear_error(self, hosted, voice, face_video):
+        note = wav(voice)
+        broken = np.array(voice)
+        broken[100] = np.nan
+        for body, content_type, expected in [
+            (b"", "audio/wav", 400),
+            (b"no sound", "audio/wav", 400),
+            (face_video.read_bytes(), "video/avi", 400),
+            (wav(broken, subtype="FLOAT"), "audio/wav", 400),
+            (note[:10_000], "audio/wav", 400),  # its header promises more
+            (wav(voice, rate=1), "audio/wav", 400),
+            (wav(np.zeros(8_100_000), rate=8_000, subtype="PCM_U8"), "audio/wav", 400),  # seventeen minutes
+            (b"\0" * 20_000_001, "audio/wav", 413),
+            (*form(), 400),
+            (*form(note, note), 400),
+            (*form(b""), 400),
+        ]:
+            status, headers, answer = post(hosted, "/api/analyze/audio", body, content_type)
+            assert (status, headers["Content-Type"]) == (expected, "application/problem+json"), answer
+            assert len(answer["detail"]) > 10
+        assert post(hosted, "/api/analyze/audio", note, "audio/wav")[0] == 200
+
+    def test_more_recordings_than_are_read_at_once_are_asked_to_wait(self, voice):
+        site = app.extensions[EXTENSION]
+        with site.analyses, site.analyses:
+            answer = app.test_client().post("/api/analyze/audio", data=wav(voice))
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert app.test_client().post("/api/analyze/audio", data=wav(voice)).status_code == 200
+
+    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice):
+        def refuse() -> Any:
+            raise ModelError("/secret/place/model.tflite is missing")
+
+        lame = create_app(Config(camera=CameraSource.parse("off")))
+        lame.extensions[EXTENSION] = replace(lame.extensions[EXTENSION], speech_recognizer=refuse, text_recognizer=refuse)
+        for path, body in (("audio", wav(voice)), ("text", b"hello")):
+            answer = lame.test_client().post(f"/api/analyze/{path}", data=body, content_type="text/plain")
+            assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+            assert "secret" not in answer.text
+        assert lame.test_client().get("/readyz").status_code == 503
+
+    def test_uploads_stay_in_memory(self):
+        body, content_type = form(b"\0" * 2_000_000)
+        with app.test_request_context("/api/analyze/audio", method="POST", data=body, content_type=content_type):
+            request.max_content_length = 3_000_000
+            assert isinstance(request.files["file"].stream, io.BytesIO)
+
+
 class TestEnd:
     def test_sigterm_in_the_middle_of_a_stream_ends_cleanly(self, face_video, tmp_path):
         with serving(tmp_path / "log", CAMERA=str(face_video)) as server, Viewer(server) as viewer:
@@ -154,7 +323,8 @@ class TestEnd:
 
     def test_serving_never_loads_what_only_training_needs(self):
         program = (
-            "import sys; import app; app.app.extensions['moodmirror'].face_reader(); "
+            "import sys; import app; site = app.app.extensions['moodmirror']; "
+            "site.face_reader(); site.speech_recognizer(); site.text_recognizer(); "
             "print({'tensorflow', 'keras', 'moodmirror.training', 'pandas', 'sklearn'} & set(sys.modules))"
         )
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -153,6 +153,13 @@ class TestSound:
 
 
 class TestFeatures:
+    def test_log_mel_is_librosas(self):
+        samples = speech_like()
+        mel = librosa.feature.melspectrogram(
+            y=samples, sr=SAMPLE_RATE, n_fft=1024, hop_length=320, n_mels=MEL_BANDS, fmin=50, fmax=7600, pad_mode="constant"
+        )
+        np.testing.assert_allclose(log_mel(samples), librosa.power_to_db(mel, ref=np.max, top_db=70).T[:FRAMES], atol=0.01)
+
     def test_log_mel_of_a_tone_is_loudest_in_its_band(self):
         features = log_mel(tone(1000.0))
         assert features.shape == (FRAMES, MEL_BANDS)

@@ -74,6 +74,13 @@ def test_a_head_that_inclines_is_followed(course, scene):
         assert face.label is not None
 
 
+@pytest.mark.parametrize("tilt", [10, -20, 24])
+def test_a_head_that_is_inclined_from_the_start_is_found(course, scene, tilt):
+    [face] = course.show(scene(tilt=tilt), 1.5)
+    assert face.obstacle is None
+    assert middle(face) == pytest.approx((320, 230), abs=25)
+
+
 def test_a_face_that_leaves_is_unreadable_for_a_moment_and_then_gone(course, scene):
     course.show(scene())
     [face] = course.show(EMPTY)

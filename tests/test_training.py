@@ -259,14 +259,18 @@ class TestTraining:
         np.testing.assert_allclose(predict(network, faces), served, atol=0.03)
 
     @pytest.mark.timeout(600)
-    def test_a_network_learns_from_others(self, trained):
+    def test_a_network_learns_from_others_and_from_where_another_run_was_best(self, trained):
         folder, places, _ = trained
         teacher = folder / "models" / "face_emotion.keras"
         student = [*places[:2], "--run-dir", str(folder / "student"), "--models-dir", str(folder / "taught")]
-        done = train(*student, "--epochs", "1", "--batch-size", "70", "--distil", str(teacher), str(teacher))
+        learning = ["--distil", str(teacher), str(teacher), "--start-from", str(folder / "run")]
+        done = train(*student, "--epochs", "1", "--batch-size", "70", *learning)
         assert done.returncode == 0, done.stderr
         assert "asking the teacher face_emotion.keras about 140 faces" in done.stdout
-        assert "2 trained networks taught it" in (folder / "taught" / "face_emotion.md").read_text()
+        card = (folder / "taught" / "face_emotion.md").read_text()
+        assert "1. 2 epochs" in card
+        assert "2. 1 epoch;" in card
+        assert "began with the best weights of the run before. 2 trained networks taught it" in card
 
     @pytest.mark.timeout(600)
     def test_a_run_that_was_ended_goes_on(self, trained):

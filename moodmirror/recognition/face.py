@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ MAKE_COMMAND: Final = "python train.py face --data PATH"
 CASCADE_WINDOW: Final = 24  # pixels: the side of face that the cascade was trained on
 
 # The coarse search of a whole picture. Measured on faces set into photographs: `make bench`.
-SEARCH_SIZE: Final = 320  # pixels: the longer side of the copy that is searched
+SEARCH_SIZE: Final = 288  # pixels: the longer side of the copy that is searched
 FAR_SEARCH_SIZE: Final = 480  # pixels: the same for the search of faces too small for that one
 COARSE_SCALE_FACTOR: Final = 1.2
 COARSE_VOTES: Final = 1
@@ -35,7 +35,11 @@ NEAR_MARGIN: Final = 0.35  # of the expected side, on each side of it: how far a
 NEAR_SIZES: Final = (0.75, 1.4)  # of the expected side
 FINE_SCALE_FACTOR: Final = 1.1
 CONFIRM_VOTES: Final = 4  # for a new face; with fewer, folds of cloth pass for one
+INCLINED_VOTES: Final = 6  # for a new face that is confirmed only when inclined: two more chances to be wrong
+SLIGHT_TILT: Final = 12.0  # degrees: by so much more or less inclined, a face is looked for again to confirm it
 FOLLOW_VOTES: Final = 2  # for one that was there a moment ago
+# The cascade's faces are upright, and found up to a tilt of about 10°; heads incline by up to about 30°.
+TILTS: Final = (20.0, -20.0)  # degrees
 SAME_FACE_OVERLAP: Final = 0.3
 
 # Where a reading would be a guess: below these the network is right on about half of FER2013's faces or less (the table of
@@ -89,12 +93,28 @@ def crop_faces(gray: GrayImage, boxes: Boxes) -> Faces:
     return faces
 
 
+class Search(NamedTuple):
+    """Which faces to look for in a whole picture.
+
+    `far`: only those too small for the usual search, down to 32 pixels of a 640×480 picture and 16 of one of 320×240.
+    `tilt`: those inclined by about so many degrees, counter-clockwise.
+    """
+
+    far: bool = False
+    tilt: float = 0.0
+
+
+UPRIGHT: Final = Search()
+FAR: Final = Search(far=True)
+INCLINED: Final = tuple(Search(tilt=tilt) for tilt in TILTS)
+
+
 class FaceDetector:
     """Finds frontal faces with the Haar cascade of Viola and Jones (CVPR 2001) that comes with OpenCV.
 
-    A whole picture is searched in two steps. A coarse search, on a copy whose longer side has 320 pixels and in wide
+    A whole picture is searched in two steps. A coarse search, on a copy whose longer side has 288 pixels and in wide
     steps of scale, takes every place that the cascade says yes to even once; a fine search around each place confirms
-    it, unless so many neighbours said yes that there is no doubt. The same fine search,
+    it, upright or a little inclined, unless so many neighbours said yes that there is no doubt. The same fine search,
     :meth:`detect_near`, follows a face from frame to frame at a fraction of that.
 
     Safe to call from several threads: each search borrows a cascade, which keeps state between its steps.
@@ -109,30 +129,45 @@ class FaceDetector:
                 raise FileNotFoundError(f"{cascade_path} is not a usable cascade. Restore haarcascade/ from the repository.")
             self._cascades.put(cascade)
 
-    def detect(self, gray: GrayImage, *, far: bool = False) -> Boxes:
+    def detect(self, gray: GrayImage, search: Search = UPRIGHT) -> Boxes:
         """Find the faces in a gray picture, uint8 [h, w]. Returns int [n, 4]: (x, y, w, h) in pixels, largest first.
 
-        The smallest face found fills the cascade's own window in the copy that is searched: 48 pixels of a 640×480
-        picture. With `far`, only the smaller ones are looked for, down to 32 pixels of a 640×480 picture and 16 of one of
-        320×240. Raises ValueError for another type or shape.
+        The smallest face found fills the cascade's own window in the copy that is searched: 53 pixels of a 640×480
+        picture. Another `search` than the usual one looks for other faces instead. Raises ValueError for another type or
+        shape.
         """
         _require_gray(gray)
         if min(gray.shape) == 0:
             return np.empty((0, 4), dtype=np.int_)
+        far, tilt = search
         scale = max(gray.shape) / FAR_SEARCH_SIZE if far else max(max(gray.shape) / SEARCH_SIZE, 1.0)
         searched = _resized(gray, gray.shape[1] / scale, gray.shape[0] / scale)
+        if tilt:
+            middle = np.array(searched.shape[::-1]) / 2
+            turn = _turned_by(tilt)
+            searched = _warped(searched, np.column_stack([turn, middle - turn @ middle]), searched.shape[::-1])
         largest = CASCADE_WINDOW * FAR_SEARCH_SIZE / SEARCH_SIZE if far else max(searched.shape)
         candidates, votes = self._search(searched, COARSE_SCALE_FACTOR, COARSE_VOTES, CASCADE_WINDOW, largest)
         found: list[Box] = []
         for index in np.argsort(-candidates[:, 2], kind="stable"):
-            x, y, width, height = (round(float(value)) for value in candidates[index] * scale)
-            candidate = (x, y, width, height)
-            certain = votes[index] >= CERTAIN_VOTES
-            confirmed = self.detect_near(gray, candidate, votes=FOLLOW_VOTES if certain else CONFIRM_VOTES)
-            confirmed = confirmed or (candidate if certain else None)
+            centre = candidates[index, :2] + candidates[index, 2:] / 2
+            if tilt:
+                centre = middle + turn @ (centre - middle)
+            candidate = _square(centre * scale, candidates[index, 2] * scale)
+            if votes[index] >= CERTAIN_VOTES:
+                confirmed: Box | None = self.detect_near(gray, candidate, tilt=tilt) or candidate
+            else:
+                confirmed = self._confirm(gray, candidate, tilt)
             if confirmed and not any(overlap(confirmed, other) > SAME_FACE_OVERLAP for other in found):
                 found.append(confirmed)
         return np.array(sorted(found, key=lambda box: -box[2]), dtype=np.int_).reshape(-1, 4)
+
+    def _confirm(self, gray: GrayImage, candidate: Box, tilt: float) -> Box | None:
+        for further, votes in ((0.0, CONFIRM_VOTES), (SLIGHT_TILT, INCLINED_VOTES), (-SLIGHT_TILT, INCLINED_VOTES)):
+            box = self.detect_near(gray, candidate, tilt=tilt + further, votes=votes)
+            if box:
+                return box
+        return None
 
     def detect_near(self, gray: GrayImage, box: Box, *, tilt: float = 0.0, votes: int = FOLLOW_VOTES) -> Box | None:
         """Find the face that lies about where `box` is, of about its size, in a gray picture, uint8 [h, w].
@@ -150,16 +185,13 @@ class FaceDetector:
         scale = reach / side
         middle = np.array([x + width / 2, y + height / 2])
         # From the patch's pixels to the picture's: turned by the tilt, scaled, and moved to the box's middle.
-        angle = np.deg2rad(tilt)
-        turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        turn = scale * _turned_by(tilt)
         matrix = np.column_stack([turn, middle - turn @ np.full(2, side / 2)])
         if scale > 2:  # bilinear sampling alone would skip pixels
             shrink = scale / 2
             gray = _resized(gray, gray.shape[1] / shrink, gray.shape[0] / shrink)
             matrix = matrix / shrink
-        patch = cv2.warpAffine(
-            gray, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-        )
+        patch = _warped(gray, matrix, (side, side))
         equalized = np.asarray(cv2.equalizeHist(patch), dtype=np.uint8)
         smallest, largest = max(NEAR_FACE * NEAR_SIZES[0], CASCADE_WINDOW), NEAR_FACE * NEAR_SIZES[1]
         found, _ = self._search(equalized, FINE_SCALE_FACTOR, votes, smallest, largest)
@@ -167,9 +199,7 @@ class FaceDetector:
             return None
         left, top, found_side, _ = found[found[:, 2].argmax()]
         centre = middle + turn @ (np.array([left, top]) + found_side / 2 - side / 2)
-        found_side *= scale
-        corner = centre - found_side / 2
-        return round(float(corner[0])), round(float(corner[1])), round(float(found_side)), round(float(found_side))
+        return _square(centre, found_side * scale)
 
     def _search(
         self, gray: GrayImage, scale_factor: float, votes: int, smallest: float, largest: float
@@ -200,6 +230,24 @@ def overlap(box: Box, other: Box) -> float:
 def _require_gray(gray: GrayImage) -> None:
     if gray.ndim != 2 or gray.dtype != np.uint8:
         raise ValueError(f"a gray picture must be uint8 [h, w], not {gray.dtype} {list(gray.shape)}")
+
+
+def _square(centre: npt.NDArray[np.float64], side: float) -> Box:
+    """The box, (x, y, w, h) in whole pixels, of a square about `centre`, float64 [2]."""
+    left, top = centre - side / 2
+    return round(float(left)), round(float(top)), round(float(side)), round(float(side))
+
+
+def _turned_by(tilt: float) -> npt.NDArray[np.float64]:
+    """From the pixels of a picture in which a face stands upright to one in which it inclines: float64 [2, 2]."""
+    angle = np.deg2rad(tilt)
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+def _warped(gray: GrayImage, matrix: npt.NDArray[np.float64], size: tuple[int, ...]) -> GrayImage:
+    """A picture of `size`, width and height, whose pixels `matrix`, float64 [2, 3], looks up in `gray`."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(gray, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def _resized(gray: GrayImage, width: float, height: float) -> GrayImage:
@@ -291,10 +339,14 @@ class FaceReader:
         return cls(FaceDetector(), FaceEmotionRecognizer.load())
 
     def read(self, gray: GrayImage) -> list[Face]:
-        """Find and read every face in a gray picture, uint8 [h, w], largest first; far ones only where none is near."""
-        boxes = self.detector.detect(gray)
-        if len(boxes) == 0:
-            boxes = self.detector.detect(gray, far=True)
+        """Find and read every face in a gray picture, uint8 [h, w], largest first.
+
+        Inclined ones are only looked for where none is upright, and far ones where none is near.
+        """
+        for search in (UPRIGHT, *INCLINED, FAR):
+            boxes = self.detector.detect(gray, search)
+            if len(boxes) > 0:
+                break
         return self.read_boxes(gray, [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes])
 
     def read_boxes(self, gray: GrayImage, boxes: list[Box]) -> list[Face]:

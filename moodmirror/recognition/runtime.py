@@ -100,6 +100,30 @@ class LiteRTModel:
             return output
 
 
+class LiteRTSignature:
+    """One LiteRT graph with several inputs and outputs, by their names; safe to call from several threads."""
+
+    def __init__(self, content: bytes, threads: int = 1) -> None:
+        """Open the graph in `content`, a .tflite file's bytes, to run on so many `threads`.
+
+        Raises ModelError if LiteRT can't open it.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._runner = self._interpreter.get_signature_runner("serving_default")
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"LiteRT can't open the model: {error}") from error
+        self._lock = threading.Lock()
+
+    def __call__(self, **inputs: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+        """Run the graph on float32 inputs of any batch size and length; returns its outputs by name."""
+        with self._lock:
+            outputs: dict[str, npt.NDArray[np.float32]] = self._runner(**inputs)
+            return outputs
+
+
 def opened_once(open_it: Callable[[], T]) -> Callable[[], T]:
     """A function that calls `open_it` on its first call, in whichever thread, and later returns the same object.
 

@@ -10,17 +10,28 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import MoodVector
-from moodmirror.recognition.face import SAME_FACE_OVERLAP, Box, Face, FaceReader, GrayImage, overlap
+from moodmirror.recognition.face import (
+    FAR,
+    INCLINED,
+    SAME_FACE_OVERLAP,
+    TILTS,
+    UPRIGHT,
+    Box,
+    Face,
+    FaceReader,
+    GrayImage,
+    Search,
+    overlap,
+)
 
 # Seconds between two searches of the whole picture: while faces are followed, how long a newcomer waits to be seen;
 # while there are none, short enough that nobody notices the wait.
 SEARCH_SECONDS_FOLLOWING: Final = 1.0
 SEARCH_SECONDS_ALONE: Final = 0.2
-FAR_SEARCH_EVERY: Final = 3  # of the searches while there is nobody: whoever is far away comes nearer slowly
+# While there is nobody, every other search also looks for one of these, in turn: most who come are upright and near.
+FURTHER_SEARCHES: Final = (INCLINED[0], FAR, INCLINED[1], FAR)
 # A face that is not found where it was may have turned away for a moment; after this it has left.
 LOST_SECONDS: Final = 1.2
-# Haar's faces are upright. Heads incline by up to about 30°: a lost face is looked for inclined, too.
-TILTS: Final = (20.0, -20.0)  # degrees
 # Half-life of what is read in one face: single frames err, and two or three later they count little.
 SMOOTHING_HALF_LIFE: Final = 0.25  # seconds
 # Share of the newest box in the one that is shown and read: boxes jitter by a few pixels where faces do not.
@@ -65,13 +76,16 @@ class FaceTracker:
         pause = SEARCH_SECONDS_FOLLOWING if following else SEARCH_SECONDS_ALONE
         if at - self._searched_at >= pause:
             self._searched_at = at
+            self._search(gray, UPRIGHT, at)
             self._searches_alone = 0 if self._tracks else self._searches_alone + 1
-            boxes = self._reader.detector.detect(gray)
-            if len(boxes) == 0 and self._searches_alone > 0 and self._searches_alone % FAR_SEARCH_EVERY == 0:
-                boxes = self._reader.detector.detect(gray, far=True)
-            self._take_in([_box(found) for found in boxes], at)
+            turn, due = divmod(self._searches_alone, 2)
+            if due:
+                self._search(gray, FURTHER_SEARCHES[turn % len(FURTHER_SEARCHES)], at)
         self._read(gray, at)
         return sorted((track.face for track in self._tracks), key=lambda face: -face.box[2])
+
+    def _search(self, gray: GrayImage, search: Search, at: float) -> None:
+        self._take_in([_box(found) for found in self._reader.detector.detect(gray, search)], search.tilt, at)
 
     def _find_again(self, gray: GrayImage, track: _Track) -> Box | None:
         for tilt in (track.tilt, *(tilt for tilt in (0.0, *TILTS) if tilt != track.tilt)):
@@ -90,15 +104,15 @@ class FaceTracker:
                 kept.append(track)
         self._tracks = kept
 
-    def _take_in(self, boxes: list[Box], at: float) -> None:
-        """Give the boxes that a search found to lost faces nearby, or else to new faces."""
+    def _take_in(self, boxes: list[Box], tilt: float, at: float) -> None:
+        """Give the boxes that a search for faces inclined by `tilt` found to lost faces nearby, or else to new faces."""
         for box in boxes:
             same = max(self._tracks, key=lambda track: overlap(track.face.box, box), default=None)
             if same is None or overlap(same.face.box, box) <= SAME_FACE_OVERLAP:
                 self._numbers += 1
-                self._tracks.append(_Track(Face(box, None, None, self._numbers), at, None))
+                self._tracks.append(_Track(Face(box, None, None, self._numbers), at, None, tilt))
             elif same.found_at < at:
-                same.face, same.found_at, same.tilt = replace(same.face, box=box), at, 0.0
+                same.face, same.found_at, same.tilt = replace(same.face, box=box), at, tilt
 
     def _read(self, gray: GrayImage, at: float) -> None:
         found = [track for track in self._tracks if track.found_at == at]

@@ -30,6 +30,7 @@ from moodmirror.recommendation.catalogue import (
     Item,
     read_table,
 )
+from moodmirror.recommendation.vectors import CatalogueVectors
 
 Tables = Mapping[str, list[Item]]
 
@@ -200,6 +201,15 @@ def _row(name: str, numbers: Iterable[int]) -> str:
     return f"{name:<28}" + "".join(f"{number:>12,}" for number in numbers)
 
 
+def _old_vectors(folder: Path, tables: Tables) -> Iterable[str]:
+    try:
+        fault = CatalogueVectors.load(folder).fault(tables)
+    except CatalogueError as error:
+        fault = str(error)
+    if fault:
+        yield fault
+
+
 def main(folder: Path = CATALOGUE_DIR) -> int:
     """Print what the tables of a folder hold and all that is wrong with them; 1 if anything is, else 0."""
     try:
@@ -208,7 +218,7 @@ def main(folder: Path = CATALOGUE_DIR) -> int:
         print(error)
         return 1
     print(describe(tables))
-    faults = find_faults(tables)
+    faults = [*find_faults(tables), *_old_vectors(folder, tables)]
     print(f"\n{len(faults)} faults" if faults else "\nNo faults: no duplicates, no gaps, and every emotion is served.")
     print("".join(f"  {fault}\n" for fault in faults), end="")
     return 1 if faults else 0

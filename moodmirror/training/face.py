@@ -54,17 +54,17 @@ class FaceTraining:
 # exponential form).
 AVERAGE_EVERY_BATCHES: Final = 10
 AVERAGE_MOMENTUM: Final = 0.97
-WARMUP_EPOCHS: Final = 2  # at most half of them
+WARMUP_EPOCHS: Final = 2  # at most a tenth of them
 
 # Faces are small at first, for what is learnt early is coarse: (share of the epochs after which it ends, side in pixels).
 # An epoch at 32 pixels costs 0.4 of one at 48 (Howard, DAWNBench 2018: "progressive resizing").
 GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has what is coarse already.
-GROWTH_OF_TRAINED: Final = ((0.5, 40), (1.0, FACE_SIZE))
+GROWTH_OF_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
 
 # In the last epochs faces are only mirrored and moved a little, so that the network ends on pictures as they are served (He
 # et al., "Data Augmentation Revisited", arXiv:1909.09148).
-COOL_DOWN: Final = 0.8  # share of the epochs after which this begins
+COOL_DOWN: Final = 0.92  # share of the epochs after which this begins
 
 # How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
 RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -201,12 +201,12 @@ def resized(faces: Faces, size: int) -> Faces:
 
 
 class FaceBatches(keras.utils.PyDataset):
-    """Augmented batches of a training part, in an order that depends only on seed and epoch."""
+    """Augmented batches of a training part in one epoch: which, in what order, depends only on seed and epoch."""
 
     def __init__(
-        self, split: FaceSplit, config: FaceTraining, first_epoch: int, taught: npt.NDArray[np.float32] | None = None
+        self, split: FaceSplit, config: FaceTraining, epoch: int, taught: npt.NDArray[np.float32] | None = None
     ) -> None:
-        """`taught` is what teachers answer for each face, float32 [n, 7]; None without teachers."""
+        """`epoch` counts from 0. `taught` is what teachers answer for each face, float32 [n, 7]; None without teachers."""
         super().__init__(workers=2, max_queue_size=6)
         self._faces = split.faces
         votes = split.vote_distributions()
@@ -217,8 +217,9 @@ class FaceBatches(keras.utils.PyDataset):
         weights = class_weights(split.labels, config.balance)
         self._weights = {EMOTIONS_ANSWER: weights, VOTES: weights * votes.sum(axis=1)}
         self._config = config
-        self._epoch = first_epoch
-        self._shuffle()
+        self._epoch = epoch
+        self._size = face_size_in(epoch, config)
+        self._order = np.random.default_rng((config.seed, epoch)).permutation(len(self._faces))
 
     def __len__(self) -> int:
         return math.ceil(len(self._faces) / self._config.batch_size)
@@ -229,18 +230,10 @@ class FaceBatches(keras.utils.PyDataset):
         gently = self._epoch >= COOL_DOWN * self._config.epochs
         faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
-            standardise(resized(faces, face_size_in(self._epoch, self._config))),
+            standardise(resized(faces, self._size)),
             {name: targets[chosen] for name, targets in self._targets.items()},
             {name: weights[chosen] for name, weights in self._weights.items()},
         )
-
-    def on_epoch_end(self) -> None:
-        """Go on to the next epoch's order and pictures."""
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        self._order = np.random.default_rng((self._config.seed, self._epoch)).permutation(len(self._faces))
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -368,7 +361,6 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
     )
     run_dir.mkdir(parents=True, exist_ok=True)
     taught = ask_teachers(config.teachers, corpus.training.faces)
-    batches = FaceBatches(corpus.training, config, first_epoch, taught)
     checkpoint = Checkpoint(run_dir, config, corpus.development)
     if resume:
         checkpoint.restore()
@@ -380,8 +372,9 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         network = build_network(config.dropout, size=None, normalization=normalization)
         if start:
             network.set_weights(start)
-        steps = len(batches) * config.epochs
-        warmup = min(len(batches) * WARMUP_EPOCHS, steps // 2)
+        steps_an_epoch = math.ceil(len(corpus.training) / config.batch_size)
+        steps = steps_an_epoch * config.epochs
+        warmup = min(steps_an_epoch * WARMUP_EPOCHS, steps // 10)
         optimizer = keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(
                 0.0, decay_steps=steps - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
@@ -398,13 +391,15 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
             loss_weights={EMOTIONS_ANSWER: 1 - config.votes_weight, VOTES: config.votes_weight},
             metrics={EMOTIONS_ANSWER: "accuracy"},
         )
-    network.fit(
-        batches,
-        epochs=config.epochs,
-        initial_epoch=first_epoch,
-        callbacks=[checkpoint],
-        verbose=1 if sys.stdout.isatty() else 0,
-    )
+    # A fit for each epoch: in one for all, backends ask ahead for pictures of the next, which may be of another size.
+    for epoch in range(first_epoch, config.epochs):
+        network.fit(
+            FaceBatches(corpus.training, config, epoch, taught),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[checkpoint],
+            verbose=1 if sys.stdout.isatty() else 0,
+        )
     export_best(corpus, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
@@ -513,11 +508,6 @@ def write_card(
     agreement = (keras_probabilities.argmax(axis=1) == recognizer.predict_proba(faces).argmax(axis=1)).mean()
     keras_accuracy = report.figures(corpus.development.labels, keras_probabilities).accuracy
     haar = result.haar
-    settings = {name: value for name, value in asdict(config).items() if name not in ("teachers", "distilled")}
-    if config.teachers:
-        teachers = f" {len(config.teachers)} trained networks taught it beside the labels ({config.distilled:.0%})."
-    else:
-        teachers = ""
     card = [
         "# Model card: the face network",
         "",
@@ -537,8 +527,9 @@ def write_card(
         "While it trains it has two answers, FER2013's labels and the FER+ votes; the served one is "
         f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes' − {calibration.rarity:.1f} × "
         "the log of each emotion's share in training, found on one half of the development part (least log loss, then best "
-        f"macro-F1).{teachers} {len(history)} epochs; the best at the full size was epoch "
-        f"{best_epoch(history):.0f}. Settings: " + ", ".join(f"{key} {value}" for key, value in settings.items()) + ".",
+        "macro-F1).",
+        "",
+        *(f"{number}. {line}" for number, line in enumerate(_course_of_runs(config, history), 1)),
         "",
         f"Served with {DYNAMIC_RANGE}. Keras and LiteRT name the same emotion on {agreement:.1%} of the development faces; "
         f"the Keras model is right on {keras_accuracy:.2%} of them.",
@@ -587,6 +578,24 @@ def write_card(
         "",
     ]
     report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+
+
+def _course_of_runs(config: FaceTraining, history: list[dict[str, float]]) -> list[str]:
+    """A line for each run that led to a network, the first first: how long it was, who taught, with which settings."""
+    earlier = _course_of_runs(*_stored_run(Path(config.start_from))) if config.start_from else []
+    settings = {
+        name: value
+        for name, value in asdict(config).items()
+        if name not in ("teachers", "start_from") and (name != "distilled" or config.teachers)
+    }
+    length = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    line = f"{length}; the best at its largest size was epoch {best_epoch(history):.0f}"
+    if config.start_from:
+        line += ". It began with the best weights of the run before"
+    if config.teachers:
+        taught = f"{len(config.teachers)} trained networks" if len(config.teachers) > 1 else "Another trained network"
+        line += f". {taught} taught it beside the labels"
+    return [*earlier, f"{line}. Settings: " + ", ".join(f"{key} {value}" for key, value in settings.items()) + "."]
 
 
 def best_epoch(history: list[dict[str, float]]) -> float:

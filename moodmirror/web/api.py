@@ -3,23 +3,18 @@
 import re
 from typing import Any, Final
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web.messages import ROWS, mood_message, recommendations_message
+from moodmirror.web.problems import problem
 from moodmirror.web.site import current_site
 
 MAX_ROWS: Final = 100
 QUESTIONS: Final = ("mood", "mode", "towards", "seed", "k")
 
 bp = Blueprint("api", __name__, url_prefix="/api")
-
-
-def problem(status: int, title: str, detail: str) -> Response:
-    """A problem details answer."""
-    body = current_app.json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    return Response(body, status, mimetype="application/problem+json")
 
 
 @bp.get("/mood")

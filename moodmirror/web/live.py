@@ -1,38 +1,35 @@
-"""The live page over Socket.IO: frames and choices come in, moods and recommendations go out.
+"""The live page over Socket.IO: frames, sound, words and choices come in, moods and recommendations go out.
 
 Each connection is a visitor with a mood of their own, kept only as long as the connection. Whoever watches the server's
-camera shares its mood, as people in one room do, until they choose a mood by hand.
+camera shares its mood, as people in one room do, until they say, write or choose something themselves.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from flask import request
-from flask_socketio import ConnectionRefusedError, SocketIO, join_room, leave_room
+from flask_socketio import ConnectionRefusedError, SocketIO
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.fusion import Mood, Reading
+from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import MoodState
-from moodmirror.recognition.media import MediaError, decode_frame
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.recognition.tracking import FaceTracker
-from moodmirror.web.messages import (
-    camera_message,
-    face_message,
-    faces_message,
-    mood_message,
-    recommendations_message,
-)
+from moodmirror.web.messages import camera_message, faces_message, mood_message, recommendations_message
+from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
 
 LOGGER = logging.getLogger("moodmirror.live")
 
-ROOM: Final = "server-camera"
+ROOM: Final = "room"  # of those who share the server camera's mood
+WATCHERS: Final = "watchers"  # of its stream: those in the room, and those who say something themselves
+NAMESPACE: Final = "/"  # Socket.IO's default
 MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a second
-TABLES_SECONDS: Final = 0.5  # between two sets of tables: people read them
+TABLES_SECONDS: Final = 0.5  # between two sets of tables when the mood has got another name
+STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads should not move under one's eyes
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
@@ -51,6 +48,7 @@ class Audience:
         self._hurry = False
         self._mood_at = self._tables_at = 0.0
         self._tables: dict[str, Any] = {}
+        self._tables_label: str | None = None  # of the mood they were made for
         self._wake = wake
         self._unsubscribe = state.subscribe(self._on_change)
 
@@ -76,8 +74,11 @@ class Audience:
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
             self._emit("mood", mood_message(self.state.mood), to=self.name)
-        if self._tables_due and (hurry or now - self._tables_at >= TABLES_SECONDS):
-            self._tables_due, self._tables_at = False, now
+        mood = self.state.mood
+        label = mood.label if mood else None
+        pause = STEADY_TABLES_SECONDS if label == self._tables_label else TABLES_SECONDS
+        if self._tables_due and (hurry or now - self._tables_at >= pause):
+            self._tables_due, self._tables_at, self._tables_label = False, now, label
             self._publish_tables(self.state.mood)
 
     def _publish_tables(self, mood: Mood | None) -> None:
@@ -97,6 +98,42 @@ class Audience:
             self._emit("recommendations", recommendations_message(self._site.recommender, mood.vector), to=sid)
 
 
+class Visitor(Audience):
+    """One connection: a mood of its own, and the senses that read it."""
+
+    def __init__(self, sid: str, site: Site, emit: Callable[..., None], wake: Callable[[], None]) -> None:
+        super().__init__(sid, MoodState(), site, emit, wake)
+        senses = (
+            Sight(self.state, site.face_reader),
+            Hearing(self.state, site.speech_recognizer),
+            Reader(self.state, site.text_recognizer),
+        )
+        self.senses: dict[str, Sense] = {sense.event: sense for sense in senses}
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the mood has more than a face to go by."""
+        mood = self.state.mood
+        return mood is not None and not set(mood.sources) <= {"face"}
+
+    def fade(self, now: float) -> None:
+        """Let each sense drop what grew too old at `now`, in monotonic seconds."""
+        for sense in self.senses.values():
+            sense.fade(now)
+
+    def look(self, mood: Mood | None) -> None:
+        """See what the server's camera reads, beside what the visitor says themselves."""
+        if mood is not None:
+            self.state.update(Reading(mood.vector, "face", 1.0, mood.at))
+
+    def forget(self, source: Source | None) -> None:
+        """Forget what `source` said; None stands for everything."""
+        for sense in self.senses.values():
+            if source in (None, sense.source):
+                sense.forget()
+        self.state.forget(source)
+
+
 class Live:
     """The Socket.IO side of one site."""
 
@@ -104,22 +141,20 @@ class Live:
         self._socketio = socketio
         self._site = site
         self._lock = threading.Lock()
-        self._visitors: dict[str, Audience] = {}
-        self._trackers: dict[str, FaceTracker] = {}  # of those who send frames
+        self._visitors: dict[str, Visitor] = {}
         self._watching: set[str] = set()  # see the server camera's stream
-        self._in_room: set[str] = set()  # and share its mood, for they chose none by hand
-        self._reading: set[str] = set()
+        self._in_room: set[str] = set()  # and share its mood, for they say nothing themselves
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
         self._room = Audience(ROOM, site.camera.mood, site, socketio.emit, self._wake.set)
-        self._model_failed = False
+        self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         for event, handler in (
-            ("frame", self._on_frame),
+            *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
             ("forget", self._on_forget),
@@ -142,8 +177,7 @@ class Live:
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
-            state = MoodState()
-            self._visitors[sid] = Audience(sid, state, self._site, self._socketio.emit, self._wake.set)
+            self._visitors[sid] = Visitor(sid, self._site, self._socketio.emit, self._wake.set)
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
@@ -153,7 +187,6 @@ class Live:
         sid = _sid()
         with self._lock:
             visitor = self._visitors.pop(sid, None)
-            self._trackers.pop(sid, None)
             self._watching.discard(sid)
             self._in_room.discard(sid)
         if visitor:
@@ -161,46 +194,23 @@ class Live:
 
     # What visitors send. Each answer is the acknowledgement: {} or {"error": what is wrong}.
 
-    def _on_frame(self, content: Any = None) -> dict[str, Any]:
-        """A JPEG frame of the visitor's own camera; answers with its size and the faces in it."""
+    def _on_sense(self, event: str, content: Any = None) -> dict[str, Any]:
+        """What one of the visitor's senses is to perceive: a ``frame``, ``audio`` or ``text``."""
         visitor = self._visitor()
         if visitor is None:
             return {"error": "not connected"}
-        if not isinstance(content, bytes):
-            return {"error": "a frame must be sent as bytes"}
-        with self._lock:
-            if visitor.name in self._reading:
-                return {"error": "one frame at a time: send the next when the last is answered"}
-            self._reading.add(visitor.name)
+        sense = visitor.senses[event]
         try:
-            return self._read_frame(visitor, content)
-        finally:
-            with self._lock:
-                self._reading.discard(visitor.name)
-
-    def _read_frame(self, visitor: Audience, content: bytes) -> dict[str, Any]:
-        try:
-            gray = decode_frame(content)
-            faces = self._tracker(visitor).follow(gray, time.monotonic())
-        except MediaError as error:
+            answer = sense.take(content)
+        except SenseError as error:
             return {"error": str(error)}
         except (ModelError, FileNotFoundError) as error:
-            if not self._model_failed:
-                self._model_failed = True
-                LOGGER.error("faces can't be read: %s", error)
-            return {"error": "This server can't read faces at present; its log says why. You can choose a mood by hand."}
-        # The visitor is whoever is nearest; people passing behind have not asked for anything.
-        if faces and faces[0].vector is not None:
-            visitor.state.update(Reading(faces[0].vector, "face", 1.0, time.monotonic()))
-        return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
-
-    def _tracker(self, visitor: Audience) -> FaceTracker:
-        """What follows the visitor's face. Raises ModelError or FileNotFoundError if faces can't be read at all."""
-        reader = self._site.face_reader()  # outside the lock: the first call opens the models
-        with self._lock:
-            if visitor.name not in self._visitors:
-                return FaceTracker(reader)  # gone meanwhile: nothing of them is kept
-            return self._trackers.setdefault(visitor.name, FaceTracker(reader))
+            if event not in self._failed:
+                self._failed.add(event)
+                LOGGER.error("no %s can be read: %s", event, error)
+            return {"error": sense.unavailable}
+        self._settle(visitor)
+        return answer
 
     def _on_watch(self, watching: Any = None) -> dict[str, Any]:
         """Whether the visitor watches the server's camera, and so shares its room's mood."""
@@ -208,7 +218,14 @@ class Live:
         if visitor is None or not isinstance(watching, bool):
             return {"error": "watch takes true or false"}
         with self._lock:
-            (self._watching.add if watching else self._watching.discard)(visitor.name)
+            if watching:
+                self._watching.add(visitor.name)
+                self._socketio.server.enter_room(visitor.name, WATCHERS, NAMESPACE)
+                self._socketio.emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
+            else:
+                self._watching.discard(visitor.name)
+                self._socketio.server.leave_room(visitor.name, WATCHERS, NAMESPACE)
+                visitor.state.forget("face")
         self._settle(visitor)
         return {}
 
@@ -225,39 +242,40 @@ class Live:
         self._settle(visitor)
         return {}
 
-    def _on_forget(self) -> dict[str, Any]:
-        """Forget all that was read of the visitor, and the mood they chose."""
+    def _on_forget(self, source: Any = None) -> dict[str, Any]:
+        """Forget what one source said of the visitor; by default everything, and the mood they chose."""
         visitor = self._visitor()
-        if visitor is not None:
-            visitor.state.forget()
-            with self._lock:
-                self._trackers.pop(visitor.name, None)
-            visitor.hurry()
-            self._settle(visitor)
+        if visitor is None or not (source is None or (isinstance(source, str) and source in SOURCES)):
+            return {"error": f"forget takes null or one of {', '.join(SOURCES)}"}
+        visitor.forget(source)
+        visitor.hurry()
+        self._settle(visitor)
         return {}
 
-    def _visitor(self) -> Audience | None:
+    def _visitor(self) -> Visitor | None:
         with self._lock:
             return self._visitors.get(_sid())
 
-    def _settle(self, visitor: Audience) -> None:
-        """Put a visitor into the server camera's room, or out of it, as what they watch and chose demands.
+    def _settle(self, visitor: Visitor) -> None:
+        """Put a visitor into the server camera's room, or out of it, as what they watch and say demands.
 
         In whichever order their messages are handled, the last one leaves them in the right place.
         """
         with self._lock:
-            mood = visitor.state.mood
-            belongs = visitor.name in self._watching and not (mood and "chosen" in mood.sources)
+            if visitor.name not in self._visitors:
+                return
+            belongs = visitor.name in self._watching and not visitor.says_something
             if belongs == (visitor.name in self._in_room):
                 return
             if belongs:
                 self._in_room.add(visitor.name)
-                join_room(ROOM)
+                self._socketio.server.enter_room(visitor.name, ROOM, NAMESPACE)
                 self._room.greet(visitor.name)
-                self._socketio.emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
             else:
                 self._in_room.discard(visitor.name)
-                leave_room(ROOM)
+                self._socketio.server.leave_room(visitor.name, ROOM, NAMESPACE)
+                if visitor.name in self._watching:
+                    visitor.look(self._room.state.mood)
                 visitor.greet(visitor.name)
 
     # What visitors are told
@@ -269,18 +287,24 @@ class Live:
         message = faces_message(self._site.camera.faces)
         if message != self._faces_told:
             self._faces_told = message
-            self._socketio.emit("faces", message, to=ROOM)
+            self._socketio.emit("faces", message, to=WATCHERS)
 
     def _publish(self) -> None:
         while not self._closing.is_set():
             self._wake.wait(REFRESH_SECONDS)
             self._wake.clear()
             with self._lock:
+                visitors = list(self._visitors.values())
                 # Who shares the room's mood is not told their own beside it.
-                alone = [visitor for sid, visitor in self._visitors.items() if sid not in self._in_room]
-                audiences = [self._room, *alone]
+                alone = [visitor for visitor in visitors if visitor.name not in self._in_room]
+                beside = [visitor for visitor in alone if visitor.name in self._watching]
             self._tell_faces()
-            for audience in audiences:
+            for visitor in visitors:
+                visitor.fade(time.monotonic())
+            for visitor in beside:
+                visitor.look(self._room.state.mood)
+                self._settle(visitor)  # what they said may have faded
+            for audience in (self._room, *alone):
                 try:
                     audience.publish(time.monotonic())
                 except Exception:  # one audience's trouble must not silence the others

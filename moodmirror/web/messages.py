@@ -1,11 +1,17 @@
-"""What the page is told, as JSON: moods, faces, recommendations, the camera's status."""
+"""What the page and programs are told, as JSON: moods, faces, voices, words, recommendations, the camera's status."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from moodmirror.emotions import EMOTIONS
+import numpy as np
+
+from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.fusion import Mood
 from moodmirror.recognition.face import Face, Obstacle
+from moodmirror.recognition.sound import SAMPLE_RATE, Samples
+from moodmirror.recognition.speech import SpeechReading
+from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.filters import Filters
@@ -13,6 +19,9 @@ from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
 DECIMALS: Final = 4  # of shares: finer than a bar can show
+QUIETEST: Final = -96.0  # dB of full scale: one step of a 16-bit sample
+MOST_WORDS: Final = 12  # that are told to have weighed most
+LEAST_WORD: Final = 0.02  # of the leading emotion's share, that a told word moves
 
 # Why a face can't be read, and what to do.
 OBSTACLES: Final[dict[Obstacle, str]] = {
@@ -45,15 +54,37 @@ SEARCHES: Final = {
 def mood_message(mood: Mood | None) -> dict[str, Any]:
     """A mood; its label is null when nothing is known."""
     if mood is None:
-        return {"label": None, "confidence": 0.0, "vector": dict.fromkeys(EMOTIONS, 0.0), "sources": {}}
+        return {**reading_message(None), "sources": {}}
     return {
+        **reading_message(mood.vector),
         "label": mood.label,
-        "confidence": round(mood.confidence, DECIMALS),
-        "vector": {e: round(float(share), DECIMALS) for e, share in zip(EMOTIONS, mood.vector, strict=True)},
-        "valence": round(mood.valence, DECIMALS),
-        "arousal": round(mood.arousal, DECIMALS),
-        "sources": {source: round(share, DECIMALS) for source, share in mood.sources.items()},
+        "confidence": _rounded(mood.confidence),
+        "sources": {source: _rounded(share) for source, share in mood.sources.items()},
     }
+
+
+def reading_message(vector: MoodVector | None) -> dict[str, Any]:
+    """What a mood vector, float32 [7], says; None is nothing: a label of null, and zeros."""
+    if vector is None:
+        return {
+            "label": None,
+            "confidence": 0.0,
+            "vector": dict.fromkeys(EMOTIONS, 0.0),
+            "valence": 0.0,
+            "arousal": 0.0,
+        }
+    valence, arousal = valence_arousal(vector)
+    return {
+        "label": EMOTIONS[int(vector.argmax())],
+        "confidence": _rounded(vector.max()),
+        "vector": {e: _rounded(share) for e, share in zip(EMOTIONS, vector, strict=True)},
+        "valence": _rounded(valence),
+        "arousal": _rounded(arousal),
+    }
+
+
+def _rounded(number: float | np.floating[Any]) -> float:
+    return round(float(number), DECIMALS)
 
 
 def face_message(face: Face) -> dict[str, Any]:
@@ -65,7 +96,7 @@ def face_message(face: Face) -> dict[str, Any]:
         "number": face.number,
         "box": list(face.box),
         "label": face.label,
-        "confidence": round(face.confidence, DECIMALS),
+        "confidence": _rounded(face.confidence),
         "obstacle": OBSTACLES[face.obstacle] if face.obstacle else None,
     }
 
@@ -73,6 +104,63 @@ def face_message(face: Face) -> dict[str, Any]:
 def faces_message(faces: list[Face]) -> dict[str, Any]:
     """What there is to say of the faces before the server's camera: how many, and what keeps the nearest from being read."""
     return {"count": len(faces), "obstacle": face_message(faces[0])["obstacle"] if faces else None}
+
+
+def speech_message(reading: SpeechReading | None) -> dict[str, Any]:
+    """What is heard in one window; its label is null where nobody speaks."""
+    if reading is None:
+        return reading_message(None)
+    return {
+        **reading_message(reading.vector),
+        "snr_db": round(reading.snr_db, 1),
+        "weight": _rounded(reading.weight),
+    }
+
+
+def hearing_message(packet: Samples, state: str, reading: SpeechReading | None = None) -> dict[str, Any]:
+    """The answer to a packet of sound, samples float32 [n] in −1…1.
+
+    `level` is its root mean square in dB of full scale; `state` is ``listening`` before the first reading, ``silence`` or
+    ``speech``; `reading` is there when there is a new one.
+    """
+    rms = float(np.sqrt(np.mean(np.square(packet, dtype=np.float64))))
+    level = 20 * float(np.log10(max(rms, 10 ** (QUIETEST / 20))))
+    return {"level": round(level, 1), "state": state} | ({"reading": speech_message(reading)} if reading else {})
+
+
+def sound_message(samples: Samples, course: Sequence[tuple[float, SpeechReading | None]]) -> dict[str, Any]:
+    """The mood of a whole recording, samples float32 [n] at 16 kHz, and its course: what each window was read as.
+
+    The whole is the windows' mean, each weighing what it holds of speech and how far it stands above the noise; its label
+    is null where nobody speaks. `at` is the time in s at which a window ends.
+    """
+    heard = [reading for _, reading in course if reading]
+    whole = None
+    if heard:
+        weights = [reading.voice * reading.weight for reading in heard]
+        whole = np.average([reading.vector for reading in heard], axis=0, weights=weights).astype(np.float32)
+    return {
+        **reading_message(whole),
+        "seconds": round(len(samples) / SAMPLE_RATE, 2),
+        "course": [{"at": round(end, 2), **speech_message(reading)} for end, reading in course],
+    }
+
+
+def words_message(reading: TextReading | None, words: Sequence[tuple[int, int, float]] = ()) -> dict[str, Any]:
+    """What a text says, sentence by sentence in `course`, and which of its `words` weighed most, in their order.
+
+    Places are counted in Unicode characters from 0, the end not included. The label is null where there is no text.
+    """
+    if reading is None:
+        return {**reading_message(None), "language_known": True, "weight": 0.0, "course": [], "words": []}
+    weighty = sorted((word for word in words if word[2] >= LEAST_WORD), key=lambda word: -word[2])[:MOST_WORDS]
+    return {
+        **reading_message(reading.vector),
+        "language_known": reading.language_known,
+        "weight": _rounded(reading.weight),
+        "course": [{"start": start, "end": end, **reading_message(vector)} for start, end, vector in reading.sentences],
+        "words": [{"start": start, "end": end, "weight": _rounded(weight)} for start, end, weight in sorted(weighty)],
+    }
 
 
 def camera_message(status: CameraStatus) -> dict[str, str]:
@@ -104,7 +192,7 @@ def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
         "about": _about(kind, item),
         "line": item.line,
         "why": recommendation.why,
-        "score": round(recommendation.score, DECIMALS),
+        "score": _rounded(recommendation.score),
         "links": [{"name": name, "url": address + words} for name, address in SEARCHES[kind]],
     }
 

@@ -10,6 +10,7 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.web.messages import camera_message
+from moodmirror.web.senses import MAX_CHARACTERS
 from moodmirror.web.site import current_site
 
 BOUNDARY: Final = "frame"
@@ -22,7 +23,13 @@ bp = Blueprint("pages", __name__)
 @bp.get("/")
 def index() -> str:
     """The mirror."""
-    return render_template("index.html", emotions=EMOTIONS, kinds=KINDS, camera=camera_message(current_site().camera.status))
+    return render_template(
+        "index.html",
+        emotions=EMOTIONS,
+        kinds=KINDS,
+        camera=camera_message(current_site().camera.status),
+        max_characters=MAX_CHARACTERS,
+    )
 
 
 @bp.get("/stream.mjpg")
@@ -64,10 +71,11 @@ def readyz() -> tuple[dict[str, Any], int]:
     """Ready: the models open and the camera, if any is awake, is fresh. 503 with the reasons when not."""
     site = current_site()
     problems = []
-    try:
-        site.face_reader()
-    except (ModelError, FileNotFoundError) as error:
-        problems.append(str(error))
+    for open_model in (site.face_reader, site.speech_recognizer, site.text_recognizer):
+        try:
+            open_model()
+        except (ModelError, FileNotFoundError) as error:
+            problems.append(str(error))
     status = site.camera.status
     if status.state not in ("off", "idle", "starting", "live"):
         problems.append(f"{status.message} {status.advice}")

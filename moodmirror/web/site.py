@@ -1,17 +1,22 @@
 """What the web's parts share: the settings, the camera, the recognisers, the recommender."""
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 from flask import current_app
 
 from moodmirror.config import Config
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 
 EXTENSION = "moodmirror"
+# Recordings that are read at once for programs: each may take megabytes and seconds, and the live page goes on beside.
+ANALYSES: Final = 2
 
 
 class CameraStatus(Protocol):
@@ -61,7 +66,10 @@ class Site:
     config: Config
     camera: ServerCamera
     face_reader: Callable[[], FaceReader]
+    speech_recognizer: Callable[[], SpeechEmotionRecognizer]
+    text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
+    analyses: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(ANALYSES))
 
 
 def current_site() -> Site:

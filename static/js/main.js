@@ -1,9 +1,11 @@
-// Wires the page: the connection to the server, the mirror, the bars, the tables, the choice by hand.
+// Wires the page: the connection to the server, the mirror, the voice, the words, the bars, the tables, the choice by hand.
 
 import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
 import { showTables } from "./tables.js";
+import { openVoice } from "./voice.js";
+import { openWords } from "./words.js";
 
 const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
 const NO_STREAM = "The server's picture can't be had: maybe as many watch it as may. Trying again …";
@@ -19,6 +21,8 @@ const release = element("release");
 
 const socket = io({ transports: ["websocket", "polling"] });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
+openVoice(socket);
+const readWords = openWords(socket);
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
@@ -90,8 +94,7 @@ function stop(reason = "") {
     socket.emit("watch", false);
   }
   browserCamera.stop();
-  socket.emit("forget");
-  choose(null);
+  socket.emit("forget", "face");
   faces = 0;
   obstacle = null;
   mode = "none";
@@ -147,6 +150,7 @@ socket.on("connect", () => {
   // The server keeps nothing of a connection that ended: tell it again what this page is at.
   if (mode === "server") startServer();
   if (chosen) choose(chosen);
+  readWords();
   showStatus();
 });
 // The library reconnects by itself after a failure, but not when the server said goodbye or refused.

@@ -1,20 +1,28 @@
-// Shows a mood: its name and picture, and the seven bars.
+// Shows a mood: its name and picture, what it is made from, and the seven bars.
 
 const bars = new Map([...document.querySelectorAll("#bars label")].map((row) => [row.dataset.emotion, row]));
 const label = document.getElementById("mood-label");
 const picture = document.getElementById("mood-picture");
+const sources = document.getElementById("sources");
 const announcement = document.getElementById("mood-announcement");
 const pictures = picture.getAttribute("href").split("#")[0];
 const ANNOUNCE_PAUSE = 4000; // ms: a screen reader must be able to finish its sentence
 
+const SOURCES = { face: "face", speech: "voice", text: "words", chosen: "your choice" };
+const SENTENCES = { face: "You look", speech: "You sound", text: "Your words sound", chosen: "You chose" };
+const FEELINGS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
+
 let announced = null;
 let announcedAt = -Infinity;
 
+/** The adjective for one who feels an emotion. */
+export const feeling = (emotion) => FEELINGS[emotion] ?? emotion;
+
 /** Show a mood as the server sends it; its label is null while nothing is known. */
 export function showMood(mood) {
-  const chosen = "chosen" in mood.sources;
   label.textContent = mood.label ?? "not read yet";
   picture.setAttribute("href", `${pictures}#${mood.label ?? "neutral"}`);
+  showSources(mood.sources);
   for (const [emotion, row] of bars) {
     const percent = Math.round(mood.vector[emotion] * 100);
     row.classList.toggle("leading", emotion === mood.label);
@@ -26,6 +34,18 @@ export function showMood(mood) {
   if (mood.label && mood.label !== announced && now - announcedAt > ANNOUNCE_PAUSE) {
     announced = mood.label;
     announcedAt = now;
-    announcement.textContent = chosen ? `You chose ${mood.label}.` : `You look ${mood.label}.`;
+    const [source] = Object.entries(mood.sources).reduce((one, other) => (other[1] > one[1] ? other : one));
+    announcement.textContent = `${SENTENCES[source]} ${source === "chosen" ? mood.label : feeling(mood.label)}.`;
   }
+}
+
+function showSources(shares) {
+  const given = Object.entries(shares).sort((one, other) => other[1] - one[1]);
+  sources.hidden = given.length === 0;
+  while (sources.children.length > given.length) sources.lastChild.remove();
+  given.forEach(([source, share], index) => {
+    const chip = sources.children[index] ?? sources.appendChild(document.createElement("li"));
+    const words = given.length > 1 ? `${SOURCES[source]} ${Math.round(share * 100)}\u2009%` : SOURCES[source];
+    if (chip.textContent !== words) chip.textContent = words;
+  });
 }

