@@ -57,14 +57,22 @@ def recognizer() -> SpeechEmotionRecognizer:
 
 
 class TestSound:
-    @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
     @pytest.mark.parametrize(
-        ("file_format", "subtype"),
-        [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)],
+        ("file_format", "subtype", "rate"),
+        [
+            (file_format, subtype, rate)
+            for file_format, subtype in [
+                ("WAV", "PCM_16"),
+                ("FLAC", "PCM_16"),
+                ("OGG", "VORBIS"),
+                ("OGG", "OPUS"),
+                ("MP3", None),
+            ]
+            for rate in (8000, 16000, 22050, 44100, 48000)
+            if subtype != "OPUS" or 48000 % rate == 0  # Opus has no other rates
+        ],
     )
     def test_every_format_at_every_rate(self, file_format, subtype, rate):
-        if subtype == "OPUS" and rate in (22050, 44100):
-            pytest.skip("Opus has no such rate")
         samples = read_sound(written(tone(seconds=1.0, rate=rate), rate, file_format, subtype))
         assert samples.dtype == np.float32
         assert abs(len(samples) - SAMPLE_RATE) < 0.1 * SAMPLE_RATE  # codecs pad

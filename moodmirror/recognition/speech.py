@@ -117,7 +117,8 @@ def without_noise(features: Features) -> Features:
     """Log-mel features, float32 [150, 64] in dB, less the noise that is there in every frame; of the same kind.
 
     From each band half as much again is subtracted as its quietest fifth of frames does not exceed: spectral subtraction
-    (Boll, IEEE TASSP 27 (1979)) with over-subtraction and a floor (Berouti et al., ICASSP 1979). Digital silence about a sound does not count as quiet.
+    (Boll, IEEE TASSP 27 (1979)) with over-subtraction and a floor (Berouti et al., ICASSP 1979). Digital silence about a
+    sound does not count as quiet.
     """
     heard = features.max(axis=1) > 1 - DYNAMIC_RANGE
     if heard.sum() < FRAMES_FOR_NOISE:
@@ -337,8 +338,6 @@ class SpeechEmotionRecognizer:
     def load(cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:
         """Open the trained network. Raises ModelError if it is missing or not the one the manifest names."""
         content = verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)
-        # librosa loads and compiles its parts when they are first used, some seconds that the first voice need not wait for.
-        log_mel(np.zeros(WINDOW, dtype=np.float32))
         return cls(LiteRTModel(content), emotions)
 
     @classmethod

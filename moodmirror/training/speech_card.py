@@ -113,8 +113,8 @@ def write_card(
         "",
         f"On {judged_on}, in {FOLDS} folds of speakers: each is judged by networks that never heard the speaker, and no "
         "figure of the speaker's is used. UAR is the unweighted average recall. The recipe was chosen by looking at these "
-        "folds (four networks, two of them on one fold only; a dozen ways of subtracting noise), so its figures are a little "
-        "kind, most of all those in noise. Noises and rooms are not the training's: white noise of another "
+        "folds (four networks, two of them on one fold only; a dozen ways of subtracting noise), so its figures are a "
+        "little kind, most of all those in noise. Noises and rooms are not the training's: white noise of another "
         "generator, 15 dB below the recording; rooms from mirror images of the source (Allen and Berkley, 1979), "
         "0.8 to 1.6 m from the microphone; every recording clipped at a quarter of its peak.",
         "",
