@@ -41,6 +41,13 @@ MEL_BANDS: Final = 64
 LOWEST, HIGHEST = 50.0, 7600.0  # Hz: of the mel bands
 DYNAMIC_RANGE: Final = 70.0  # dB below the window's loudest band: what lies deeper counts as silence
 
+# Noise that is always there is taken out of what the network hears.
+NOISE_SHARE: Final = 20.0  # percent of the frames in which a band holds nothing but its noise
+LEAST_NOISE: Final = -45.0  # dB below the loudest band: what lies deeper is no noise that matters
+MORE_NOISE: Final = 1.5  # times what the quietest frames hold: noise is mostly louder than at its quietest
+LEAST_LEFT: Final = 0.01  # of the power: taking away all would leave holes that no voice has
+FRAMES_FOR_NOISE: Final = 20  # 0.4 s: in fewer the quietest are speech
+
 PITCH_LOWEST, PITCH_HIGHEST = 65.0, 600.0  # Hz: from a low man's voice to a scream
 MFCCS: Final = 20
 WAVELET, WAVELET_LEVELS = "db4", 5
@@ -104,6 +111,29 @@ def log_mel(samples: Samples) -> Features:
     if loudest <= -119.0:  # dB: nothing but the least that is told apart
         return np.full((FRAMES, MEL_BANDS), -DYNAMIC_RANGE, dtype=np.float32)
     return np.ascontiguousarray(np.maximum(decibels - loudest, -DYNAMIC_RANGE).T, dtype=np.float32)
+
+
+def without_noise(features: Features) -> Features:
+    """Log-mel features, float32 [150, 64] in dB, less the noise that is there in every frame; of the same kind.
+
+    From each band half as much again is subtracted as its quietest fifth of frames does not exceed: spectral subtraction
+    (Boll, IEEE TASSP 27 (1979)) with over-subtraction and a floor (Berouti et al., ICASSP 1979). Digital silence about a
+    sound does not count as quiet.
+    """
+    heard = features.max(axis=1) > 1 - DYNAMIC_RANGE
+    if heard.sum() < FRAMES_FOR_NOISE:
+        return features
+    noise = np.percentile(features[heard], NOISE_SHARE, axis=0)
+    power = 10 ** (features / 10)
+    taken = np.where(noise > LEAST_NOISE, MORE_NOISE * 10 ** (noise / 10), 0.0)
+    left = np.maximum(power - taken, LEAST_LEFT * power)
+    decibels = 10 * np.log10(left + 1e-9)
+    return np.asarray(np.maximum(decibels - decibels.max(), -DYNAMIC_RANGE), dtype=np.float32)
+
+
+def network_features(samples: Samples) -> Features:
+    """What a network hears of one window, samples float32 [n ≤ 48,000] at 16 kHz: float32 [150, 64]."""
+    return without_noise(log_mel(samples))
 
 
 def centred(samples: Samples) -> Samples:
@@ -288,7 +318,7 @@ class SpeechEmotionRecognizer:
         of `emotions` if there are as many, else of LABELS or of EMOTIONS. With `emotions`, only these are answered, the
         others are 0.
         `features` makes the model's input from a window, float32 [n ≤ 48,000] at 16 kHz: by default :func:`classic_features`
-        for models with ``predict_proba``, :func:`log_mel` for others.
+        for models with ``predict_proba``, :func:`network_features` for others.
 
         Raises ValueError for unknown emotions, or none.
         """
@@ -299,7 +329,7 @@ class SpeechEmotionRecognizer:
         self.emotions: Final = tuple(emotion for emotion in EMOTIONS if emotion in {SERVED_AS[name] for name in chosen})
         answer = getattr(model, "predict_proba", None)
         self._answer: Callable[[Any], Any] = answer if answer is not None else model
-        self._features = features or (log_mel if answer is None else classic_features)
+        self._features = features or (network_features if answer is None else classic_features)
         names = tuple(str(name) for name in getattr(model, "classes_", ()))
         named = bool(names) and all(name in SERVED_AS for name in names)
         self._orders = (names,) if named else (chosen, LABELS, EMOTIONS)
@@ -308,8 +338,6 @@ class SpeechEmotionRecognizer:
     def load(cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:
         """Open the trained network. Raises ModelError if it is missing or not the one the manifest names."""
         content = verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)
-        # librosa loads and compiles its parts when they are first used, some seconds that the first voice need not wait for.
-        log_mel(np.zeros(WINDOW, dtype=np.float32))
         return cls(LiteRTModel(content), emotions)
 
     @classmethod

@@ -353,7 +353,7 @@ def train(data: list[Path], *, config: SpeechTraining, run_dir: Path, models_dir
         corpus,
         answers,
         settings={name: value for name, value in asdict(config).items() if name != "model"},
-        network=f"{config.model}, {network.count_params():,} parameters in {config.members} networks",
+        network=f"{config.members} × {config.model}, {network.count_params():,} parameters",
         temperature=temperature,
         agreement=float((served_answers.argmax(axis=1) == trained_answers.argmax(axis=1)).mean()),
         random_recall=random_split(run),

@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import SERVED_AS, Features, SpeechEmotionRecognizer, log_mel, weighted_windows
+from moodmirror.recognition.speech import SERVED_AS, Features, SpeechEmotionRecognizer, network_features, weighted_windows
 from moodmirror.training import report
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
@@ -122,7 +122,7 @@ class Windows:
 def windows_of(
     sounds: Sequence[Samples],
     condition: Callable[[Samples, int], Samples] = as_recorded,
-    features: Callable[[Samples], Features] = log_mel,
+    features: Callable[[Samples], Features] = network_features,
 ) -> Windows:
     """The windows of recordings, each changed by a condition, as the recogniser makes and weighs them."""
     made, owner, weight = [], [], []
