@@ -212,7 +212,7 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
 
     av.logging.set_level(None)
     # The demuxer is named, so that none is tried that would fetch other files, as those of playlists do.
-    with av.open(io.BytesIO(content), format=demuxer, metadata_errors="ignore") as container:
+    with av.open(io.BytesIO(content), mode="r", format=demuxer, metadata_errors="ignore") as container:
         pictures = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
         video = pictures[0] if pictures else None
         audio = next(iter(container.streams.audio), None)
@@ -332,7 +332,9 @@ class _Hearing:
 
 
 def _too_long(seconds: float) -> TooLargeError:
-    return TooLargeError(f"a clip may last {MAX_CLIP_SECONDS / 60:.0f} minutes at most, this one {seconds / 60:,.1f}: cut it")
+    return TooLargeError(
+        f"a clip may last {MAX_CLIP_SECONDS / 60:.0f} minutes at most, this one {seconds / 60:,.1f}: cut it"
+    )
 
 
 def _too_many_frames(count: int) -> TooLargeError:
@@ -375,7 +377,7 @@ def main(wanted: list[str]) -> None:
     except MemoryError:
         _write(output, Part(PROBLEM, b"too large\nreading it takes more memory than a file may have: make it smaller"))
     except Exception:  # decoders raise anything at all when a file is damaged, and damaged is all there is to say
-        _write(output, Part(PROBLEM, "unreadable\nthe file is damaged, or is not what its first bytes say".encode()))
+        _write(output, Part(PROBLEM, b"unreadable\nthe file is damaged, or is not what its first bytes say"))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Collection, Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ CHUNK_BYTES: Final = 65_536
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _DECODER: Final = [sys.executable, "-m", decoding.__name__]
-_ERRORS: Final = {error.problem: error for error in (MediaError, WrongKindError, TooLargeError)}
+_ERRORS: Final[dict[str, type[MediaError]]] = {error.problem: error for error in (MediaError, WrongKindError, TooLargeError)}
 
 
 class DecoderError(RuntimeError):
@@ -138,7 +139,7 @@ def decoded(
         process.wait()
 
 
-def _send(source: BinaryIO, pipe: BinaryIO) -> None:
+def _send(source: BinaryIO, pipe: IO[bytes]) -> None:
     sent = 0
     try:
         while chunk := source.read(CHUNK_BYTES):
@@ -150,13 +151,11 @@ def _send(source: BinaryIO, pipe: BinaryIO) -> None:
     except BrokenPipeError:
         pass  # the process has ended; why, is told where its answer is read
     finally:
-        try:
+        with suppress(BrokenPipeError):
             pipe.close()
-        except BrokenPipeError:
-            pass
 
 
-def _received(process: subprocess.Popen[bytes], pipe: BinaryIO, late: threading.Event) -> Generator[Part, None, None]:
+def _received(process: subprocess.Popen[bytes], pipe: IO[bytes], late: threading.Event) -> Generator[Part, None, None]:
     while True:
         header = pipe.read(decoding.HEADER.size)
         if len(header) < decoding.HEADER.size:
