@@ -4,7 +4,8 @@ Here the whole file is at hand, so a moment's mood is made from what was read be
 from what came before.
 """
 
-from collections.abc import Callable, Collection, Generator, Sequence
+import math
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Protocol
@@ -14,7 +15,17 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.fusion import HALF_LIFE, Reading, Source, fuse
 from moodmirror.recognition.decoding import KINDS, MAX_CLIP_SECONDS, Kind, MediaError
-from moodmirror.recognition.face import FAR, SAME_FACE_OVERLAP, Box, Face, FaceReader, GrayImage, overlap
+from moodmirror.recognition.face import (
+    FAR,
+    SAME_FACE_OVERLAP,
+    UPRIGHT,
+    Box,
+    Face,
+    FaceDetector,
+    FaceReader,
+    GrayImage,
+    overlap,
+)
 from moodmirror.recognition.media import Frame, Heading, Sound, Text, decoded
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import WINDOW_SECONDS, SpeechEmotionRecognizer, SpeechReading
@@ -24,6 +35,8 @@ from moodmirror.recognition.tracking import FaceTracker
 
 STEP_SECONDS: Final = 0.5  # between two moments of a clip's course
 HALF_LIVES: Final = 4  # after as many a reading says nothing of a moment any more
+PART_SIDE: Final = 0.625  # of a picture's: four such parts cover it, and share a quarter, so that none cuts every face
+SMALLER_VOTES: Final = 6  # of the cascade, for a face found in a part: so many more looks find so many more folds of cloth
 LEAST_READINGS: Final = 3  # of a face in a clip, to be named among its faces: folds of cloth pass for one now and then
 
 Progress = float | None
@@ -178,12 +191,11 @@ def _heard(end: float, reading: SpeechReading | None) -> Moment:
 def _read_picture(gray: GrayImage, heading: Heading, reader: FaceReader) -> Analysis:
     """Read every face of a picture, near and far; the whole is the largest one that can be read, as live."""
     faces = reader.read(gray)
-    far = [
-        box
-        for box in (_box(found) for found in reader.detector.detect(gray, FAR))
-        if all(overlap(box, face.box) <= SAME_FACE_OVERLAP for face in faces)
-    ]
-    faces = _numbered([*faces, *reader.read_boxes(gray, far)])
+    further: list[Box] = []
+    for box in _smaller(gray, reader.detector):
+        if all(overlap(box, other) <= SAME_FACE_OVERLAP for other in (*further, *(face.box for face in faces))):
+            further.append(box)
+    faces = _numbered(sorted([*faces, *reader.read_boxes(gray, further)], key=lambda face: -face.box[2]))
     scale = (heading.width or gray.shape[1]) / gray.shape[1]
     faces = [_scaled(face, scale) for face in faces]
     vector = next((face.vector for face in faces if face.vector is not None), None)
@@ -191,6 +203,21 @@ def _read_picture(gray: GrayImage, heading: Heading, reader: FaceReader) -> Anal
     sources: dict[Source, float] = {} if vector is None else {"face": 1.0}
     share = 0.0 if vector is None else _share(vector, read)
     return Analysis("image", vector, sources, share, heading.width, heading.height, faces=faces)
+
+
+def _smaller(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:
+    """Faces that are small in a picture beside large ones, as in a group's photo: each part of it is searched by itself."""
+    height, width = gray.shape
+    for top, left in (0, 0), (0, 1), (1, 0), (1, 1):
+        y, x = round(top * (1 - PART_SIDE) * height), round(left * (1 - PART_SIDE) * width)
+        part = gray[y : y + math.ceil(PART_SIDE * height), x : x + math.ceil(PART_SIDE * width)]
+        for search in (UPRIGHT, FAR):
+            for found in detector.detect(np.ascontiguousarray(part), search):
+                box = detector.detect_near(
+                    gray, (x + int(found[0]), y + int(found[1]), *_box(found)[2:]), votes=SMALLER_VOTES
+                )
+                if box is not None:
+                    yield box
 
 
 class _Clip:

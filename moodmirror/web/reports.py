@@ -18,6 +18,8 @@ NOTHING: Final = {
 SHOWN_WORDS: Final = 3  # that weighed most
 WIDEST: Final = 40  # characters of a table's column
 SOURCES: Final = {"face": "face", "speech": "voice", "text": "words", "chosen": "choice"}
+MOST_BARS: Final = 8  # of one drawing, side by side
+COLOURS: Final = ("#c8443c", "#5f8a3a", "#7a56b8", "#d99a17", "#3f74c4", "#c9589c", "#8d95a5")  # as the page's
 PLOT_SIZE: Final = (9.0, 2.6)  # inches: width of the drawing, height of each course
 
 
@@ -127,20 +129,19 @@ def draw(read: Sequence[Read], path: Path) -> None:
     for axes, given in zip(figure.subplots(len(read), squeeze=False)[:, 0], read, strict=True):
         message = given.message
         parts = [(part, reading) for part, reading in _parts(given) if reading["label"] is not None]
-        over_time = [reading for _, reading in parts if reading.get("at") is not None]
         axes.set_title(f"{_shortened(given.name)}: {message['label'] or NOTHING[message['kind']]}", loc="left", fontsize=10)
         axes.set_ylim(0, 1)
-        if len(over_time) > 1:
-            shares = [[reading["vector"][emotion] for reading in over_time] for emotion in EMOTIONS]
-            axes.stackplot([reading["at"] for reading in over_time], shares, labels=EMOTIONS)
-            axes.set_xlabel("seconds")
+        timed = len(parts) > 1 and parts[0][1].get("at") is not None
+        shares = [[reading["vector"][emotion] for _, reading in parts] for emotion in EMOTIONS]
+        if timed or len(parts) > MOST_BARS:
+            places = [reading["at"] if timed else number for number, (_, reading) in enumerate(parts, start=1)]
+            axes.stackplot(places, shares, labels=EMOTIONS, colors=COLOURS)
+            axes.set_xlabel("seconds" if timed else "sentences" if message["kind"] == "text" else "faces")
         else:
-            shown = parts or [("", message)]
-            below = [0.0] * len(shown)
-            for emotion in EMOTIONS:
-                heights = [reading["vector"][emotion] for _, reading in shown]
-                axes.bar(range(len(shown)), heights, bottom=below, label=emotion)
+            below = [0.0] * len(parts)
+            for emotion, heights, colour in zip(EMOTIONS, shares, COLOURS, strict=True):
+                axes.bar(range(len(parts)), heights, bottom=below, label=emotion, color=colour)
                 below = [low + height for low, height in zip(below, heights, strict=True)]
-            axes.set_xticks(range(len(shown)), [_shortened(part) for part, _ in shown])
+            axes.set_xticks(range(len(parts)), [_shortened(part) for part, _ in parts])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     figure.savefig(path, format="png", dpi=120)
