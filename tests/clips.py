@@ -44,7 +44,8 @@ def clip(
         if sound is not None:
             audio = output.add_stream(audio_codec, rate=48_000 if audio_codec == "libopus" else SAMPLE_RATE, layout="mono")
         for number, picture in enumerate(pictures):
-            video.height, video.width = picture.shape[:2]
+            if number == 0:
+                video.height, video.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
             frame.pts = number if times is None else times[number] * rate
             output.mux(video.encode(frame))

@@ -33,6 +33,7 @@ MAX_CLIP_FRAMES: Final = 40_000  # five minutes of slow motion, 120 frames a sec
 PHOTO_SIDE: Final = 1280  # pixels: a larger photo is scaled down to it, in which a face across a room is still read
 CLIP_SIDE: Final = 640  # pixels: likewise a clip, in which faces are followed and near
 FRAMES_PER_SECOND: Final = 5  # of a clip are read: faces change in fractions of a second, and are still followed
+STEP: Final = 1 / FRAMES_PER_SECOND  # seconds
 FAST_RATE: Final = 20  # frames a second: from there on those that no other frame needs are not even decoded
 HALF_FRAME: Final = 0.008  # seconds: by so much a frame may be early; clocks of clips are rounded
 WHOLE_SHARE: Final = 0.9  # of the seconds that a clip's header promises must be there
@@ -238,6 +239,7 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
                 if sight.count == 0:
                     yield _heading("video", *sight.size_of(frame), seconds=promised)
                 yield from sight.take(frame)
+        yield from sight.hold(sight.reached) if sight else ()
         yield from hearing.take(None)
         reached = max(sight.reached if sight else 0.0, hearing.reached)
         if reached == 0 or (sight and sight.count == 0) or reached < WHOLE_SHARE * (promised or 0):
@@ -267,6 +269,7 @@ class _Sight:
         self.count = 0
         self.reached = 0.0  # seconds, the last frame's own included
         self._due = 0.0
+        self._held: Part | None = None
 
     @staticmethod
     def size_of(frame: Any) -> tuple[int, int]:
@@ -284,14 +287,22 @@ class _Sight:
             raise _too_long(at)
         lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 1 / self._rate
         self.reached = max(self.reached, at + min(lasts, MAX_CLIP_SECONDS))
+        yield from self.hold(at - STEP + 2 * HALF_FRAME)
         if at + HALF_FRAME < self._due:
             return
-        self._due = max(self._due, at) + 1 / FRAMES_PER_SECOND
+        self._due = max(self._due, at) + STEP
         scale = min(CLIP_SIDE / max(frame.width, frame.height), 1.0)
         width, height = max(round(frame.width * scale), 1), max(round(frame.height * scale), 1)
         gray = frame.to_ndarray(width=width, height=height, format="gray8")
         upright = np.ascontiguousarray(np.rot90(gray, round(frame.rotation / 90)))
-        yield Part(FRAME, upright.tobytes(), at, upright.shape[1], upright.shape[0])
+        self._held = Part(FRAME, upright.tobytes(), at, upright.shape[1], upright.shape[0])
+        yield self._held
+
+    def hold(self, until: float) -> Iterator[Part]:
+        """The last frame again and again, as it stays on the screen, up to `until` in seconds."""
+        while self._held is not None and self._due + HALF_FRAME < until:
+            yield self._held._replace(at=self._due)
+            self._due += STEP
 
     @staticmethod
     def _require_size(width: int, height: int) -> None:
