@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 from PIL import Image
 
 from moodmirror.recognition.sound import SAMPLE_RATE
@@ -37,12 +38,11 @@ def clip(
     file = io.BytesIO()
     with av.open(file, "w", format="mp4" if kind == "h264" else kind) as output:
         video = output.add_stream(video_codec, rate=rate, options=options)
+        assert isinstance(video, av.VideoStream)
         video.pix_fmt = pixels
         video.codec_context.time_base = Fraction(1, rate)
         video.codec_context.bit_rate = 2_000_000
-        audio = None
-        if sound is not None:
-            audio = output.add_stream(audio_codec, rate=48_000 if audio_codec == "libopus" else SAMPLE_RATE, layout="mono")
+        audio = None if sound is None else _voice(output, audio_codec)
         for number, picture in enumerate(pictures):
             if number == 0:
                 video.height, video.width = picture.shape[:2]
@@ -50,7 +50,7 @@ def clip(
             frame.pts = number if times is None else times[number] * rate
             output.mux(video.encode(frame))
         output.mux(video.encode())
-        if audio is not None:
+        if audio is not None and sound is not None:
             for start in range(0, len(sound), SAMPLE_RATE):
                 part = av.AudioFrame.from_ndarray(
                     sound[np.newaxis, start : start + SAMPLE_RATE], format="flt", layout="mono"
@@ -65,12 +65,18 @@ def recording(sound: np.ndarray, container: str, codec: str) -> bytes:
     """Sound, float32 [n] at 16 kHz, as telephones and browsers record it."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        audio = output.add_stream(codec, rate=48_000 if codec == "libopus" else SAMPLE_RATE, layout="mono")
+        audio = _voice(output, codec)
         part = av.AudioFrame.from_ndarray(sound[np.newaxis], format="flt", layout="mono")
         part.rate, part.pts = SAMPLE_RATE, 0
         output.mux(audio.encode(part))
         output.mux(audio.encode())
     return file.getvalue()
+
+
+def _voice(output: OutputContainer, codec: str) -> av.AudioStream:
+    stream = output.add_stream(codec, rate=48_000 if codec == "libopus" else SAMPLE_RATE, layout="mono")
+    assert isinstance(stream, av.AudioStream)
+    return stream
 
 
 def gif(pictures: Iterable[np.ndarray], milliseconds: int = 1000 // RATE) -> bytes:

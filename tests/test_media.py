@@ -133,7 +133,7 @@ class TestClips:
         """A face from the development part that is both labelled and read as `emotion`, in a picture of 320×240 pixels."""
         faces = load_faces(DATA / "face", seed=0).development
         reader = FaceReader.load()
-        for face in faces.pixels[faces.labels == EMOTIONS.index(emotion)]:
+        for face in faces.faces[faces.labels == EMOTIONS.index(emotion)]:
             picture = np.full((SMALL[1], SMALL[0]), int(face[:, [0, -1]].mean()), np.uint8)
             picture[50:194, 88:232] = cv2.resize(face, (144, 144), interpolation=cv2.INTER_CUBIC)
             found = reader.read(picture)
@@ -175,8 +175,9 @@ class TestClips:
         assert np.array_equal(frames[19].gray, frames[10].gray)
 
     def test_progress_goes_from_nothing_to_nearly_all(self, smile):
-        told: list[float | None] = []
-        finished(analyze(io.BytesIO(clip([smile] * (2 * RATE), "avi")), app.extensions[EXTENSION]), told.append)
+        told: list[float] = []
+        work = analyze(io.BytesIO(clip([smile] * (2 * RATE), "avi")), app.extensions[EXTENSION])
+        finished(work, lambda progress: told.append(-1.0 if progress is None else progress))
         assert told[0] == 0.0
         assert told == sorted(told)
         assert 0.8 <= told[-1] <= 1.0

@@ -138,6 +138,8 @@ def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
     recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # nobody else is served meanwhile
+    if form == "csv":
+        click.echo(reports.csv_line(["line", "text", *reports.COLUMNS[2:]]), nl=False)
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
