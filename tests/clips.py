@@ -79,7 +79,7 @@ def _voice(output: OutputContainer, codec: str) -> av.AudioStream:
     return stream
 
 
-def gif(pictures: Iterable[np.ndarray], milliseconds: int = 1000 // RATE) -> bytes:
+def gif(pictures: Iterable[np.ndarray], milliseconds: int) -> bytes:
     """An animated GIF of pictures, uint8 [h, w, 3] in BGR, each shown for so long."""
     first, *others = (Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures)
     file = io.BytesIO()

@@ -110,7 +110,7 @@ class TestClips:
     @pytest.mark.parametrize("container", ["mp4", "mov", "webm", "avi", "gif"])
     def test_a_face_that_leaves_leaves_the_course(self, smile, nobody, container):
         pictures = [smile] * (3 * RATE) + [nobody] * (3 * RATE)
-        film = read(gif(pictures) if container == "gif" else clip(pictures, container))
+        film = read(gif([smile, nobody], 3000) if container == "gif" else clip(pictures, container))
         assert (film.kind, film.label, film.width, film.height) == ("video", "happy", *SMALL)
         assert film.seconds == pytest.approx(6.0, abs=0.25)
         course = dict(zip((moment.at for moment in film.course), labels(film), strict=True))
@@ -209,7 +209,7 @@ def hostile(smile, voice) -> dict[str, tuple[bytes, type[MediaError]]]:
     long_film = clip([smile] * 3, "mp4", times=[0, 18_000, 36_000])
     bomb = io.BytesIO()
     Image.new("1", (10_000, 10_000)).save(bomb, "PNG")
-    gif_bomb = gif([smile, smile[::-1]])
+    gif_bomb = gif([smile, smile[::-1]], 100)
     wide = clip([np.zeros((2400, 4400, 3), np.uint8)], "avi")
     noise = np.random.default_rng(0).bytes(100_000)
     picture = encoded(smile, "PNG")
@@ -262,7 +262,7 @@ def test_the_content_decides_the_kind_and_only_the_kind_asked_for_is_read(smile,
     files = {
         "image": encoded(smile, "JPEG"),
         "audio": wav(voice[:SAMPLE_RATE]),
-        "video": gif([smile, smile[::-1]]),
+        "video": gif([smile, smile[::-1]], 100),
         "text": b"Hello",
     }
     for kind, content in files.items():

@@ -59,7 +59,7 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
 def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
     nobody = np.full_like(smile, 90)
     with visiting(browser, hosted) as page:
-        give(page, "drop", gif([smile] * 20 + [nobody] * 20), "funny.png", "image/gif")
+        give(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
         expect(page.locator("#file-course polygon")).to_have_count(7)
         expect(page.locator("#file-words")).to_have_text(re.compile(r"^happy 0\.0–"))
         expect(page.locator("#file-end")).to_have_text("4.0\u2009s")

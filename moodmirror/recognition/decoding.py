@@ -227,7 +227,9 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
         hearing = _Hearing(sight.start if sight else 0.0)
         if sight is None:
             yield _heading("audio", seconds=promised)
+        packets = 0  # of the pictures
         for packet in container.demux([stream for stream in (video, audio) if stream is not None]):
+            packets += packet.stream is video and packet.size > 0
             try:
                 frames = packet.decode()
             except av.FFmpegError:
@@ -242,9 +244,11 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
         yield from sight.hold(sight.reached) if sight else ()
         yield from hearing.take(None)
         reached = max(sight.reached if sight else 0.0, hearing.reached)
-        if reached == 0 or (sight and sight.count == 0) or reached < WHOLE_SHARE * (promised or 0):
+        # Some demuxers shorten the length that a header promises to what is there, but none the number of frames.
+        there = packets / video.frames if video and video.frames else 1.0
+        if reached == 0 or (sight and sight.count == 0) or min(there, reached / (promised or reached)) < WHOLE_SHARE:
             raise MediaError(
-                f"the clip is damaged: its header promises {promised or 0:.1f} s, {reached:.1f} s can be read. "
+                "the clip is damaged: it holds less than its header promises, or nothing that can be decoded. "
                 "Save or send it again, whole"
             )
 
