@@ -44,6 +44,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = OpenAPI(
         __name__,
         info=api.INFO,
+        security_schemes={},  # none: it is open
         validation_error_status=400,
         validation_error_model=Problem,
         validation_error_callback=on_invalid,

@@ -228,6 +228,7 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
         if sight is None:
             yield _heading("audio", seconds=promised)
         packets = 0  # of the pictures
+        early: list[Part] = []  # sound that comes before the first picture, which says how the clip is turned
         for packet in container.demux([stream for stream in (video, audio) if stream is not None]):
             packets += packet.stream is video and packet.size > 0
             try:
@@ -236,11 +237,14 @@ def _clip(content: bytes, demuxer: str, wanted: Collection[Kind]) -> Iterator[Pa
                 continue  # one damaged packet is no damaged clip; whether enough is there is judged in the end
             for frame in frames:
                 if sight is None or packet.stream is not video:
-                    yield from hearing.take(frame)
-                    continue
-                if sight.count == 0:
-                    yield _heading("video", *sight.size_of(frame), seconds=promised)
-                yield from sight.take(frame)
+                    early.extend(hearing.take(frame))
+                else:
+                    if sight.count == 0:
+                        yield _heading("video", *sight.size_of(frame), seconds=promised)
+                    yield from sight.take(frame)
+                if sight is None or sight.count:
+                    yield from early
+                    early.clear()
         yield from sight.hold(sight.reached) if sight else ()
         yield from hearing.take(None)
         reached = max(sight.reached if sight else 0.0, hearing.reached)
