@@ -204,6 +204,14 @@ def test_what_weighed_most_is_marked_where_it_stands(browser, hosted):
         assert places == {"same": True, "fits": True, "line": 1}
 
 
+def test_what_is_read_and_kept_stands_one_click_away(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("link", name="Privacy").click()
+        expect(page.get_by_role("heading", name="What becomes of what you show, say and write")).to_be_visible()
+        page.get_by_role("link", name="Back to the mirror").click()
+        expect(page.locator("#mood-label")).to_have_text("not read yet")
+
+
 def test_a_language_it_does_not_know_is_told_and_leaves_the_mood(browser, hosted):
     with visiting(browser, hosted) as page:
         page.locator("#words").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
