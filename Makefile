@@ -21,11 +21,12 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 test: setup  ## Run the tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest
 
-bench: setup  ## Measure what faces, speech and texts cost, start-up, memory, and which faces are found
+bench: setup  ## Measure what faces, speech, texts and files cost, start-up, memory, and which faces are found
 	@$(BIN)/python -m benchmarks.frame
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.speech
 	@$(BIN)/python -m benchmarks.text
+	@$(BIN)/python -m benchmarks.media
 
 bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
 	@$(BIN)/python -m benchmarks.peers

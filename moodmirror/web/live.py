@@ -157,6 +157,7 @@ class Live:
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
+            ("show", self._on_show),
             ("forget", self._on_forget),
         ):
             socketio.on_event(event, handler)
@@ -238,6 +239,20 @@ class Live:
             visitor.state.update(Reading(chosen_vector(emotion), "chosen", 1.0, time.monotonic()))
         else:
             visitor.state.release()
+        visitor.hurry()
+        self._settle(visitor)
+        return {}
+
+    def _on_show(self, shares: Any = None) -> dict[str, Any]:
+        """What a file that the visitor showed was read as, shares by emotion: it holds, as a chosen mood does."""
+        visitor = self._visitor()
+        try:
+            if visitor is None or not isinstance(shares, dict):
+                raise ValueError("show takes shares by emotion")
+            vector = mood_vector(shares)
+        except (TypeError, ValueError) as error:
+            return {"error": str(error)}
+        visitor.state.update(Reading(vector, "chosen", 1.0, time.monotonic()))
         visitor.hurry()
         self._settle(visitor)
         return {}
