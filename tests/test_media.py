@@ -116,6 +116,7 @@ class TestClips:
         assert film.seconds == pytest.approx(6.0, abs=0.25)
         course = dict(zip((moment.at for moment in film.course), labels(film), strict=True))
         assert {course[at] for at in (0.0, 1.0, 2.0, 2.5)} == {"happy"}
+        assert {course[at] for at in course if at > 5.1} == {None}
         [face] = film.faces
         assert face.label == "happy"
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Protocol
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.fusion import HALF_LIFE, Reading, Source, fuse
+from moodmirror.fusion import Reading, Source, fuse
 from moodmirror.recognition.decoding import KINDS, MAX_CLIP_SECONDS, Kind, MediaError
 from moodmirror.recognition.face import (
     FAR,
@@ -34,7 +34,8 @@ from moodmirror.recognition.text import decoded as decoded_text
 from moodmirror.recognition.tracking import FaceTracker
 
 STEP_SECONDS: Final = 0.5  # between two moments of a clip's course
-HALF_LIVES: Final = 4  # after as many a reading says nothing of a moment any more
+# So far from a reading, before or after it, a moment goes by it: a face may turn away, and a window of voice is 3 s long.
+REACH_SECONDS: Final = 2.0
 PART_SIDE: Final = 0.625  # of a picture's: four such parts cover it, and share a quarter, so that none cuts every face
 SMALLER_VOTES: Final = 6  # of the cascade, for a face found in a part: so many more looks find so many more folds of cloth
 LEAST_READINGS: Final = 3  # of a face in a clip, to be named among its faces: folds of cloth pass for one now and then
@@ -272,9 +273,7 @@ class _Clip:
     def _moment(self, at: float) -> Moment:
         # As far behind the moment as ahead of it counts the same: both become ages.
         near = [
-            replace(reading, at=-abs(reading.at - at))
-            for reading in self._readings
-            if abs(reading.at - at) <= HALF_LIVES * HALF_LIFE[reading.source]
+            replace(reading, at=-abs(reading.at - at)) for reading in self._readings if abs(reading.at - at) <= REACH_SECONDS
         ]
         if not near:
             return Moment(None, {}, at=at)

@@ -11,7 +11,7 @@ const NOTHING = {
   audio: "Nobody speaks in this recording.",
   text: "There is nothing to read in this file.",
 };
-const SENTENCES = { image: "The face looks", video: "Most of the clip is", audio: "The voice sounds", text: "The words sound" };
+const SENTENCES = { image: "The face looks", video: "The clip is", audio: "The voice sounds", text: "The words sound" };
 const SVG = "http://www.w3.org/2000/svg";
 const CHART_WIDTH = 600; // units of its own; it is stretched to the room there is
 const CHART_HEIGHT = 120;
@@ -110,7 +110,7 @@ export function openFiles(socket, { onShow, onHeld, onAway }) {
       tell(told, NOTHING[analysis.kind], { aloud: true });
       return;
     }
-    const share = analysis.kind === "video" ? `, in ${percent(analysis.share)} of it` : "";
+    const share = analysis.kind === "video" ? ` for ${percent(analysis.share)} of what could be read in it` : "";
     tell(told, `${SENTENCES[analysis.kind]} ${feeling(analysis.label)}${share}. The mirror keeps this mood until you put the file away.`, { aloud: true });
     held = analysis.vector;
     nameChoice(true);
@@ -137,9 +137,11 @@ export function openFiles(socket, { onShow, onHeld, onAway }) {
     putAway();
     pickButton.focus();
   });
-  picture.addEventListener("error", () => {
-    if (address) shown.hidden = true; // a kind of picture that this browser can't show; the server may read it all the same
-  });
+  for (const view of [picture, clip]) {
+    view.addEventListener("error", () => {
+      if (address) shown.hidden = true; // a kind of file that this browser can't show; the server may read it all the same
+    });
+  }
   document.addEventListener("paste", (event) => {
     if (!event.clipboardData?.files.length) return;
     event.preventDefault();
@@ -220,10 +222,11 @@ function drawBoxes({ faces, width, height }) {
   const shapes = faces.flatMap(({ box: [x, y, boxWidth, boxHeight], label, confidence, number }) => {
     const words = `${faces.length > 1 ? `${number}: ` : ""}${label ? `${label} ${percent(confidence)}` : "?"}`;
     const above = y > 5 * unit;
+    const onTheRight = x > 0.6 * width; // there the words end with the box, so that they stay in the picture
     const group = makeShape("g", { class: label ? "read" : "unread" });
     group.append(
       makeShape("rect", { class: "box", x, y, width: boxWidth, height: boxHeight, rx: 1.6 * unit, "stroke-width": unit / 2 }),
-      makeShape("text", { x, y: above ? y - 1.4 * unit : y + boxHeight + 4 * unit, "font-size": 3.6 * unit, "stroke-width": unit }, words),
+      makeShape("text", { x: onTheRight ? x + boxWidth : x, "text-anchor": onTheRight ? "end" : "start", y: above ? y - 1.4 * unit : y + boxHeight + 4 * unit, "font-size": 3.6 * unit, "stroke-width": unit }, words),
     );
     return group;
   });
