@@ -22,7 +22,7 @@ from moodmirror.recognition.decoding import CLIP_SIDE, KINDS, MediaError, TooLar
 from moodmirror.recognition.face import FaceReader
 from moodmirror.recognition.media import Frame, Heading, Sound, decoded
 from moodmirror.recognition.sound import SAMPLE_RATE
-from moodmirror.training.corpora import load_faces
+from moodmirror.training.corpora import _load_grid
 from moodmirror.web.site import EXTENSION
 from tests.clips import RATE, clip, encoded, gif, recording
 from tests.conftest import DATA, ROOT, wav
@@ -133,7 +133,7 @@ class TestClips:
     @staticmethod
     def _known(emotion: str) -> np.ndarray:
         """A face from the development part that is both labelled and read as `emotion`, in a picture of 320×240 pixels."""
-        faces = load_faces(DATA / "face", seed=0).development
+        faces = _load_grid(DATA / "face", "fer2013_publictest")
         reader = FaceReader.load()
         for face in faces.faces[faces.labels == EMOTIONS.index(emotion)]:
             picture = np.full((SMALL[1], SMALL[0]), int(face[:, [0, -1]].mean()), np.uint8)
