@@ -183,10 +183,9 @@ def _picture(content: bytes, wanted: Collection[Kind]) -> Iterator[Part]:
         _require("image", wanted)
         lying = photo.getexif().get(EXIF_ORIENTATION) in EXIF_LYING
         photo.draft("L", (PHOTO_SIDE, PHOTO_SIDE))  # a JPEG is decoded no larger than is needed
-        upright = ImageOps.exif_transpose(photo)
-        if upright.mode.startswith("I;16"):
-            upright = upright.point(lambda value: value / 256)  # Pillow itself would clip 16 bits to 8
-        gray = upright.convert("L")
+        ImageOps.exif_transpose(photo, in_place=True)
+        # Pillow itself would clip 16 bits to 8.
+        gray = (photo.point(lambda value: value / 256) if photo.mode.startswith("I;16") else photo).convert("L")
         gray.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
         yield _heading("image", *((height, width) if lying else (width, height)))
         yield Part(FRAME, gray.tobytes(), 0.0, *gray.size)

@@ -221,12 +221,16 @@ function drawBoxes({ faces, width, height }) {
   const unit = Math.max(width, height) / 100;
   const shapes = faces.flatMap(({ box: [x, y, boxWidth, boxHeight], label, confidence, number }) => {
     const words = `${faces.length > 1 ? `${number}: ` : ""}${label ? `${label} ${percent(confidence)}` : "?"}`;
-    const above = y > 5 * unit;
     const onTheRight = x > 0.6 * width; // there the words end with the box, so that they stay in the picture
+    const place = {
+      x: onTheRight ? x + boxWidth : x,
+      y: y > 5 * unit ? y - 1.4 * unit : y + boxHeight + 4 * unit, // above the box where there is room
+      "text-anchor": onTheRight ? "end" : "start",
+    };
     const group = makeShape("g", { class: label ? "read" : "unread" });
     group.append(
       makeShape("rect", { class: "box", x, y, width: boxWidth, height: boxHeight, rx: 1.6 * unit, "stroke-width": unit / 2 }),
-      makeShape("text", { x: onTheRight ? x + boxWidth : x, "text-anchor": onTheRight ? "end" : "start", y: above ? y - 1.4 * unit : y + boxHeight + 4 * unit, "font-size": 3.6 * unit, "stroke-width": unit }, words),
+      makeShape("text", { ...place, "font-size": 3.6 * unit, "stroke-width": unit }, words),
     );
     return group;
   });
