@@ -131,7 +131,9 @@ def draw(read: Sequence[Read], path: Path) -> None:
         parts = [(part, reading) for part, reading in _parts(given) if reading["label"] is not None]
         axes.set_title(f"{_shortened(given.name)}: {message['label'] or NOTHING[message['kind']]}", loc="left", fontsize=10)
         axes.set_ylim(0, 1)
-        timed = len(parts) > 1 and parts[0][1].get("at") is not None
+        moments = [moment for moment in message["course"] if moment["at"] is not None]
+        timed = len(moments) > 1
+        parts = [("", moment) for moment in moments] if timed else parts
         shares = [[reading["vector"][emotion] for _, reading in parts] for emotion in EMOTIONS]
         if timed or len(parts) > MOST_BARS:
             places = [reading["at"] if timed else number for number, (_, reading) in enumerate(parts, start=1)]
