@@ -46,6 +46,8 @@ SAME_FACE_OVERLAP: Final = 0.3
 # robustness in its model card).
 SMALLEST_READ: Final = 20  # pixels: the side of a box
 LEAST_SHARPNESS: Final = 0.012
+# Where a reading counts for half.
+HALF_WEIGHT_SHARPNESS: Final = 0.02
 
 CASCADE_PATH: Final = Path(__file__).resolve().parents[2] / "haarcascade" / "haarcascade_frontalface_default.xml"
 
@@ -324,6 +326,11 @@ def sharpness(face: GrayImage) -> float:
     pixels = face.astype(np.float32)
     inner = cv2.Laplacian(pixels, cv2.CV_32F)[2:-2, 2:-2]  # at its edges the picture is made up
     return float(inner.var() / max(pixels.var(), 1.0))
+
+
+def weight_of_sharpness(sharp: float) -> float:
+    """How much a reading counts of a face so sharp, as :func:`sharpness` has it, in (0, 1)."""
+    return float(sharp / (sharp + HALF_WEIGHT_SHARPNESS))
 
 
 class FaceReader:

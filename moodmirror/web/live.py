@@ -5,6 +5,7 @@ camera shares its mood, as people in one room do, until they say, write or choos
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from flask_socketio import ConnectionRefusedError, SocketIO
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
-from moodmirror.mood import MoodState
+from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.web.messages import camera_message, faces_message, mood_message, recommendations_message
+from moodmirror.web.messages import camera_message, course_message, faces_message, mood_message, recommendations_message
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
 
@@ -33,6 +34,7 @@ STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads s
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
+COURSE: Final = "course"  # what a visitor asks to forget who wants the past forgotten, and the mood of the moment kept
 
 
 class Audience:
@@ -47,6 +49,9 @@ class Audience:
         self._tables_due = False
         self._hurry = False
         self._mood_at = self._tables_at = 0.0
+        self._course_at = (
+            self._course_told
+        ) = -math.inf  # when the course was looked at, and the last mood of it that is told
         self._tables: dict[str, Any] = {}
         self._tables_label: str | None = None  # of the mood they were made for
         self._wake = wake
@@ -80,6 +85,16 @@ class Audience:
         if self._tables_due and (hurry or now - self._tables_at >= pause):
             self._tables_due, self._tables_at, self._tables_label = False, now, label
             self._publish_tables(self.state.mood)
+        if now - self._course_at >= HISTORY_STEP_SECONDS:
+            self._course_at = now
+            self._publish_course(now)
+
+    def _publish_course(self, now: float) -> None:
+        """Send the moods that the course has gained."""
+        gained = [mood for mood in self.state.history if mood.at > self._course_told]
+        if gained:
+            self._course_told = gained[-1].at
+            self._emit("course", course_message(gained, now), to=self.name)
 
     def _publish_tables(self, mood: Mood | None) -> None:
         if mood is None:
@@ -242,12 +257,20 @@ class Live:
         self._settle(visitor)
         return {}
 
-    def _on_forget(self, source: Any = None) -> dict[str, Any]:
-        """Forget what one source said of the visitor; by default everything, and the mood they chose."""
+    def _on_forget(self, what: Any = None) -> dict[str, Any]:
+        """Forget what one source said of the visitor, or their course; by default everything, and the mood they chose."""
         visitor = self._visitor()
-        if visitor is None or not (source is None or (isinstance(source, str) and source in SOURCES)):
-            return {"error": f"forget takes null or one of {', '.join(SOURCES)}"}
-        visitor.forget(source)
+        if visitor is None or not (what is None or (isinstance(what, str) and what in (*SOURCES, COURSE))):
+            return {"error": f"forget takes null or one of {', '.join((*SOURCES, COURSE))}"}
+        if what in (None, COURSE):
+            visitor.state.forget_history()
+            with self._lock:
+                shares = visitor.name in self._in_room
+            if shares:  # it is their course too, and what the others have been told they keep
+                self._room.state.forget_history()
+        if what == COURSE:
+            return {}
+        visitor.forget(what)
         visitor.hurry()
         self._settle(visitor)
         return {}
