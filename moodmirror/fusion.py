@@ -24,10 +24,10 @@ HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 
 
 # No source rules an emotion out: below this share it has said all that it can against one.
 LEAST_SHARE: Final = 0.01
-# What two vectors have in common (the Bhattacharyya coefficient, 1 for equal ones) when they begin to contradict each
-# other, and when they do so wholly. Two that are sure of different emotions by 60 % have 0.73, by 80 % 0.52, by 90 % 0.35.
-MOST_COMMON, LEAST_COMMON = 0.75, 0.35
-# Conflict from which a mood is called mixed: about when two equally trusted sources are sure by 78 % each.
+# By how much each of two sources must prefer its emotion to the other's, as shares, to begin to contradict it, and to do so
+# wholly. Below the first, differences are those that single readings err by.
+LEAST_CONTRARY, MOST_CONTRARY = 0.25, 0.75
+# Conflict from which a mood is called mixed: two equally trusted sources that prefer theirs by 0.5, as 60 % to 10 %.
 MIXED_FROM: Final = 0.5
 
 
@@ -58,11 +58,12 @@ class Reading:
 class Said:
     """What one source says in a mood.
 
-    `vector` is a mood vector, float32 [7], the source's own; `share`, 0…1, is its part in the mood; `at` the time of its
-    newest reading in monotonic seconds.
+    `vector` is a mood vector, float32 [7], the source's own; `weight`, 0…1, how far it is trusted by now, `share`, 0…1, its
+    part in the trust of all; `at` the time of its newest reading in monotonic seconds.
     """
 
     vector: MoodVector
+    weight: float
     share: float
     at: float
 
@@ -84,7 +85,7 @@ class Mood:
     `vector` is a mood vector, float32 [7]; `label` its leading emotion and `confidence` that one's share, 0…1; `said` is
     what each source says, their shares summing to 1; `at` is the time of the fusion in monotonic seconds. `conflict`, 0…1,
     is how strongly two sources contradict each other; `mixed` names what the two say when that is strongly, the more
-    trusted one's emotion first, and is None otherwise.
+    trusted one's emotion first, and is None otherwise. The label of a mixed mood is the more present of the two.
     """
 
     vector: MoodVector
@@ -149,21 +150,21 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     trust = np.exp2(np.array(trusts) - max(trusts))
     shares = trust / trust.sum()
     said = {
-        source: Said(vector, float(share), max(reading.at for reading in by_source[source]))
-        for source, vector, share in zip(by_source, averages, shares, strict=True)
+        source: Said(vector, 2.0**trusted, float(share), max(reading.at for reading in by_source[source]))
+        for source, vector, trusted, share in zip(by_source, averages, trusts, shares, strict=True)
     }
     conflict, contrary = strongest_conflict(said)
-    vector = pooled(vectors, trust)
-    vector += np.float32(conflict) * ((shares @ vectors).astype(np.float32) - vector)
-    leading = int(vector.argmax())
+    together, average = pooled(vectors, trust), (shares @ vectors).astype(np.float32)
+    vector = together + np.float32(min(conflict / MIXED_FROM, 1.0)) * (average - together)
     mixed = contrary if conflict >= MIXED_FROM else None
-    return Mood(vector, EMOTIONS[leading], float(vector[leading]), said, moment, conflict, mixed)
+    label = max(mixed or EMOTIONS, key=lambda emotion: vector[EMOTIONS.index(emotion)])
+    return Mood(vector, label, float(vector[EMOTIONS.index(label)]), said, moment, conflict, mixed)
 
 
 def pooled(vectors: npt.NDArray[np.float32], exponents: npt.NDArray[np.float64]) -> MoodVector:
     """The logarithmic opinion pool, float32 [7], of mood vectors, float32 [n, 7], each with its exponent, float64 [n]."""
     if len(vectors) == 1:
-        return vectors[0].copy()
+        return np.array(vectors[0])
     logarithms = exponents @ np.log(np.maximum(vectors, LEAST_SHARE).astype(np.float64))
     powers = np.exp(logarithms - logarithms.max())
     return np.asarray(powers / powers.sum(), dtype=np.float32)
@@ -172,19 +173,19 @@ def pooled(vectors: npt.NDArray[np.float32], exponents: npt.NDArray[np.float64])
 def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, str] | None]:
     """How strongly the two sources contradict each other that do so most, 0…1, and what they say, the more trusted first.
 
-    Two sources contradict each other as their vectors have nothing in common (one minus their Bhattacharyya coefficient,
-    Bulletin of the Calcutta Mathematical Society 35 (1943)), and as both are trusted. None contradicts neutral: it says
-    that no feeling shows, not that there is none.
+    Two sources contradict each other as far as each prefers its leading emotion to the other's, the less decided one's
+    preference counting, and as far as both are trusted: wholly from half the other's trust on. None contradicts neutral: it
+    says that no feeling shows, not that there is none.
     """
     strongest: tuple[float, tuple[str, str] | None] = 0.0, None
     for pair in itertools.combinations(said.values(), 2):
         stronger, weaker = sorted(pair, key=lambda one: -one.share)
         if stronger.label == weaker.label or "neutral" in (stronger.label, weaker.label):
             continue
-        common = float(np.sqrt(stronger.vector.astype(np.float64) * weaker.vector).sum())
-        apart = np.clip((MOST_COMMON - common) / (MOST_COMMON - LEAST_COMMON), 0, 1)
-        heard = np.clip(2 * weaker.share / stronger.share, 0, 1)
-        conflict = float(apart * heard)
+        one, other = EMOTIONS.index(stronger.label), EMOTIONS.index(weaker.label)
+        contrary = min(stronger.vector[one] - stronger.vector[other], weaker.vector[other] - weaker.vector[one])
+        apart = np.clip((contrary - LEAST_CONTRARY) / (MOST_CONTRARY - LEAST_CONTRARY), 0, 1)
+        conflict = float(apart * min(2 * weaker.share / stronger.share, 1.0))
         if conflict > strongest[0]:
             strongest = conflict, (stronger.label, weaker.label)
     return strongest

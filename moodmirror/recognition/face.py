@@ -298,13 +298,15 @@ class Face:
     """One face in a picture: where it is, (x, y, w, h) in pixels, and what is read in it.
 
     `vector` is None where the face can't be read, and `obstacle` says why. `number` is the face's identity in a course of
-    frames, from 1; in a single picture it is 0.
+    frames, from 1; in a single picture it is 0. `weight`, 0…1, is how much the reading counts: see
+    :func:`weight_of_sharpness`.
     """
 
     box: Box
     vector: MoodVector | None
     obstacle: Obstacle | None = None
     number: int = 0
+    weight: float = 1.0
 
     @property
     def label(self) -> str | None:
@@ -362,16 +364,17 @@ class FaceReader:
         One too small or too blurred gets no vector but an obstacle: there the network would only guess.
         """
         crops = crop_faces(gray, np.array(boxes, dtype=np.int_).reshape(-1, 4))
-        obstacles = [self._obstacle(crop, box) for crop, box in zip(crops, boxes, strict=True)]
+        sharp = [sharpness(crop) for crop in crops]
+        obstacles = [self._obstacle(box, sharp_) for box, sharp_ in zip(boxes, sharp, strict=True)]
         readable = np.array([obstacle is None for obstacle in obstacles], dtype=bool)
         vectors = iter(self._recognizer.predict_proba(crops[readable]))
         return [
-            Face(box, next(vectors) if obstacle is None else None, obstacle)
-            for box, obstacle in zip(boxes, obstacles, strict=True)
+            Face(box, next(vectors) if obstacle is None else None, obstacle, weight=weight_of_sharpness(sharp_))
+            for box, obstacle, sharp_ in zip(boxes, obstacles, sharp, strict=True)
         ]
 
     @staticmethod
-    def _obstacle(crop: GrayImage, box: Box) -> Obstacle | None:
+    def _obstacle(box: Box, sharp: float) -> Obstacle | None:
         if min(box[2:]) < SMALLEST_READ:
             return "small"
-        return "blurred" if sharpness(crop) < LEAST_SHARPNESS else None
+        return "blurred" if sharp < LEAST_SHARPNESS else None

@@ -1,9 +1,9 @@
 """Measure ways to fuse a face and a voice into one mood, the served one among them, on people nobody was fitted on.
 
-No corpus here has faces and voices of the same people, so pairs are made: a voice and a face that express one emotion, drawn at
-random within it. Nobody is on both sides. What a voice says comes from the network of its fold of speakers, which never heard
-the speaker; faces come from the development part, which no network was trained on, one half of it to fit with and the other
-to judge by. Whatever is fitted is fitted once for each fold of speakers, on the other folds' voices.
+No corpus here has faces and voices of the same people, so pairs are made: a voice and a face that express one emotion, drawn
+at random within it. Nobody is on both sides. What a voice says comes from the network of its fold of speakers, which never
+heard the speaker; faces come from the development part, which no network was trained on, one half of it to fit with and the
+other to judge by. Whatever is fitted is fitted once for each fold of speakers, on the other folds' voices.
 """
 
 import json
@@ -45,16 +45,15 @@ SAME_RECALL: Final = 0.03  # by how much the recall of a fold may exceed what wa
 
 
 def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pairings: int, seed: int) -> None:
-    """Measure every fusion on pairs of the corpora at `face` and `speech`, and write models/fusion.md and its figures.
+    """Measure every fusion on pairs of the corpora at `face` and `speech`; write card and figures into `models_dir`.
 
-    The networks that answer about voices are the folds' of the run in `run_dir`. Raises CorpusError for corpora that can't be
-    read or that the run does not fit, FileNotFoundError where there is no run.
+    The networks that answer about voices are the folds' of the run in `run_dir`. Raises CorpusError for corpora that
+    can't be read or that the run does not fit, FileNotFoundError where there is no run.
     """
     faces = load_faces(face, seed)
     voices = load_speech(speech)
     print(f"{faces.name}\n{voices.describe()}", flush=True)
-    answers = ask_folds(voices, run_dir)
-    voice, voice_folds = hear(voices, answers)
+    voice, voice_folds = hear(voices, run_dir)
     fitted_faces, judged_faces = (look(half, models_dir, seed) for half in halves(unseen(faces)))
     for half, purpose in ((fitted_faces, "fit with"), (judged_faces, "judge by")):
         missing = sorted({EMOTIONS[label] for label in set(voice.labels.tolist()) - set(half.labels.tolist())})
@@ -63,7 +62,7 @@ def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pa
     result = evaluation(fitted_faces, judged_faces, voice, voice_folds, pairings=pairings, seed=seed)
     models_dir.mkdir(parents=True, exist_ok=True)
     counts = (len(fitted_faces.labels), len(judged_faces.labels), len(voice.labels))
-    write_card(result, faces=faces, voices=voices, counts=counts, pairings=pairings, seed=seed, models_dir=models_dir)
+    write_card(result, faces=faces, voices=voices, counts=counts, seed=seed, models_dir=models_dir)
 
 
 # What the senses answer
@@ -112,10 +111,11 @@ VOICES: Final[dict[str, Callable[[Samples, int], Samples]]] = {
 }
 
 
-def ask_folds(corpus: SpeechCorpus, run_dir: Path) -> FoldAnswers:
+def hear(corpus: SpeechCorpus, run_dir: Path) -> tuple[Sense, Labels]:
     """What the networks of a run of ``train.py speech`` answer about the speakers of their folds, whom they never heard.
 
-    Raises FileNotFoundError if the run has none, CorpusError if its folds are not this corpus'.
+    Returns it with each recording's fold, int [n]. Raises FileNotFoundError if the run has no such networks, CorpusError if
+    its folds are not this corpus'.
     """
     chosen = judged(corpus)
     labels, folds = corpus.labels[chosen], corpus.folds[chosen]
@@ -123,23 +123,26 @@ def ask_folds(corpus: SpeechCorpus, run_dir: Path) -> FoldAnswers:
     for fold in np.unique(folds):
         members = sorted(run_dir.glob(f"fold{fold}-*.keras"))
         if not members:
-            raise FileNotFoundError(f"{run_dir} holds no network of fold {fold}: make them with train.py speech --data PATH")
+            raise FileNotFoundError(f"{run_dir} has no network of fold {fold}: make it with train.py speech --data PATH")
         networks[fold] = [keras.models.load_model(path, compile=False) for path in members]
-    sounds = [corpus.sounds[index] for index in chosen]
-    made, logits = {}, {}
+    made, logits, weights = {}, {}, {}
     for condition, worsen in VOICES.items():
-        print(f"asking the folds' speech networks about {len(sounds):,} recordings, {condition}", flush=True)
-        made[condition] = windows_of(sounds, worsen)
+        print(f"asking the folds' speech networks about {len(chosen):,} recordings, {condition}", flush=True)
+        sounds = [worsen(corpus.sounds[index], number) for number, index in enumerate(chosen)]
+        made[condition] = windows_of(sounds)
+        weights[condition] = np.array([recording_weight(samples) for samples in sounds])
         logits[condition] = np.zeros((len(made[condition].owner), len(LABELS)))
         for fold, members in networks.items():
             here = folds[made[condition].owner] == fold
             logits[condition][here] = mean_logits(members, made[condition].features[here])
             if condition == AS_RECORDED:
-                heard = unweighted_average_recall(
-                    labels[made[condition].owner[here]], logits[condition][here].argmax(axis=1)
-                )
-                require_strangers(run_dir, int(fold), heard)
-    return FoldAnswers(chosen, labels, folds, made, logits)
+                owners, named = made[condition].owner[here], logits[condition][here].argmax(axis=1)
+                require_strangers(run_dir, int(fold), unweighted_average_recall(labels[owners], named))
+    answers = FoldAnswers(chosen, labels, folds, made, logits)
+    vectors = {name: served(answers.probabilities(name), LABELS) for name in VOICES}
+    for by_condition in (vectors, weights):
+        by_condition[FINE] = by_condition.pop(AS_RECORDED)
+    return Sense("speech", seven(labels), vectors, weights), folds
 
 
 def require_strangers(run_dir: Path, fold: int, recall: float) -> None:
@@ -151,21 +154,9 @@ def require_strangers(run_dir: Path, fold: int, recall: float) -> None:
     if not noted or recall > np.mean(noted) + SAME_RECALL:
         raise CorpusError(
             f"{run_dir}: the networks of fold {fold} have a recall of {recall:.3f} on its speakers, but of "
-            f"{np.mean(noted) if noted else np.nan:.3f} when these were held out. They were trained on other folds: give the "
-            "same recordings as to train.py speech, or train anew"
+            f"{np.mean(noted) if noted else np.nan:.3f} when these were held out. They were trained on other folds: give "
+            "the same recordings as to train.py speech, or train anew"
         )
-
-
-def hear(corpus: SpeechCorpus, answers: FoldAnswers) -> tuple[Sense, Labels]:
-    """The folds' answers as a sense, with each recording's fold, int [n]. A window counts as it would live."""
-    vectors, weights = {}, {}
-    for condition, worsen in VOICES.items():
-        name = FINE if condition == AS_RECORDED else condition
-        vectors[name] = served(answers.probabilities(condition), LABELS)
-        weights[name] = np.array(
-            [recording_weight(worsen(corpus.sounds[index], number)) for number, index in enumerate(answers.chosen)]
-        )
-    return Sense("speech", seven(answers.labels), vectors, weights), answers.folds
 
 
 def recording_weight(samples: Samples) -> float:

@@ -78,14 +78,14 @@ class Pairs:
     voice_weight: Weights
 
     def features(self) -> npt.NDArray[np.float64]:
-        """What the random forest learns from, float64 [n, 16]: both vectors and weights; one that is missing knows nothing."""
+        """What the random forest learns from, float64 [n, 16]: vectors and weights; one that is missing knows nothing."""
         nothing = np.float32(1 / len(EMOTIONS))
         face = np.where(self.face_weight[:, None] > 0, self.face, nothing)
         voice = np.where(self.voice_weight[:, None] > 0, self.voice, nothing)
         return np.column_stack([face, voice, self.face_weight, self.voice_weight]).astype(np.float64)
 
     def logarithms(self) -> npt.NDArray[np.float64]:
-        """What logistic stacking learns from, float64 [n, 14]: log shares about their mean, times the weight; 0 if missing."""
+        """What logistic stacking learns from, float64 [n, 14]: log shares about their mean, times the weight."""
         parts = []
         for vectors, weights in ((self.face, self.face_weight), (self.voice, self.voice_weight)):
             logs = np.log(np.maximum(vectors, 1e-3).astype(np.float64))
@@ -152,16 +152,15 @@ def as_served(pairs: Pairs) -> Vectors:
 
 def served_moods(pairs: Pairs) -> list[Mood]:
     """The served mood of each pair."""
-    return [
-        fuse(
-            Reading(vector, source, float(weight), 0.0)
-            for source, vector, weight in (("face", face, face_weight), ("speech", voice, voice_weight))
-            if weight > 0
-        )
-        for face, face_weight, voice, voice_weight in zip(
-            pairs.face, pairs.face_weight, pairs.voice, pairs.voice_weight, strict=True
-        )
-    ]
+    moods = []
+    for row in range(len(pairs.labels)):
+        readings = []
+        if pairs.face_weight[row] > 0:
+            readings.append(Reading(pairs.face[row], "face", float(pairs.face_weight[row]), 0.0))
+        if pairs.voice_weight[row] > 0:
+            readings.append(Reading(pairs.voice[row], "speech", float(pairs.voice_weight[row]), 0.0))
+        moods.append(fuse(readings))
+    return moods
 
 
 def fit_stacking(pairs: Pairs, seed: int) -> Fusion:

@@ -19,7 +19,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.web.messages import camera_message, course_message, faces_message, mood_message, recommendations_message
+from moodmirror.web.messages import camera_message, faces_message, mood_message, recommendations_message
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
 
@@ -49,9 +49,8 @@ class Audience:
         self._tables_due = False
         self._hurry = False
         self._mood_at = self._tables_at = 0.0
-        self._course_at = (
-            self._course_told
-        ) = -math.inf  # when the course was looked at, and the last mood of it that is told
+        self._course_at = -math.inf  # when the course was looked at
+        self._course_told = -math.inf  # the time of the last mood of it that was told
         self._tables: dict[str, Any] = {}
         self._tables_label: str | None = None  # of the mood they were made for
         self._wake = wake
@@ -87,14 +86,14 @@ class Audience:
             self._publish_tables(self.state.mood)
         if now - self._course_at >= HISTORY_STEP_SECONDS:
             self._course_at = now
-            self._publish_course(now)
+            self._publish_course()
 
-    def _publish_course(self, now: float) -> None:
+    def _publish_course(self) -> None:
         """Send the moods that the course has gained."""
         gained = [mood for mood in self.state.history if mood.at > self._course_told]
         if gained:
             self._course_told = gained[-1].at
-            self._emit("course", course_message(gained, now), to=self.name)
+            self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
 
     def _publish_tables(self, mood: Mood | None) -> None:
         if mood is None:
@@ -139,7 +138,7 @@ class Visitor(Audience):
     def look(self, mood: Mood | None) -> None:
         """See what the server's camera reads, beside what the visitor says themselves."""
         if mood is not None:
-            self.state.update(Reading(mood.vector, "face", 1.0, mood.at))
+            self.state.update(Reading(mood.vector, "face", mood.said["face"].weight, mood.at))
 
     def forget(self, source: Source | None) -> None:
         """Forget what `source` said; None stands for everything."""
@@ -270,7 +269,8 @@ class Live:
                 self._room.state.forget_history()
         if what == COURSE:
             return {}
-        visitor.forget(what)
+        source: Source | None = what
+        visitor.forget(source)
         visitor.hurry()
         self._settle(visitor)
         return {}

@@ -1,6 +1,6 @@
 """What the page and programs are told, as JSON: moods, faces, voices, words, recommendations, the camera's status."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -55,10 +55,11 @@ def mood_message(mood: Mood | None) -> dict[str, Any]:
     """A mood; its label is null when nothing is known.
 
     `name` is what to call it, and `mixed` the two emotions of sources that contradict each other strongly, else null.
-    `sources` are their shares in it; `said` is what each of them says, and how many seconds ago it last spoke.
+    `sources` are their shares in it; `said` is what each of them says, how far it is trusted, and when it last spoke. Times
+    are in seconds by the server's clock, which began at any time.
     """
     if mood is None:
-        return {**reading_message(None), "name": None, "mixed": None, "sources": {}, "said": {}}
+        return {**reading_message(None), "name": None, "mixed": None, "sources": {}, "said": {}, "at": None}
     return {
         **reading_message(mood.vector),
         "label": mood.label,
@@ -70,16 +71,13 @@ def mood_message(mood: Mood | None) -> dict[str, Any]:
             source: {
                 "label": said.label,
                 "confidence": _rounded(said.confidence),
-                "ago": round(max(mood.at - said.at, 0.0), 2),
+                "weight": _rounded(said.weight),
+                "at": round(said.at, 2),
             }
             for source, said in mood.said.items()
         },
+        "at": round(mood.at, 2),
     }
-
-
-def course_message(moods: Iterable[Mood], now: float) -> list[dict[str, Any]]:
-    """Moods of the past, oldest first, each as :func:`mood_message` has it and `ago`, in seconds before `now`."""
-    return [{"ago": round(max(now - mood.at, 0.0), 2), **mood_message(mood)} for mood in moods]
 
 
 def reading_message(vector: MoodVector | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import { tell } from "./tell.js";
 
 const MOST_KEPT = 600; // moods: ten minutes, for the server sends one a second
 const GAP = 2.5; // seconds without a mood after which nothing was known
-const SAME_WORD = 0.5; // seconds: what a source said at two times nearer than this it said once
+const CLOCK_STEP = 30; // seconds: no message is delayed by so much, so a clock was changed, or another server answers
 const ANSWER_TIMEOUT = 10_000; // ms
 const SPEAKERS = ["text", "speech"]; // whose speaking is marked; a face is there or not
 const PICTURE_MARGIN = 24; // pixels of the page
@@ -27,17 +27,16 @@ const EMOTIONS = legend.map((entry) => entry.dataset.emotion); // in the order i
 /** Follow the mood over this connection. Returns what is to be called with each mood as it changes. */
 export function openCourse(socket) {
   let moods = []; // oldest first, each with `at` in seconds since 1970
-  let forgottenAt = -Infinity; // what was before is not shown any more, even if it comes late
+  let forgottenAt = -Infinity;
+  let clocksApart = Infinity; // seconds since 1970 less the server's
   let drawn = false; // charts need a size, which they have only once they are shown
   const chart = new SharesChart(element("course-chart"), EMOTIONS);
   const circumplex = new Circumplex(element("circumplex"));
 
   function draw() {
     const known = moods.length > 0;
-    card.dataset.empty = !known;
     empty.hidden = known;
-    shown.hidden = !known;
-    for (const button of Object.values(buttons)) button.disabled = !known;
+    for (const part of [shown, summary, ...Object.values(buttons)]) part.hidden = !known;
     if (!known || document.hidden) return;
     drawn = true;
     const now = Date.now() / 1000;
@@ -46,11 +45,17 @@ export function openCourse(socket) {
     summary.textContent = inWords(moods);
   }
 
+  /** Take in what the course has gained, moods as the server sends them, oldest first. */
   function take(gained) {
-    const now = Date.now() / 1000;
-    const fresh = gained.map((mood) => ({ ...mood, at: now - mood.ago })).filter((mood) => mood.at > forgottenAt);
-    const last = moods.at(-1)?.at ?? -Infinity; // whoever joins a room at the server's camera may get its last seconds again
-    moods = [...moods, ...fresh.filter((mood) => mood.at > last)].slice(-MOST_KEPT);
+    const ahead = Date.now() / 1000 - gained.at(-1).at;
+    // The message that came quickest tells best how far the clocks are apart; one of them may also have been put right.
+    if (ahead < clocksApart || ahead > clocksApart + CLOCK_STEP) clocksApart = ahead;
+    for (const mood of gained) {
+      const at = mood.at + clocksApart;
+      const last = moods.at(-1)?.at ?? forgottenAt; // what was before is not shown any more, even if it comes late
+      if (at > last) moods.push({ ...mood, at, clocksApart });
+    }
+    moods = moods.slice(-MOST_KEPT);
     draw();
   }
 
@@ -97,7 +102,7 @@ function showSaid(mood) {
   given.forEach(([source, share], index) => {
     const row = said.children[index] ?? said.appendChild(makeRow());
     const { label, confidence } = mood.said[source];
-    const words = [SOURCES[source], `${label} ${percent(confidence)}`, `weighs ${percent(share)}`];
+    const words = [SOURCES[source], `${label} ${percent(confidence)}`, `counts ${percent(share)}`];
     [...row.querySelectorAll("span:not(.well, .fill)")].forEach((span, place) => {
       if (span.textContent !== words[place]) span.textContent = words[place];
     });
@@ -129,10 +134,9 @@ function marks(moods) {
   const last = {};
   for (const mood of moods) {
     for (const source of SPEAKERS) {
-      if (!mood.said[source]) continue;
-      const at = mood.at - mood.said[source].ago;
-      if (Math.abs(at - (last[source] ?? -Infinity)) > SAME_WORD) found.push({ at, source });
-      last[source] = at;
+      const said = mood.said[source];
+      if (said && said.at !== last[source]) found.push({ source, at: said.at + mood.clocksApart });
+      last[source] = said?.at ?? last[source];
     }
   }
   return found;
@@ -183,7 +187,7 @@ async function asPicture(chart, circumplex, words) {
   }));
   const width = left.width + right.width + 3 * PICTURE_MARGIN;
   const top = PICTURE_MARGIN + 64;
-  const height = top + Math.max(left.height, right.height) + PICTURE_MARGIN + 28;
+  const height = top + Math.max(left.height, right.height) + PICTURE_MARGIN + 48;
   canvas.width = width * density;
   canvas.height = height * density;
   const pen = canvas.getContext("2d");
@@ -198,7 +202,7 @@ async function asPicture(chart, circumplex, words) {
   pen.drawImage(chart.canvas, PICTURE_MARGIN, top, left.width, left.height);
   pen.drawImage(circumplex.canvas, left.width + 2 * PICTURE_MARGIN, top, right.width, right.height);
   let x = PICTURE_MARGIN;
-  const y = height - PICTURE_MARGIN;
+  const y = height - PICTURE_MARGIN - 22;
   for (const emotion of EMOTIONS) {
     pen.fillStyle = style.getPropertyValue(`--${emotion}`);
     pen.fillRect(x, y - 11, 12, 12);
@@ -206,6 +210,7 @@ async function asPicture(chart, circumplex, words) {
     pen.fillText(emotion, x + 17, y);
     x += pen.measureText(emotion).width + 34;
   }
+  pen.fillText("▼ words spoke    ● voice spoke", PICTURE_MARGIN, y + 22);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 

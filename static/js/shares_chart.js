@@ -62,7 +62,7 @@ export class SharesChart {
         ...this.#emotions.map((emotion) => ({
           fill: color(emotion),
           stroke: color("surface"), // parts neighbours whose colours some can't tell apart
-          width: 1,
+          width: 0.6,
           points: { show: false },
         })),
       ],
