@@ -259,18 +259,17 @@ class Live:
     def _on_forget(self, what: Any = None) -> dict[str, Any]:
         """Forget what one source said of the visitor, or their course; by default everything, and the mood they chose."""
         visitor = self._visitor()
-        if visitor is None or not (what is None or (isinstance(what, str) and what in (*SOURCES, COURSE))):
-            return {"error": f"forget takes null or one of {', '.join((*SOURCES, COURSE))}"}
-        if what in (None, COURSE):
+        if visitor is not None and what in (None, COURSE):
             visitor.state.forget_history()
             with self._lock:
                 shares = visitor.name in self._in_room
             if shares:  # it is their course too, and what the others have been told they keep
                 self._room.state.forget_history()
-        if what == COURSE:
-            return {}
-        source: Source | None = what
-        visitor.forget(source)
+            if what == COURSE:
+                return {}
+        if visitor is None or not (what is None or (isinstance(what, str) and what in SOURCES)):
+            return {"error": f"forget takes null or one of {', '.join((*SOURCES, COURSE))}"}
+        visitor.forget(what)
         visitor.hurry()
         self._settle(visitor)
         return {}
