@@ -53,16 +53,24 @@ def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pa
     faces = load_faces(face, seed)
     voices = load_speech(speech)
     print(f"{faces.name}\n{voices.describe()}", flush=True)
+    recognizer = FaceEmotionRecognizer.load(models_dir)
     voice, voice_folds = hear(voices, run_dir)
-    fitted_faces, judged_faces = (look(half, models_dir, seed) for half in halves(unseen(faces)))
+    fitted_faces, judged_faces = (look(half, recognizer, seed) for half in halves(unseen(faces)))
     for half, purpose in ((fitted_faces, "fit with"), (judged_faces, "judge by")):
         missing = sorted({EMOTIONS[label] for label in set(voice.labels.tolist()) - set(half.labels.tolist())})
         if missing:
             raise CorpusError(f"{faces.name}: no development face to {purpose} expresses {', '.join(missing)}")
     result = evaluation(fitted_faces, judged_faces, voice, voice_folds, pairings=pairings, seed=seed)
     models_dir.mkdir(parents=True, exist_ok=True)
-    counts = (len(fitted_faces.labels), len(judged_faces.labels), len(voice.labels))
-    write_card(result, faces=faces, voices=voices, counts=counts, seed=seed, models_dir=models_dir)
+    write_card(
+        result,
+        faces=faces,
+        voices=voices,
+        counts=(len(fitted_faces.labels), len(judged_faces.labels), len(voice.labels)),
+        rarest=min((int((judged_faces.labels == label).sum()), EMOTIONS[label]) for label in np.unique(voice.labels)),
+        seed=seed,
+        models_dir=models_dir,
+    )
 
 
 # What the senses answer
@@ -73,9 +81,8 @@ def unseen(corpus: FaceCorpus) -> FaceSplit:
     return without_copies(corpus.development, corpus.training)
 
 
-def look(split: FaceSplit, models_dir: Path, seed: int) -> Sense:
-    """What the served face network answers about faces: as they are, and worsened, each in one of several ways in turn."""
-    recognizer = FaceEmotionRecognizer.load(models_dir)
+def look(split: FaceSplit, recognizer: FaceEmotionRecognizer, seed: int) -> Sense:
+    """What a face network answers about faces: as they are, and worsened, each in one of several ways in turn."""
     vectors, weights = {}, {}
     for condition, ways in ((FINE, ("as they are",)), (FITTED, FITTED_WORSENINGS), (WORSE, JUDGED_WORSENINGS)):
         print(f"asking the face network about {len(split):,} faces, {condition}", flush=True)

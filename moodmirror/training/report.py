@@ -216,7 +216,7 @@ def draw_groups(rows: dict[str, dict[str, float]], path: Path, *, measure: str) 
     axes.set_yticks([index + 0.425 - thickness / 2 for index in range(len(rows))], list(rows))
     axes.set(xlabel=measure, xlim=(0, 1))
     axes.invert_yaxis()
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, dpi=110)
 
 
