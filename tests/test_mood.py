@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -169,6 +169,8 @@ class TestConflict:
         assert set(state.mood.mixed) == {"angry", "sad"}
 
 
+# A busy machine may take its time.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 WEIGHTS = st.floats(0.01, 1)
 SECONDS = st.floats(0, 300)
 VECTORS = (
@@ -183,6 +185,7 @@ def readings(draw: st.DrawFn, sources: tuple[Source, ...] = ("face", "speech", "
 
 
 class TestProperties:
+    @UNHURRIED
     @given(readings(), SECONDS)
     def test_a_mood_is_a_mood_whatever_was_read(self, given_readings, later):
         mood = fuse(given_readings, 300 + later)
@@ -197,16 +200,19 @@ class TestProperties:
             assert mood.mixed[0] != mood.mixed[1]
             assert set(mood.mixed) <= {said.label for said in mood.said.values()} - {"neutral"}
 
+    @UNHURRIED
     @given(readings())
     def test_their_order_does_not_matter(self, given_readings):
         one, other = fuse(given_readings, 300.0), fuse(given_readings[::-1], 300.0)
         np.testing.assert_allclose(one.vector, other.vector, atol=1e-4)
         assert one.conflict == pytest.approx(other.conflict, abs=1e-4)
 
+    @UNHURRIED
     @given(VECTORS, st.sampled_from(("face", "speech", "text")), WEIGHTS, SECONDS)
     def test_a_source_alone_is_believed_as_it_is(self, vector, source, weight, age):
         np.testing.assert_allclose(fuse([Reading(vector, source, weight, 0.0)], age).vector, vector, atol=1e-5)
 
+    @UNHURRIED
     @given(face=VECTORS, text=VECTORS, weight=WEIGHTS, other=WEIGHTS, age=st.floats(0, 60), more=st.floats(0.1, 60))
     def test_what_is_not_said_again_counts_less_and_less(self, *, face, text, weight, other, age, more):
         """A face that goes on, and words that were written once: their share falls as time passes."""
@@ -216,6 +222,7 @@ class TestProperties:
 
         assert share(age + more) < share(age)
 
+    @UNHURRIED
     @given(VECTORS, VECTORS, VECTORS)
     def test_far_back_is_gone(self, face, speech, text):
         """What is old enough moves nothing, however sure it was."""
@@ -223,12 +230,14 @@ class TestProperties:
         mood = fuse([*old, Reading(face, "face", 0.1, 900.0)], 900.0)
         np.testing.assert_allclose(mood.vector, fuse([Reading(face, "face", 0.1, 900.0)]).vector, atol=0.08)
 
+    @UNHURRIED
     @given(VECTORS, readings(), st.floats(0, 1e5))
     def test_what_is_chosen_by_hand_is_the_mood(self, chosen, others, later):
         mood = fuse([*others, Reading(chosen, "chosen", 1.0, 0.0)], 300 + later)
         np.testing.assert_allclose(mood.vector, chosen, atol=1e-6)
         assert (mood.sources, mood.mixed) == ({"chosen": 1.0}, None)
 
+    @UNHURRIED
     @given(st.lists(st.one_of(readings(), st.floats(0, 400)), max_size=12), st.integers(0, 12))
     def test_forgetting_leaves_nothing(self, steps, when):
         """Whatever came before it: after `forget` a state is as one that has seen only what came after."""
