@@ -53,14 +53,31 @@ SEARCHES: Final = {
 
 
 def mood_message(mood: Mood | None) -> dict[str, Any]:
-    """A mood; its label is null when nothing is known."""
+    """A mood; its label is null when nothing is known.
+
+    `name` is what to call it, and `mixed` the two emotions of sources that contradict each other strongly, else null.
+    `sources` are their shares in it; `said` is what each of them says, how far it is trusted, and when it last spoke. Times
+    are in seconds by the server's clock, which began at any time.
+    """
     if mood is None:
-        return {**reading_message(None), "sources": {}}
+        return {**reading_message(None), "name": None, "mixed": None, "sources": {}, "said": {}, "at": None}
     return {
         **reading_message(mood.vector),
         "label": mood.label,
         "confidence": _rounded(mood.confidence),
         "sources": _shares(mood.sources),
+        "name": mood.name,
+        "mixed": list(mood.mixed) if mood.mixed else None,
+        "said": {
+            source: {
+                "label": said.label,
+                "confidence": _rounded(said.confidence),
+                "weight": _rounded(said.weight),
+                "at": round(said.at, 2),
+            }
+            for source, said in mood.said.items()
+        },
+        "at": round(mood.at, 2),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from moodmirror.emotions import EMOTIONS
+from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.web.messages import camera_message
@@ -26,6 +26,7 @@ def index() -> str:
     return render_template(
         "index.html",
         emotions=EMOTIONS,
+        circumplex=CIRCUMPLEX,
         kinds=KINDS,
         camera=camera_message(current_site().camera.status),
         max_characters=MAX_CHARACTERS,

@@ -44,13 +44,31 @@ class Reading(BaseModel):
     arousal: Signed = Field(description="how aroused")
 
 
-class Mood(Reading):
-    """A mood, and each source's share in it."""
+class Fused(Reading):
+    """What several sources say together, and each source's share in it."""
 
     sources: dict[Source, Share]
 
 
-class Moment(Mood):
+class Said(BaseModel):
+    """What one source says now, and when it last spoke, by the server's clock."""
+
+    label: Emotion
+    confidence: Share
+    weight: Share = Field(description="how far to trust it")
+    at: float = Field(description="seconds")
+
+
+class Mood(Fused):
+    """A mood, what to call it, and what each source says."""
+
+    name: str | None = Field(description="its label, or mixed with both names")
+    mixed: list[Emotion] | None = Field(description="the two emotions of sources that contradict each other strongly")
+    said: dict[Source, Said]
+    at: float | None = Field(description="when it was made, in seconds by the server's clock")
+
+
+class Moment(Fused):
     """One moment of a course, in seconds or by its place in a text."""
 
     at: float | None = Field(description="seconds from the start")
@@ -76,7 +94,7 @@ class Word(BaseModel):
     weight: float
 
 
-class Analysis(Mood):
+class Analysis(Fused):
     """What was sent was read as: always of this one shape, with null or nothing for what its kind does not have."""
 
     kind: Kind

@@ -4,6 +4,7 @@ import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
 import { openFiles } from "./files.js";
+import { openCourse } from "./course.js";
 import { showTables } from "./tables.js";
 import { openVoice } from "./voice.js";
 import { openWords } from "./words.js";
@@ -29,6 +30,7 @@ const files = openFiles(socket, {
   onHeld: () => showChoice(null, true),
   onAway: () => choose(null),
 });
+const followCourse = openCourse(socket);
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
@@ -186,7 +188,10 @@ socket.on("camera", (status) => {
   showStatus();
 });
 socket.on("faces", (found) => mode === "server" && tellFaces(found.count, found.obstacle));
-socket.on("mood", showMood);
+socket.on("mood", (mood) => {
+  showMood(mood);
+  followCourse(mood);
+});
 socket.on("recommendations", showTables);
 
 showStatus();
