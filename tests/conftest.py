@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from moodmirror.recognition.sound import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
+# What sites keep that the tests open in their own process; a developer's own likes are none of theirs.
+os.environ.setdefault("INSTANCE", tempfile.mkdtemp(prefix="mood-mirror-"))
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
@@ -137,7 +140,7 @@ def serving(log: Path, port: int | None = None, **settings: str) -> Iterator[Ser
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
             cwd=ROOT,
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **settings},
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "INSTANCE": str(log.parent / "instance"), **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

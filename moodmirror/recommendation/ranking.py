@@ -285,7 +285,10 @@ class _Leanings:
             details.append(f"It answers your wish {100 * self._wish[index]:.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
             return words, details
-        liked = [self._table.items[self._table.index_of[i]] for i in self._standing.judged if i in self._standing.liked]
+        places = [
+            self._table.index_of[i] for i in self._standing.judged if i in self._standing.liked and i in self._table.index_of
+        ]
+        liked = [self._table.items[place] for place in places]
         same = by_the_same(item, liked)
         if item.id in self._standing.liked:
             words.append("you liked it")
@@ -294,7 +297,7 @@ class _Leanings:
             words.append(said)
             details.append(f"{said[0].upper()}{said[1:]}: {', '.join(work.title for work in works)}.")
         elif self._worth[index] >= TELLING:
-            near = self._table.tastes.nearest(index, [self._table.index_of[other.id] for other in liked])
+            near = self._table.tastes.nearest(index, places)
             if near is not None:
                 liked_one, trait = self._table.items[near[0]], near[1]
                 words.append(in_common(self._table.kind, liked_one, trait))

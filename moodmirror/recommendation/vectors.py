@@ -89,7 +89,8 @@ class CatalogueVectors:
         for index, item in enumerate(items):
             if item.id in places:
                 rows[index] = self.vectors[kind][places[item.id]]
-        return rows / SCALE
+        rows /= SCALE
+        return rows
 
     def fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
         """What is wrong with the stored vectors for these tables; None if they are up to date."""

@@ -18,7 +18,7 @@ WISH_WEIGHT: Final = 0.6
 # Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
 WORDS_SHARE: Final = 0.6
 # From which share of the best answer's likeness on an item is said to answer a wish.
-ANSWERS: Final = 0.6
+ANSWERS: Final = 0.4
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
 

@@ -8,11 +8,12 @@ from flask import Blueprint, Response, request
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web.messages import ROWS, mood_message, recommendations_message
+from moodmirror.web.preferences import WishError, make_wish
 from moodmirror.web.problems import problem
 from moodmirror.web.site import current_site
 
 MAX_ROWS: Final = 100
-QUESTIONS: Final = ("mood", "mode", "towards", "seed", "k")
+QUESTIONS: Final = ("mood", "mode", "towards", "seed", "k", "wish")
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -27,7 +28,8 @@ def mood() -> dict[str, Any]:
 def recommendations() -> dict[str, Any] | Response:
     """Songs, movies, food and activities for `mood`, one of the seven emotions.
 
-    `mode`, with `towards` for a journey and `seed` for a surprise; `k` rows of each; and filters by their names. What
+    `mode`, with `towards` for a journey and `seed` for a surprise; `k` rows of each; a `wish` in own words that counts
+    beside the mood; and filters by their names. Nobody's taste is part of it: the same question has the same answer. What
     is asked for more than once or is unknown is refused, so that a slip of the pen does not pass for an answer.
     """
     for name in request.args:
@@ -46,9 +48,19 @@ def recommendations() -> dict[str, Any] | Response:
         return problem(400, "Wrong seed", "seed must be a whole number of at most nine digits")
     mode, towards = request.args.get("mode", "match"), request.args.get("towards")
     filters = {name: value for name, value in request.args.items() if name in FILTERS}
+    site = current_site()
     try:
         return recommendations_message(
-            current_site().recommender, mood_vector({emotion: 1}), mode, int(k), filters, towards=towards, seed=int(seed)
+            site.recommender,
+            mood_vector({emotion: 1}),
+            mode,
+            int(k),
+            filters,
+            towards=towards,
+            seed=int(seed),
+            wish=make_wish(site, request.args.get("wish", "")),
         )
+    except WishError as error:
+        return problem(400, "Wrong wish", str(error))
     except ValueError as error:
         return problem(400, "Wrong mode or filter", str(error))

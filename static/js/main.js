@@ -3,7 +3,9 @@
 import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
-import { showTables } from "./tables.js";
+import { openChoices } from "./choices.js";
+import { openSaved } from "./saved.js";
+import { openTables } from "./tables.js";
 import { openVoice } from "./voice.js";
 import { openWords } from "./words.js";
 
@@ -23,6 +25,8 @@ const socket = io({ transports: ["websocket", "polling"] });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
 openVoice(socket);
 const readWords = openWords(socket);
+const tellChoices = openChoices(socket);
+openSaved(socket);
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
@@ -151,6 +155,7 @@ socket.on("connect", () => {
   if (mode === "server") startServer();
   if (chosen) choose(chosen);
   readWords();
+  tellChoices();
   showStatus();
 });
 // The library reconnects by itself after a failure, but not when the server said goodbye or refused.
@@ -173,6 +178,6 @@ socket.on("camera", (status) => {
 });
 socket.on("faces", (found) => mode === "server" && tellFaces(found.count, found.obstacle));
 socket.on("mood", showMood);
-socket.on("recommendations", showTables);
+socket.on("recommendations", openTables(socket));
 
 showStatus();
