@@ -251,3 +251,32 @@ def launch(playwright: Playwright, *arguments: str) -> Browser:
             *arguments,
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL of our own, with nothing in it."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [Path(need_program("postgres")).resolve()]
+    home = Path(tempfile.mkdtemp(prefix="mood-mirror-postgres-"))
+    # It refuses to run as root, which tests in a container often are.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(home, user)
+    port = free_port()
+    initdb = [programs[-1].with_name("initdb"), "-D", home / "data", "-U", "mirror", "-A", "trust", "--no-sync"]
+    subprocess.run(initdb, check=True, user=user, cwd=home, capture_output=True, timeout=120)
+    server = [programs[-1], "-D", home / "data", "-k", home, "-h", "127.0.0.1", "-p", str(port), "-c", "fsync=off"]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(server, user=user, cwd=home, stdout=log, stderr=log)
+    try:
+        ready = [programs[-1].with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+        deadline = time.monotonic() + START_SECONDS
+        while subprocess.run(ready, check=False).returncode:
+            assert process.poll() is None, (home / "log").read_text()
+            assert time.monotonic() < deadline, "PostgreSQL did not answer"
+            time.sleep(0.05)  # a port that opens sends no event
+        yield f"postgresql://mirror@127.0.0.1:{port}/postgres"
+    finally:
+        process.send_signal(signal.SIGINT)  # ends it at once, though somebody be connected
+        process.wait(timeout=30)
+        shutil.rmtree(home)

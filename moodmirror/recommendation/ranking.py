@@ -33,7 +33,7 @@ SURPRISE_FIT: Final = 0.8
 # What the best known item gains over one that nobody has heard of, where a table tells: enough to choose among equals.
 POPULARITY_WEIGHT: Final = 0.02
 # From which worth on an opinion is said to speak for an item: below it moves next to nothing.
-TELLING: Final = 0.08
+TELLING: Final = 0.12
 
 
 @dataclass(frozen=True)
