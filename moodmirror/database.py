@@ -83,10 +83,16 @@ class Kept:
 class Database:
     """The tables. Every method may be called from any thread, and raises DatabaseAway where the database can't be used."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        """`url` is SQLAlchemy's, as ``sqlite:///file`` or ``postgresql://user@host/name``. Opens nothing yet."""
+    def __init__(
+        self, url: str, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`url` is SQLAlchemy's, as ``sqlite:///file`` or ``postgresql://user@host/name``. Opens nothing yet.
+
+        `clock` gives seconds since the epoch, `monotonic` seconds that never go back.
+        """
         self._url = engine_url(url)
         self._clock = clock
+        self._monotonic = monotonic
         self._engine = self._make_engine()
         self._lock = threading.Lock()
         self._ready = False
@@ -176,12 +182,12 @@ class Database:
             with self._engine.execution_options(exclusive=writing).begin() as connection:
                 yield connection
         except (SQLAlchemyError, CommandError, OSError) as error:
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._away_until = self._monotonic() + AWAY_SECONDS
             LOGGER.error("the database %s can't be used: %s", self._url.render_as_string(), _first_line(error))
             raise DatabaseAway(AWAY) from None
 
     def _check_away(self) -> None:
-        if time.monotonic() < self._away_until:
+        if self._monotonic() < self._away_until:
             raise DatabaseAway(AWAY)
 
     def _make_ready(self) -> None:
@@ -220,8 +226,8 @@ class Database:
         now = self._clock()
         if known and not connection.execute(sa.select(visitors.c.id).where(visitors.c.id == visitor)).first():
             raise Forgotten(visitor)
-        if time.monotonic() >= self._purge_at:
-            self._purge_at = time.monotonic() + PURGE_SECONDS
+        if self._monotonic() >= self._purge_at:
+            self._purge_at = self._monotonic() + PURGE_SECONDS
             connection.execute(visitors.delete().where(visitors.c.seen_at < now - KEEP_DAYS * DAY))
         row = {"id": visitor, "created_at": now, "seen_at": now}
         connection.execute(self._insert(connection, visitors).values(row).on_conflict_do_nothing())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import alembic.command
@@ -18,8 +19,19 @@ from alembic.migration import MigrationContext
 
 from app import close_app, create_app
 from moodmirror.config import CameraSource, Config
-from moodmirror.database import DAY, KEEP_DAYS, MIGRATIONS, Database, DatabaseAway, Forgotten, engine_url, metadata
+from moodmirror.database import (
+    AWAY_SECONDS,
+    DAY,
+    KEEP_DAYS,
+    MIGRATIONS,
+    Database,
+    DatabaseAway,
+    Forgotten,
+    engine_url,
+    metadata,
+)
 from moodmirror.recommendation.taste import Opinion
+from moodmirror.web.offers import Offers
 from moodmirror.web.site import EXTENSION
 from tests.conftest import ROOT, free_port
 
@@ -216,6 +228,25 @@ def site(tmp_path) -> Iterator[Any]:
 
 
 OURS = {"X-Mood-Mirror": "1"}
+
+
+def test_what_is_said_while_the_database_is_away_is_kept_once_it_is_back(site, tmp_path):
+    place = tmp_path / "place"
+    place.write_text("a file where a folder should be")
+    passed = [0.0]
+    database = Database(f"sqlite:///{place / 'mirror.sqlite3'}", monotonic=lambda: passed[0])
+    offers = Offers(replace(site.extensions[EXTENSION], database=database), ANN)
+    offers.reload()
+    offers.take({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "like"})
+    offers.take({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "save"})
+    assert not offers.message()["kept"]
+    place.unlink()
+    passed[0] += AWAY_SECONDS
+    assert offers.reload()
+    assert offers.message()["kept"]
+    assert [row["id"] for row in offers.message()["saved"]] == ["10cc-im-not-in-love"]
+    assert [opinion.verdict for opinion in database.load(ANN).opinions] == ["like"]
+    database.close()
 
 
 class TestMyData:

@@ -204,7 +204,7 @@ class Live:
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
-                threading.Thread(target=self._reload, name="taste", daemon=True).start()
+                threading.Thread(target=self._reload_all, name="taste", daemon=True).start()
         self._socketio.emit("camera", camera_message(self._site.camera.status), to=sid)
         visitor.offers.reload()
         visitor.tell_kept()
@@ -291,7 +291,7 @@ class Live:
         visitor = self._visitor()
         try:
             answer = self._ask_offers(lambda offers: offers.take(content))
-        except Forgotten:  # in another process: the browser has another id by now
+        except Forgotten:
             self._socketio.server.disconnect(_sid())
             return {"error": "You were forgotten meanwhile. Try again."}
         if visitor is None or "error" in answer:
@@ -300,9 +300,8 @@ class Live:
         with self._lock:  # the visitor's other windows
             same = [v for v in self._visitors.values() if v.offers.visitor == visitor.offers.visitor is not None]
         for other in same:
-            if other is not visitor and other.offers.reload():
-                other.hurry()
-                other.tell_kept()
+            if other is not visitor:
+                self._reload(other)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
@@ -323,15 +322,26 @@ class Live:
         for sid in sids:
             self._socketio.server.disconnect(sid)
 
-    def _reload(self) -> None:
+    def _reload_all(self) -> None:
         """Now and then read anew what is kept: another process may have changed it, or the database be back."""
         while not self._closing.wait(RELOAD_SECONDS):
             with self._lock:
                 visitors = list(self._visitors.values())
             for visitor in visitors:
-                if visitor.offers.reload():
-                    visitor.hurry()
-                    visitor.tell_kept()
+                try:
+                    self._reload(visitor)
+                except Exception:  # one visitor's trouble must not end this for all
+                    LOGGER.exception("what is kept of a visitor can't be read")
+
+    def _reload(self, visitor: Visitor) -> None:
+        try:
+            changed = visitor.offers.reload()
+        except Forgotten:  # in another process: the browser has another id by now
+            self._socketio.server.disconnect(visitor.name)
+            return
+        if changed:
+            visitor.hurry()
+            visitor.tell_kept()
 
     def _visitor(self) -> Visitor | None:
         with self._lock:

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from moodmirror.database import DatabaseAway, Kept
+from moodmirror.database import DatabaseAway, Forgotten, Kept
 from moodmirror.emotions import MoodVector
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.taste import VERDICTS, Taste
@@ -20,6 +21,7 @@ SAVE: Final = "save"
 # Nobody clicks faster for long; a program that does is told to wait.
 CLICKS_A_SECOND: Final = 4.0
 CLICKS_AT_ONCE: Final = 20.0
+MOST_WAITING: Final = 200  # changes
 
 
 class FeedbackError(ValueError):
@@ -39,6 +41,7 @@ class Offers:
         self._preferences = Preferences()
         self._saved: tuple[tuple[str, str], ...] = ()  # newest first
         self._known = False
+        self._waiting: deque[Callable[[str], None]] = deque(maxlen=MOST_WAITING)  # changes for when the database is back
         self._turn = threading.Lock()  # one change at a time, in memory and in the database
         self._clock = clock
         self._clicks, self._clicked_at = CLICKS_AT_ONCE, clock()
@@ -103,16 +106,24 @@ class Offers:
                 self._keep(lambda visitor: self._site.database.take_back(visitor, kind, item, verdict))
 
     def reload(self) -> bool:
-        """Read anew what is kept of the visitor. Returns whether anything that the page shows has changed."""
+        """Read anew what is kept of the visitor. Returns whether anything that the page shows has changed.
+
+        Raises Forgotten if something was kept and nothing is any more.
+        """
         if self.visitor is None:
             return False
         before = (self.kept, self._saved)
         with self._turn:
             try:
+                while self._waiting:
+                    self._waiting[0](self.visitor)
+                    self._waiting.popleft()
                 kept: Kept = self._site.database.load(self.visitor)
             except DatabaseAway:
                 self.kept = False
                 return before != (self.kept, self._saved)
+            if self._known and not kept.known:
+                raise Forgotten(self.visitor)
             self.kept, self._known, self._saved = True, kept.known, kept.saved
             changed = self._taste.replace(kept.opinions)
         return changed or before != (self.kept, self._saved)
@@ -124,13 +135,14 @@ class Offers:
             self._site.database.unsave(visitor, kind, item)
 
     def _keep(self, write: Callable[[str], None]) -> None:
-        """Have the database keep a change. While it is away the change holds for this connection alone."""
+        """Have the database keep a change; while it is away, the change waits for as long as the connection lives."""
         if self.visitor is None:
             return
         try:
             write(self.visitor)
         except DatabaseAway:
             self.kept = False
+            self._waiting.append(write)
         else:
             self.kept = self._known = True
 

@@ -3,7 +3,7 @@
 import { makeIcon, makeLink } from "./tables.js";
 import { tell } from "./tell.js";
 
-const NOT_KEPT = "At present nothing can be kept: what you like and save counts until you leave this page.";
+const NOT_KEPT = "At present nothing can be kept: what you like and save counts while this page is open.";
 const FORGOTTEN = "Everything is forgotten.";
 
 const list = document.getElementById("saved");
