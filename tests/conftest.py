@@ -263,13 +263,34 @@ def postgres() -> Iterator[str]:
     if user:
         shutil.chown(home, user)
     port = free_port()
-    initdb = [programs[-1].with_name("initdb"), "-D", home / "data", "-U", "mirror", "-A", "trust", "--no-sync"]
+    initdb: list[str | Path] = [
+        programs[-1].with_name("initdb"),
+        "-D",
+        home / "data",
+        "-U",
+        "mirror",
+        "-A",
+        "trust",
+        "--no-sync",
+    ]
     subprocess.run(initdb, check=True, user=user, cwd=home, capture_output=True, timeout=120)
-    server = [programs[-1], "-D", home / "data", "-k", home, "-h", "127.0.0.1", "-p", str(port), "-c", "fsync=off"]
+    server: list[str | Path] = [
+        programs[-1],
+        "-D",
+        home / "data",
+        "-k",
+        home,
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-c",
+        "fsync=off",
+    ]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(server, user=user, cwd=home, stdout=log, stderr=log)
     try:
-        ready = [programs[-1].with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+        ready: list[str | Path] = [programs[-1].with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
         deadline = time.monotonic() + START_SECONDS
         while subprocess.run(ready, check=False).returncode:
             assert process.poll() is None, (home / "log").read_text()

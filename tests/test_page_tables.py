@@ -173,8 +173,11 @@ def test_my_data_can_be_downloaded_and_everything_forgotten(browser, hosted):
 
 
 def test_a_database_that_is_away_is_told_and_the_tables_go_on(browser, tmp_path):
-    settings = {"CAMERA": "off", "DATABASE_URL": "sqlite:////dev/null/none.sqlite3"}
-    with serving(tmp_path / "log", **settings) as server, visiting(browser, server, camera=False) as page:
+    address = "sqlite:////dev/null/none.sqlite3"
+    with (
+        serving(tmp_path / "log", CAMERA="off", DATABASE_URL=address) as server,
+        visiting(browser, server, camera=False) as page,
+    ):
         expect(page.get_by_text("At present nothing can be kept")).to_be_visible()
         choose(page, "sad")
         first = ids(page, "songs")[0]

@@ -35,6 +35,7 @@ MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a sec
 TABLES_SECONDS: Final = 0.5  # between two sets of tables when the mood has got another name
 STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads should not move under one's eyes
 RELOAD_SECONDS: Final = 10.0  # how soon what another process kept is seen, and that a database is back
+GOODBYE_SECONDS: Final = 1.0  # between an answer and the end of its connection
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
@@ -291,8 +292,8 @@ class Live:
         visitor = self._visitor()
         try:
             answer = self._ask_offers(lambda offers: offers.take(content))
-        except Forgotten:
-            self._socketio.server.disconnect(_sid())
+        except Forgotten:  # in another process: the browser has another id by now, and shall connect with that
+            self._socketio.start_background_task(self._let_go, _sid())
             return {"error": "You were forgotten meanwhile. Try again."}
         if visitor is None or "error" in answer:
             return answer
@@ -314,6 +315,11 @@ class Live:
             return {"error": str(error)}
         visitor.hurry()
         return {}
+
+    def _let_go(self, sid: str) -> None:
+        """Disconnect, once the answer that is on its way will have arrived."""
+        self._closing.wait(GOODBYE_SECONDS)
+        self._socketio.server.disconnect(sid)
 
     def _on_forgotten(self, visitor: str) -> None:
         """Let go of the connections of who asked to be forgotten; their pages connect anew, as somebody else."""

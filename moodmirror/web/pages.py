@@ -54,14 +54,12 @@ def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]
     }
     choices: dict[str, dict[str, list[str]]] = {}
     for kind, names in FILTERS_OF.items():
-        choices[kind] = {name: fixed[name] for name in names if name in fixed}
+        own = dict(fixed)
         if "genre" in names:
-            years = recommender.choices(kind, "year")
-            choices[kind] |= {
-                "genre": recommender.choices(kind, "genres"),
-                "decade": sorted({f"{year[:3]}0" for year in years}, reverse=True),
-                "language": recommender.choices(kind, "language"),
-            }
+            own["genre"] = recommender.choices(kind, "genres")
+            own["decade"] = sorted({f"{year[:3]}0" for year in recommender.choices(kind, "year")}, reverse=True)
+            own["language"] = recommender.choices(kind, "language")
+        choices[kind] = {name: own[name] for name in names}
     return choices
 
 
