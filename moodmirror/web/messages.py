@@ -16,6 +16,7 @@ from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.filters import Filters
+from moodmirror.recommendation.wishes import Wish
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
@@ -217,22 +218,35 @@ def recommendations_message(
     *,
     towards: str | None = None,
     seed: int = 0,
+    wish: Wish | None = None,
 ) -> dict[str, Any]:
     """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
-    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed)
-    return {kind: [_row(kind, recommendation) for recommendation in rows] for kind, rows in tables.items()}
+    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
+    return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
 
-def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
-    item = recommendation.item
+def rows_message(kind: str, rows: Sequence[Recommendation]) -> list[dict[str, Any]]:
+    """The rows of one table."""
+    return [
+        {
+            **item_message(kind, row.item),
+            "why": row.why,
+            "details": list(row.details),
+            "score": _rounded(row.score),
+            "liked": row.liked,
+        }
+        for row in rows
+    ]
+
+
+def item_message(kind: str, item: Item) -> dict[str, Any]:
+    """An item, and where to look it up."""
     words = quote_plus(_search_words(kind, item))
     return {
         "id": item.id,
         "title": item.title,
         "about": _about(kind, item),
         "line": item.line,
-        "why": recommendation.why,
-        "score": _rounded(recommendation.score),
         "links": [{"name": name, "url": address + words} for name, address in SEARCHES[kind]],
     }
 

@@ -9,6 +9,7 @@ from moodmirror.fusion import Source
 from moodmirror.recognition.decoding import Kind
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web.messages import ROWS
+from moodmirror.web.preferences import MAX_WISH
 
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Mode = Literal["match", "lift", "journey", "surprise"]
@@ -146,7 +147,9 @@ class Row(BaseModel):
     about: str
     line: str
     why: str
+    details: list[str] = Field(description="further reasons, in sentences")
     score: float
+    liked: bool = Field(description="by the visitor; here always false, for nobody's taste is part of it")
     links: list[Link]
 
 
@@ -186,6 +189,7 @@ class Asked(BaseModel):
     towards: Emotion | None = Field(None, description="where a journey leads")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
     k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
+    wish: str = Field("", max_length=MAX_WISH, description="in own words, what it should be beside fitting the mood")
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}
