@@ -79,5 +79,6 @@ static/vendor/installed: package-lock.json | .venv/installed
 	@echo "Fetching the page's scripts …"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
 	@mkdir -p static/vendor
-	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js static/vendor/
+	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js node_modules/uplot/dist/uPlot.esm.js \
+		node_modules/uplot/dist/uPlot.min.css static/vendor/
 	@touch $@

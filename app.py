@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import signal
 import sys
 from typing import Any, Final
@@ -12,7 +13,8 @@ from flask_socketio import SocketIO
 from werkzeug.exceptions import HTTPException
 
 from camera import Camera
-from moodmirror.config import Config, ConfigError
+from moodmirror.config import Config, ConfigError, kept_secret
+from moodmirror.database import Database
 from moodmirror.recognition.face import FaceReader
 from moodmirror.recognition.media import MAX_FRAME_BYTES
 from moodmirror.recognition.runtime import opened_once
@@ -20,7 +22,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, commands, pages
+from moodmirror.web import analyze, api, commands, my_data, pages
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.problems import on_http_error, on_invalid
@@ -51,7 +53,8 @@ def create_app(config: Config | None = None) -> Flask:
         doc_ui=False,  # its pages come from elsewhere
     )
     app.request_class = MemoryRequest
-    app.config.update(SECRET_KEY=config.secret_key, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=1_000_000)
+    app.config.update(MAX_CONTENT_LENGTH=1_000_000)
+    my_data.identify(app, config.secret_key or _secret_of(config))
     face_reader = opened_once(FaceReader.load)
     camera = Camera(config.camera, face_reader)
     site = Site(
@@ -61,10 +64,12 @@ def create_app(config: Config | None = None) -> Flask:
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
         Recommender.open(),
+        _open_database(config),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
     app.register_api(api.bp)
+    app.register_blueprint(my_data.bp)
     app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)
@@ -80,6 +85,25 @@ def close_app(app: Flask) -> None:
     """End every stream and socket and close the camera, so that the server can stop."""
     app.extensions[EXTENSION].camera.close()
     app.extensions[LIVE_EXTENSION].close()
+    app.extensions[EXTENSION].database.close()
+
+
+def _open_database(config: Config) -> Database:
+    try:
+        return Database(config.database)
+    except ValueError as error:
+        raise ConfigError(f"DATABASE_URL {error}") from None
+
+
+def _secret_of(config: Config) -> str:
+    try:
+        return kept_secret(config.instance)
+    except OSError as error:
+        # Only the cookies of before are worth nothing then.
+        logging.getLogger("moodmirror").warning(
+            "no key can be kept in %s, so one holds until the end: %s", config.instance, error
+        )
+        return secrets.token_hex(32)
 
 
 def _add_security_headers(response: Response) -> Response:

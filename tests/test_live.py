@@ -24,7 +24,9 @@ class Visitor:
 
     def __init__(self, server: Server):
         self.client = socketio.Client(reconnection=False)
-        self.told: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("mood", "recommendations", "camera")}
+        self.told: dict[str, queue.Queue[Any]] = {
+            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course")
+        }
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
         self.client.connect(server.url, transports=["websocket"])
@@ -302,6 +304,27 @@ class TestMoods:
             mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
             assert set(mood["sources"]) == {"face", "text"}
             assert min(mood["vector"]["happy"], mood["vector"]["sad"]) > 0.15
+
+    def test_a_smile_and_sad_words_are_told_as_mixed(self, hosted, frame):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so sad and lonely tonight, I keep crying.")
+            visitor.ask("frame", frame)
+            mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
+            assert set(mood["mixed"]) == {"happy", "sad"}
+            assert mood["name"] == f"mixed: {mood['mixed'][0]} and {mood['mixed'][1]}"
+            assert mood["label"] in mood["mixed"]
+            assert {source: said["label"] for source, said in mood["said"].items()} == {"face": "happy", "text": "sad"}
+
+    def test_the_course_is_told_and_forgotten_on_request(self, hosted):
+        with visiting(hosted) as visitor:
+            visitor.ask("choose", "sad")
+            [first] = visitor.await_told("course")
+            assert (first["label"], first["sources"]) == ("sad", {"chosen": 1.0})
+            assert first["at"] >= first["said"]["chosen"]["at"]
+            assert visitor.ask("forget", "course") == {}
+            [later, *_] = visitor.await_told("course")
+            assert later["label"] == "sad"  # the mood of the moment stays
+            assert later["at"] > first["at"]
 
     def test_forget_leaves_nothing(self, hosted, frame):
         with visiting(hosted) as visitor:

@@ -295,11 +295,11 @@ class TestAnalyzeAudio:
         assert int(answer.headers["Retry-After"]) > 0
         assert app.test_client().post("/api/analyze/audio", data=wav(voice)).status_code == 200
 
-    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice):
+    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice, tmp_path):
         def refuse() -> Any:
             raise ModelError("/secret/place/model.tflite is missing")
 
-        lame = create_app(Config(camera=CameraSource.parse("off")))
+        lame = create_app(Config(camera=CameraSource.parse("off"), instance=tmp_path))
         lame.extensions[EXTENSION] = replace(lame.extensions[EXTENSION], speech_recognizer=refuse, text_recognizer=refuse)
         for path, body in (("audio", wav(voice)), ("text", b"hello")):
             answer = lame.test_client().post(f"/api/analyze/{path}", data=body, content_type="text/plain")

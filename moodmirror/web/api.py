@@ -9,6 +9,7 @@ from moodmirror.emotions import mood_vector
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web import schemas
 from moodmirror.web.messages import mood_message, recommendations_message
+from moodmirror.web.preferences import WishError, make_wish
 from moodmirror.web.problems import problem
 from moodmirror.web.site import current_site
 
@@ -41,18 +42,28 @@ def mood() -> dict[str, Any]:
 def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # type: ignore[valid-type]  # made from FILTERS
     """Songs, movies, food and activities for a mood.
 
-    What is asked for more than once or is unknown is refused, so that a slip of the pen does not pass for an answer.
+    Nobody's taste is part of it: the same question has the same answer. What is asked for more than once or is unknown is
+    refused, so that a slip of the pen does not pass for an answer.
     """
     for name in request.args:
         if len(request.args.getlist(name)) > 1:
             return problem(400, "Parameter stands twice", f"{name} may stand once only")
     asked = cast(schemas.Asked, query)
     filters = asked.model_dump(include=set(FILTERS), exclude_none=True)
-    recommender = current_site().recommender
+    site = current_site()
     try:
         tables = recommendations_message(
-            recommender, mood_vector({asked.mood: 1}), asked.mode, asked.k, filters, towards=asked.towards, seed=asked.seed
+            site.recommender,
+            mood_vector({asked.mood: 1}),
+            asked.mode,
+            asked.k,
+            filters,
+            towards=asked.towards,
+            seed=asked.seed,
+            wish=make_wish(site, asked.wish),
         )
+    except WishError as error:
+        return problem(400, "Wrong wish", str(error))
     except ValueError as error:
         return problem(400, "Wrong mode or filter", str(error))
     return schemas.Recommendations(**tables).model_dump()

@@ -16,6 +16,7 @@ from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.filters import Filters
+from moodmirror.recommendation.wishes import Wish
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
@@ -53,14 +54,31 @@ SEARCHES: Final = {
 
 
 def mood_message(mood: Mood | None) -> dict[str, Any]:
-    """A mood; its label is null when nothing is known."""
+    """A mood; its label is null when nothing is known.
+
+    `name` is what to call it, and `mixed` the two emotions of sources that contradict each other strongly, else null.
+    `sources` are their shares in it; `said` is what each of them says, how far it is trusted, and when it last spoke. Times
+    are in seconds by the server's clock, which began at any time.
+    """
     if mood is None:
-        return {**reading_message(None), "sources": {}}
+        return {**reading_message(None), "name": None, "mixed": None, "sources": {}, "said": {}, "at": None}
     return {
         **reading_message(mood.vector),
         "label": mood.label,
         "confidence": _rounded(mood.confidence),
         "sources": _shares(mood.sources),
+        "name": mood.name,
+        "mixed": list(mood.mixed) if mood.mixed else None,
+        "said": {
+            source: {
+                "label": said.label,
+                "confidence": _rounded(said.confidence),
+                "weight": _rounded(said.weight),
+                "at": round(said.at, 2),
+            }
+            for source, said in mood.said.items()
+        },
+        "at": round(mood.at, 2),
     }
 
 
@@ -200,22 +218,35 @@ def recommendations_message(
     *,
     towards: str | None = None,
     seed: int = 0,
+    wish: Wish | None = None,
 ) -> dict[str, Any]:
     """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
-    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed)
-    return {kind: [_row(kind, recommendation) for recommendation in rows] for kind, rows in tables.items()}
+    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
+    return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
 
-def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
-    item = recommendation.item
+def rows_message(kind: str, rows: Sequence[Recommendation]) -> list[dict[str, Any]]:
+    """The rows of one table."""
+    return [
+        {
+            **item_message(kind, row.item),
+            "why": row.why,
+            "details": list(row.details),
+            "score": _rounded(row.score),
+            "liked": row.liked,
+        }
+        for row in rows
+    ]
+
+
+def item_message(kind: str, item: Item) -> dict[str, Any]:
+    """An item, and where to look it up."""
     words = quote_plus(_search_words(kind, item))
     return {
         "id": item.id,
         "title": item.title,
         "about": _about(kind, item),
         "line": item.line,
-        "why": recommendation.why,
-        "score": _rounded(recommendation.score),
         "links": [{"name": name, "url": address + words} for name, address in SEARCHES[kind]],
     }
 

@@ -9,6 +9,7 @@ from moodmirror.fusion import Source
 from moodmirror.recognition.decoding import Kind
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web.messages import ROWS
+from moodmirror.web.preferences import MAX_WISH
 
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Mode = Literal["match", "lift", "journey", "surprise"]
@@ -44,13 +45,31 @@ class Reading(BaseModel):
     arousal: Signed = Field(description="how aroused")
 
 
-class Mood(Reading):
-    """A mood, and each source's share in it."""
+class Fused(Reading):
+    """What several sources say together, and each source's share in it."""
 
     sources: dict[Source, Share]
 
 
-class Moment(Mood):
+class Said(BaseModel):
+    """What one source says now, and when it last spoke, by the server's clock."""
+
+    label: Emotion
+    confidence: Share
+    weight: Share = Field(description="how far to trust it")
+    at: float = Field(description="seconds")
+
+
+class Mood(Fused):
+    """A mood, what to call it, and what each source says."""
+
+    name: str | None = Field(description="its label, or mixed with both names")
+    mixed: list[Emotion] | None = Field(description="the two emotions of sources that contradict each other strongly")
+    said: dict[Source, Said]
+    at: float | None = Field(description="when it was made, in seconds by the server's clock")
+
+
+class Moment(Fused):
     """One moment of a course, in seconds or by its place in a text."""
 
     at: float | None = Field(description="seconds from the start")
@@ -76,7 +95,7 @@ class Word(BaseModel):
     weight: float
 
 
-class Analysis(Mood):
+class Analysis(Fused):
     """What was sent was read as: always of this one shape, with null or nothing for what its kind does not have."""
 
     kind: Kind
@@ -128,7 +147,9 @@ class Row(BaseModel):
     about: str
     line: str
     why: str
+    details: list[str] = Field(description="further reasons, in sentences")
     score: float
+    liked: bool = Field(description="by the visitor; here always false, for nobody's taste is part of it")
     links: list[Link]
 
 
@@ -168,6 +189,7 @@ class Asked(BaseModel):
     towards: Emotion | None = Field(None, description="where a journey leads")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
     k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
+    wish: str = Field("", max_length=MAX_WISH, description="in own words, what it should be beside fitting the mood")
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}

@@ -98,7 +98,7 @@ class Sight(Sense):
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:
-            self._mood.update(Reading(faces[0].vector, "face", 1.0, time.monotonic()))
+            self._mood.update(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
         return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
 
     def _clear(self) -> None:

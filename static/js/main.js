@@ -3,8 +3,11 @@
 import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
+import { openChoices } from "./choices.js";
+import { openCourse } from "./course.js";
 import { openFiles } from "./files.js";
-import { showTables } from "./tables.js";
+import { openSaved } from "./saved.js";
+import { openTables } from "./tables.js";
 import { openVoice } from "./voice.js";
 import { openWords } from "./words.js";
 
@@ -29,6 +32,9 @@ const files = openFiles(socket, {
   onHeld: () => showChoice(null, true),
   onAway: () => choose(null),
 });
+const followCourse = openCourse(socket);
+const tellChoices = openChoices(socket);
+openSaved(socket);
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
@@ -165,6 +171,7 @@ socket.on("connect", () => {
   if (mode === "server") startServer();
   if (chosen) choose(chosen);
   readWords();
+  tellChoices();
   showStatus();
 });
 // The library reconnects by itself after a failure, but not when the server said goodbye or refused.
@@ -186,7 +193,10 @@ socket.on("camera", (status) => {
   showStatus();
 });
 socket.on("faces", (found) => mode === "server" && tellFaces(found.count, found.obstacle));
-socket.on("mood", showMood);
-socket.on("recommendations", showTables);
+socket.on("mood", (mood) => {
+  showMood(mood);
+  followCourse(mood);
+});
+socket.on("recommendations", openTables(socket));
 
 showStatus();
