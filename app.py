@@ -69,7 +69,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
     app.register_api(api.bp)
-    app.register_blueprint(my_data.bp)
+    app.register_api(my_data.bp)
     app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)

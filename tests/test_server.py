@@ -403,7 +403,7 @@ class TestDescription:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
         assert described == routes
-        assert len(described) == 7
+        assert len(described) == 9
 
 
 class TestEnd:

@@ -175,6 +175,7 @@ def _moment_message(moment: Moment) -> dict[str, Any]:
         "sources": _shares(moment.sources),
         "weight": None if moment.weight is None else _rounded(moment.weight),
         "snr_db": None if moment.snr_db is None else round(moment.snr_db, 1),
+        "mixed": list(moment.mixed) if moment.mixed else None,
     }
 
 
