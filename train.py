@@ -79,6 +79,9 @@ def _add_face(commands: Any) -> None:
     face.add_argument(
         "--start-from", metavar="RUN", default="", help="begin with the best weights of the run in this folder"
     )
+    face.add_argument(
+        "--cool-down", type=float, default=0.92, help="share of the epochs before faces change little (default: %(default)s)"
+    )
     face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
     face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 

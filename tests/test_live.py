@@ -287,6 +287,16 @@ class TestMoods:
             visitor.ask("choose", None)
             assert visitor.await_told("mood", lambda mood: mood["label"] != "fear")["label"] == "happy"
 
+    def test_the_mood_of_a_shown_file_holds_until_it_is_let_go_of(self, hosted, frame):
+        with visiting(hosted) as visitor:
+            assert visitor.ask("show", {"sad": 0.7, "neutral": 0.3}) == {}
+            mood = visitor.await_told("mood")
+            assert (mood["label"], mood["confidence"]) == ("sad", pytest.approx(0.7))
+            assert visitor.await_told("recommendations")
+            visitor.ask("frame", frame)
+            visitor.ask("choose", None)
+            assert visitor.await_told("mood", lambda mood: mood["label"] != "sad")["label"] == "happy"
+
     def test_face_and_words_make_one_mood(self, hosted, frame):
         with visiting(hosted) as visitor:
             visitor.ask("text", "I am so sad and alone.")
@@ -325,7 +335,8 @@ class TestMoods:
 
     @pytest.mark.parametrize(
         ("event", "argument"),
-        [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes"), ("forget", "voice"), ("forget", 3)],
+        [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes"), ("forget", "voice"), ("forget", 3)]
+        + [("show", shares) for shares in (None, "sad", {"bored": 1}, {"sad": -1}, {"sad": "1"}, {"sad": [1]}, {})],
     )
     def test_what_makes_no_sense_is_refused(self, hosted, event, argument):
         with visiting(hosted) as visitor:

@@ -362,7 +362,7 @@ def mark_id(tokenizer: Tokenizer, mark: str) -> int:
 
 def padded_length(tokens: int) -> int:
     """How many tokens a window of so many is padded to: few different lengths, little waste."""
-    step = 4 if tokens <= 32 else 8 if tokens <= 64 else 16
+    step = 2 if tokens <= 32 else 8 if tokens <= 64 else 16
     return -(-tokens // step) * step
 
 

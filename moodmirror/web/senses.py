@@ -14,8 +14,9 @@ import numpy as np
 
 from moodmirror.fusion import Reading, Source
 from moodmirror.mood import MoodState
+from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.media import MediaError, decode_frame
+from moodmirror.recognition.media import decode_frame
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import STEP, WINDOW, WINDOW_SECONDS, SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError

@@ -18,6 +18,12 @@ let announcedAt = -Infinity;
 /** The adjective for one who feels an emotion. */
 export const feeling = (emotion) => FEELINGS[emotion] ?? emotion;
 
+/** Say whether what is held is a file's mood, or one that was chosen by hand. */
+export function nameChoice(isFile) {
+  SOURCES.chosen = isFile ? "your file" : "your choice";
+  SENTENCES.chosen = isFile ? "Your file says" : "You chose";
+}
+
 /** Show a mood as the server sends it; its label is null while nothing is known. */
 export function showMood(mood) {
   label.textContent = mood.name ?? "not read yet";
