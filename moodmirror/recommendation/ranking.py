@@ -181,7 +181,7 @@ class Recommender:
         worths = leanings.added_to(fits, passing)
         if mode == "surprise":
             obvious = leanings.added_to(fits, passing, fresh=False)  # what was just seen is no less obvious for it
-            shortlist, unexpected = _unexpected(worths[0], obvious[0], table.traits, passing, k, seed)
+            shortlist, unexpected = _unexpected(worths[0], obvious[0], table.traits, passing, k=k, seed=seed)
         else:
             shortlist, unexpected = _shortlist(worths, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
         alike, same_maker = table.traits.likeness(passing[shortlist])
@@ -367,6 +367,7 @@ def _unexpected(
     obvious_worths: npt.NDArray[np.float32],
     traits: Traits,
     passing: npt.NDArray[np.intp],
+    *,
     k: int,
     seed: int,
 ) -> tuple[npt.NDArray[np.intp], int]:
