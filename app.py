@@ -8,6 +8,7 @@ import sys
 from typing import Any, Final
 
 from flask import Flask, Response
+from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
 from werkzeug.exceptions import HTTPException
 
@@ -24,7 +25,8 @@ from moodmirror.recommendation.catalogue import CatalogueError
 from moodmirror.web import analyze, api, commands, my_data, pages
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
-from moodmirror.web.problems import on_http_error
+from moodmirror.web.problems import on_http_error, on_invalid
+from moodmirror.web.schemas import Problem
 from moodmirror.web.site import EXTENSION, Site
 
 LIVE_EXTENSION: Final = "moodmirror.live"
@@ -41,7 +43,15 @@ def create_app(config: Config | None = None) -> Flask:
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
     config = config or Config.from_environment(os.environ)
-    app = Flask(__name__)
+    app = OpenAPI(
+        __name__,
+        info=api.INFO,
+        security_schemes={},  # none: it is open
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=on_invalid,
+        doc_ui=False,  # its pages come from elsewhere
+    )
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=1_000_000)
     my_data.identify(app, config.secret_key or _secret_of(config))
@@ -58,9 +68,9 @@ def create_app(config: Config | None = None) -> Flask:
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
-    app.register_blueprint(api.bp)
+    app.register_api(api.bp)
     app.register_blueprint(my_data.bp)
-    app.register_blueprint(analyze.bp)
+    app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)
     for command in (commands.analyze, commands.check_camera, commands.recommend):

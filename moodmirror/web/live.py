@@ -5,6 +5,7 @@ camera shares its mood, as people in one room do, until they say, write or choos
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from flask_socketio import ConnectionRefusedError, SocketIO
 from moodmirror.database import Forgotten
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
-from moodmirror.mood import MoodState
+from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
@@ -39,6 +40,7 @@ GOODBYE_SECONDS: Final = 1.0  # between an answer and the end of its connection
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
+COURSE: Final = "course"  # what a visitor asks to forget who wants the past forgotten, and the mood of the moment kept
 
 
 class Audience:
@@ -52,6 +54,8 @@ class Audience:
         self._mood_due = False
         self._hurry = False
         self._mood_at = 0.0
+        self._course_at = -math.inf  # when the course was looked at
+        self._course_told = -math.inf  # the time of the last mood of it that was told
         self._wake = wake
         self._unsubscribe = state.subscribe(self._on_change)
 
@@ -77,6 +81,16 @@ class Audience:
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
             self._emit("mood", mood_message(self.state.mood), to=self.name)
+        if now - self._course_at >= HISTORY_STEP_SECONDS:
+            self._course_at = now
+            self._publish_course()
+
+    def _publish_course(self) -> None:
+        """Send the moods that the course has gained."""
+        gained = [mood for mood in self.state.history if mood.at > self._course_told]
+        if gained:
+            self._course_told = gained[-1].at
+            self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
 
     def greet(self, sid: str) -> None:
         """Send one newcomer what the others know."""
@@ -143,7 +157,7 @@ class Visitor(Audience):
     def look(self, mood: Mood | None) -> None:
         """See what the server's camera reads, beside what the visitor says themselves."""
         if mood is not None:
-            self.state.update(Reading(mood.vector, "face", 1.0, mood.at))
+            self.state.update(Reading(mood.vector, "face", mood.said["face"].weight, mood.at))
 
     def forget(self, source: Source | None) -> None:
         """Forget what `source` said; None stands for everything."""
@@ -177,6 +191,7 @@ class Live:
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
+            ("show", self._on_show),
             ("forget", self._on_forget),
             ("preferences", self._on_preferences),
             ("others", self._on_others),
@@ -269,12 +284,34 @@ class Live:
         self._settle(visitor)
         return {}
 
-    def _on_forget(self, source: Any = None) -> dict[str, Any]:
-        """Forget what one source said of the visitor; by default everything, and the mood they chose."""
+    def _on_show(self, shares: Any = None) -> dict[str, Any]:
+        """What a file that the visitor showed was read as, shares by emotion: it holds, as a chosen mood does."""
         visitor = self._visitor()
-        if visitor is None or not (source is None or (isinstance(source, str) and source in SOURCES)):
-            return {"error": f"forget takes null or one of {', '.join(SOURCES)}"}
-        visitor.forget(source)
+        try:
+            if visitor is None or not isinstance(shares, dict):
+                raise ValueError("show takes shares by emotion")
+            vector = mood_vector(shares)
+        except (TypeError, ValueError) as error:
+            return {"error": str(error)}
+        visitor.state.update(Reading(vector, "chosen", 1.0, time.monotonic()))
+        visitor.hurry()
+        self._settle(visitor)
+        return {}
+
+    def _on_forget(self, what: Any = None) -> dict[str, Any]:
+        """Forget what one source said of the visitor, or their course; by default everything, and the mood they chose."""
+        visitor = self._visitor()
+        if visitor is not None and what in (None, COURSE):
+            visitor.state.forget_history()
+            with self._lock:
+                shares = visitor.name in self._in_room
+            if shares:  # it is their course too, and what the others have been told they keep
+                self._room.state.forget_history()
+            if what == COURSE:
+                return {}
+        if visitor is None or not (what is None or (isinstance(what, str) and what in SOURCES)):
+            return {"error": f"forget takes null or one of {', '.join((*SOURCES, COURSE))}"}
+        visitor.forget(what)
         visitor.hurry()
         self._settle(visitor)
         return {}

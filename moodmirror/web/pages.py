@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from moodmirror.database import KEEP_DAYS
-from moodmirror.emotions import EMOTIONS
+from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
@@ -34,12 +34,19 @@ def index() -> str:
         "index.html",
         filters=_filter_choices(current_site().recommender),
         emotions=EMOTIONS,
+        circumplex=CIRCUMPLEX,
         kinds=KINDS,
         camera=camera_message(current_site().camera.status),
         max_characters=MAX_CHARACTERS,
         max_wish=MAX_WISH,
         keep_days=KEEP_DAYS,
     )
+
+
+@bp.get("/privacy")
+def privacy() -> str:
+    """What is read and what is kept, in plain words."""
+    return render_template("privacy.html", keep_days=KEEP_DAYS)
 
 
 def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:

@@ -16,7 +16,7 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 
 EXTENSION = "moodmirror"
-# Recordings that are read at once for programs: each may take megabytes and seconds, and the live page goes on beside.
+# Files that are read at once: each may take megabytes and seconds, and the live page goes on beside.
 ANALYSES: Final = 2
 
 
