@@ -1,5 +1,6 @@
 """Real inputs for the tests: a public-domain face, videos of it, a real server, a real browser."""
 
+import atexit
 import io
 import os
 import shutil
@@ -26,7 +27,9 @@ from moodmirror.recognition.sound import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
 # What sites keep that the tests open in their own process; a developer's own likes are none of theirs.
-os.environ.setdefault("INSTANCE", tempfile.mkdtemp(prefix="mood-mirror-"))
+_instance = tempfile.mkdtemp(prefix="mood-mirror-")
+atexit.register(shutil.rmtree, _instance, ignore_errors=True)
+os.environ["INSTANCE"] = _instance
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 

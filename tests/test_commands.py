@@ -132,6 +132,12 @@ def test_recommend_leads_from_one_mood_to_another():
     assert "step 2 of 2, from sadness to joy" in done.stdout
 
 
+def test_recommend_takes_a_wish_in_own_words():
+    done = flask("recommend", "--mood", "sad", "--kind", "food", "--wish", "a bowl of soup", "-k", "3")
+    assert done.returncode == 0
+    assert "close to your wish" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

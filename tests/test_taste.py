@@ -203,6 +203,16 @@ class TestFreshness:
             seen |= set(rows)
             taste.send_away("activities")
 
+    @pytest.mark.parametrize("verdict", ["skip", "hide"])
+    @pytest.mark.parametrize("place", [0, 9])
+    def test_what_is_called_back_is_back_in_the_list(self, recommender, taste, clock, verdict, place):
+        first = ids(shown(recommender, taste))
+        clock.now += 10 * READING_SECONDS
+        taste.give("songs", first[place], verdict)
+        assert first[place] not in ids(shown(recommender, taste))
+        taste.take_back("songs", first[place], verdict)
+        assert first[place] in ids(shown(recommender, taste))
+
     def test_no_artist_stands_twice_in_a_row_however_much_they_are_liked(self, tables, recommender, taste):
         for row in tables.recommend(SAD, "songs", 10_000):
             if row.item.facts["artist"] in ("Nina Simone", "Radiohead"):

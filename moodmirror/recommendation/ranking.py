@@ -180,7 +180,8 @@ class Recommender:
         leanings = _Leanings(table, standing, wish)
         worths = leanings.added_to(fits, passing)
         if mode == "surprise":
-            shortlist, unexpected = _unexpected(worths[0], table.traits, passing, k, seed)
+            obvious = leanings.added_to(fits, passing, fresh=False)  # what was just seen is no less obvious for it
+            shortlist, unexpected = _unexpected(worths[0], obvious[0], table.traits, passing, k=k, seed=seed)
         else:
             shortlist, unexpected = _shortlist(worths, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
         alike, same_maker = table.traits.likeness(passing[shortlist])
@@ -263,11 +264,16 @@ class _Leanings:
         self._freshness = freshness(standing, table.index_of) if standing else None
         self._wish = table.wishes.likeness(wish) if wish else None
 
-    def added_to(self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        """The fits, float32 [aims, m], of the items `passing`, by index, with what speaks for each beside them."""
+    def added_to(
+        self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp], *, fresh: bool = True
+    ) -> npt.NDArray[np.float32]:
+        """The fits, float32 [aims, m], of the items `passing`, by index, with what speaks for each beside them.
+
+        Without `fresh`, what was seen does not step back.
+        """
         terms = (
             (TASTE_WEIGHT, self._worth),
-            (1.0, self._freshness),
+            (1.0, self._freshness if fresh else None),
             (WISH_WEIGHT, self._wish),
             (POPULARITY_WEIGHT, self._table.popularity),
         )
@@ -357,19 +363,25 @@ def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp
 
 
 def _unexpected(
-    fits: npt.NDArray[np.float32], traits: Traits, passing: npt.NDArray[np.intp], k: int, seed: int
+    worths: npt.NDArray[np.float32],
+    obvious_worths: npt.NDArray[np.float32],
+    traits: Traits,
+    passing: npt.NDArray[np.intp],
+    *,
+    k: int,
+    seed: int,
 ) -> tuple[npt.NDArray[np.intp], int]:
-    """Draw `k` columns of `fits` [m] that fit and that are not the `k` best; the less like those, the likelier.
+    """Draw `k` of m columns whose `worths` [m] are high and that are not the `k` best by `obvious_worths` [m].
 
-    Where too few fit, the best of the others fill up. Returns the columns, and how many of them, from the first on, are
-    drawn.
+    The less like those, the likelier. Where too few fit, the best of the others fill up. Returns the columns, and how many
+    of them, from the first on, are drawn.
     """
-    shortlist = _shortlist(fits[np.newaxis], SURPRISE_TIMES * k)
-    shortlist = shortlist[np.argsort(-fits[shortlist], kind="stable")]
-    alike, _ = traits.likeness(passing[shortlist])
-    fitting = np.flatnonzero(fits[shortlist] >= SURPRISE_FIT * fits[shortlist[0]])
-    fitting = fitting[fitting >= k]
-    unlike = 1 - alike[fitting, :k].max(axis=1).astype(np.float64) + 1e-6  # above 0, that all can be drawn
+    shortlist = _shortlist(worths[np.newaxis], SURPRISE_TIMES * k)
+    shortlist = shortlist[np.argsort(-worths[shortlist], kind="stable")]
+    obvious = _shortlist(obvious_worths[np.newaxis], k)
+    alike = traits.likeness(passing[np.append(shortlist, obvious)])[0][: len(shortlist), len(shortlist) :]
+    fitting = np.flatnonzero((worths[shortlist] >= SURPRISE_FIT * worths[shortlist[0]]) & ~np.isin(shortlist, obvious))
+    unlike = 1 - alike[fitting].max(axis=1).astype(np.float64) + 1e-6  # above 0, that all can be drawn
     # Each item has a luck of its own, so that the draw stays while the mood only drifts. The k greatest sums of logarithm
     # and Gumbel noise are k drawn without replacement (W. Kool, H. van Hoof and M. Welling, ICML 2019).
     luck = np.random.default_rng(seed).gumbel(size=traits.count)[passing[shortlist[fitting]]]

@@ -113,9 +113,12 @@ class Taste:
         return opinion
 
     def take_back(self, kind: str, item: str, verdict: str) -> None:
-        """Forget an opinion, if there is one."""
+        """Forget an opinion, if there is one; what it took off the list stands there as if it had never gone."""
+        now = self._clock()
         with self._lock:
-            self._opinions.pop((kind, item, verdict), None)
+            if self._opinions.pop((kind, item, verdict), None):
+                self._seen.get(kind, {}).pop(item, None)
+                self._on_show.setdefault(kind, {})[item] = now
 
     def show(self, kind: str, ids: Sequence[str]) -> None:
         """Take note that these items of a kind are on show now, and no others."""

@@ -23,6 +23,7 @@ from moodmirror.recommendation.filters import FILTERS
 from moodmirror.recommendation.modes import MODES
 from moodmirror.web import reports
 from moodmirror.web.messages import analysis_message, reading_message
+from moodmirror.web.preferences import make_wish
 from moodmirror.web.site import Site, current_site
 
 FRAMES_TO_JUDGE: Final = 10  # a webcam's first ones are still dark
@@ -199,17 +200,19 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another surprise for another number.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Which tables (default: all).")
 @click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
+@click.option("--wish", default="", help="A wish in your own words, that counts beside the mood.")
 @_filter_options
 @with_appcontext
 def recommend(
-    *, mood: str, mode: str, towards: str | None, seed: int, kind: tuple[str, ...], k: int, **filters: str | None
+    *, mood: str, mode: str, towards: str | None, seed: int, kind: tuple[str, ...], k: int, wish: str, **filters: str | None
 ) -> None:
     """Print what suits a mood. A filter narrows the tables that know it."""
     given = {name: value for name, value in filters.items() if value is not None}
     kinds = tuple(dict.fromkeys(kind)) or KINDS
     try:
-        tables = current_site().recommender.recommend_each(
-            mood_vector({mood: 1}), kinds, k, mode, given, towards=towards, seed=seed
+        site = current_site()
+        tables = site.recommender.recommend_each(
+            mood_vector({mood: 1}), kinds, k, mode, given, towards=towards, seed=seed, wish=make_wish(site, wish)
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -4,7 +4,8 @@
 import { tell } from "./tell.js";
 
 const ROWS = 10;
-const STILL = 700; // ms after the last scrolling or touch before rows may move
+const STILL = { scroll: 700, touchstart: 4000, touchmove: 4000 }; // ms after such an event before rows may move
+const CAN_HOVER = matchMedia("(hover: hover)"); // where nothing can, a finger that left still counts as being there
 const ICONS = document.querySelector(".tool.others use").getAttribute("href").split("#")[0];
 const ACTIONS = {
   like: { name: "Like", pressed: "Liked" },
@@ -13,9 +14,10 @@ const ACTIONS = {
   hide: { name: "Never show again", told: "Hidden" },
 };
 
-let movedAt = -Infinity;
-for (const event of ["scroll", "touchmove", "touchstart"]) {
-  document.addEventListener(event, () => (movedAt = performance.now()), { passive: true });
+let stillAt = -Infinity; // from when on rows may move
+for (const [event, pause] of Object.entries(STILL)) {
+  const wait = () => (stillAt = Math.max(stillAt, performance.now() + pause));
+  document.addEventListener(event, wait, { passive: true });
 }
 
 /** Make the tables of the page. Returns what shows rows by kind, as the server sends them. */
@@ -58,10 +60,10 @@ class Table {
   show(items) {
     this.#items = items;
     clearTimeout(this.#timer);
-    const moving = performance.now() - movedAt < STILL;
-    if (moving) this.#timer = setTimeout(() => this.show(this.#items), STILL);
+    const wait = stillAt - performance.now();
+    if (wait > 0) this.#timer = setTimeout(() => this.show(this.#items), wait);
     const wanted = items.filter((item) => !this.#dismissed.has(item.id));
-    const held = this.#body.rows.length > 0 && (moving || this.#isInUse());
+    const held = this.#body.rows.length > 0 && (wait > 0 || this.#isInUse());
     this.#lay(held ? this.#around(wanted) : wanted.map((item) => item.id), new Map(wanted.map((item) => [item.id, item])));
     for (const id of this.#dismissed) if (!items.some((item) => item.id === id)) this.#dismissed.delete(id);
     if (items.length === 0) this.#empty.textContent = "Nothing passes these filters. Loosen one, and the list fills again.";
@@ -71,7 +73,7 @@ class Table {
 
   /** Whether a pointer is on the table, or the keyboard in it. */
   #isInUse() {
-    return this.#table.matches(":hover") || this.#table.querySelector(":focus-visible") !== null;
+    return (CAN_HOVER.matches && this.#table.matches(":hover")) || this.#table.querySelector(":focus-visible") !== null;
   }
 
   /** The ids of the present rows where they are, and new ones below as far as there is room. */
