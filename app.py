@@ -19,7 +19,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, commands, pages
+from moodmirror.web import analyze, api, catalogue_commands, commands, pages
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.problems import on_http_error
@@ -50,7 +50,7 @@ def create_app(config: Config | None = None) -> Flask:
         face_reader,
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
-        Recommender.open(),
+        Recommender.open(imported_dir=config.catalogue_dir),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
@@ -58,7 +58,13 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_blueprint(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)
-    for command in (commands.analyze, commands.check_camera, commands.recommend):
+    for command in (
+        commands.analyze,
+        commands.check_camera,
+        commands.recommend,
+        catalogue_commands.import_group,
+        catalogue_commands.cluster_group,
+    ):
         app.cli.add_command(command)
     # One frame and the envelope around it; a longer message ends its connection.
     socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self
 
 
@@ -60,6 +61,8 @@ class Config:
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
+    # Where imported tables lie, read at start beside the shipped ones.
+    catalogue_dir: Path = Path(__file__).resolve().parents[1] / "instance" / "catalogue"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -83,6 +86,7 @@ class Config:
         read("SECRET_KEY", _secret)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
+        read("CATALOGUE_DIR", _folder)
         if problems:
             raise ConfigError("; ".join(problems))
         return cls(**given)  # type: ignore[arg-type]
@@ -100,6 +104,13 @@ def _whole_number(text: str, least: int, most: int) -> int:
     if not text.strip().isdigit() or not least <= int(text) <= most:
         raise ValueError(f"must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not text.strip() or (path.exists() and not path.is_dir()):
+        raise ValueError("must name a folder")
+    return path.resolve()
 
 
 def _secret(text: str) -> str:

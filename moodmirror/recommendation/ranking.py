@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_tables
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
 from moodmirror.recommendation.moods import place
 from moodmirror.recommendation.reasons import change, nearness, on_the_way, reason
+from moodmirror.recommendation.selection import largest
 
 # A list is arranged from the best few, so that its cost does not grow with the table: four times as many as are asked for
 # leave room for variety, and forty do when few are.
@@ -49,7 +50,8 @@ class _Table:
         # cosine similarity less its squared distance is linear, so that one matrix product ranks the table exactly.
         directions = _unit(np.stack([item.vector for item in items]))
         places = np.array([place(item.energy, item.valence) for item in items], dtype=np.float32)
-        self.features = np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)])
+        # Column by column in memory, for that is how the product reads them fastest.
+        self.features = np.asfortranarray(np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)]))
 
     def fits(self, aims: list[Aim]) -> npt.NDArray[np.float32]:
         """How well each item fits each aim, float32 [aims, n], at most 1."""
@@ -66,10 +68,12 @@ class Recommender:
         self._tables = {kind: _Table(items) for kind, items in tables.items()}
 
     @classmethod
-    def open(cls, catalogue_dir: Path | None = None) -> Self:
-        """Read the four tables, the shipped ones by default. Raises CatalogueError naming every bad cell."""
-        folder = catalogue_dir or CATALOGUE_DIR
-        return cls({kind: read_table(folder / f"{kind}.csv", kind) for kind in KINDS})
+    def open(cls, catalogue_dir: Path | None = None, imported_dir: Path | None = None) -> Self:
+        """Read the four tables, the shipped ones by default, and beside them those that were imported, if any.
+
+        Raises CatalogueError naming every bad cell.
+        """
+        return cls({kind: read_tables(kind, catalogue_dir or CATALOGUE_DIR, imported_dir) for kind in KINDS})
 
     def recommend(
         self,
@@ -106,7 +110,9 @@ class Recommender:
         if k == 0:
             return []
         aims = _aims(mood, mode, towards, k)
-        fits = table.fits(aims)[:, passing]
+        fits = table.fits(aims)
+        if len(passing) < len(table.items):
+            fits = fits[:, passing]
         if mode == "surprise":
             shortlist, unexpected = _unexpected(fits[0], table.traits, passing, k, seed)
         else:
@@ -208,8 +214,7 @@ def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp
     """The columns of `fits` [aims, m] that are among the `depth` best of any row, rising."""
     if depth >= fits.shape[1]:
         return np.arange(fits.shape[1])
-    best: npt.NDArray[np.intp] = np.unique(np.argpartition(-fits, depth - 1, axis=1)[:, :depth])
-    return best
+    return np.unique(np.concatenate([largest(row, depth) for row in fits]))
 
 
 def _unexpected(

@@ -88,9 +88,10 @@ class SongMood:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The mapping that :meth:`to_json` wrote."""
-        arrays = {name: np.array(stored[name]) for name in ("typical", "deviation", "least", "most")}
-        linear = {name: Linear(*(np.array(stored[name][part]) for part in ("weights", "bias"))) for name in ("affect", "labels")}
-        return cls(**linear, **arrays)
+        affect, labels = (
+            Linear(*(np.array(stored[name][part]) for part in ("weights", "bias"))) for name in ("affect", "labels")
+        )
+        return cls(affect, labels, *(np.array(stored[name]) for name in ("typical", "deviation", "least", "most")))
 
     def to_json(self) -> dict[str, Any]:
         """What is stored of it: lists of numbers by name, rounded to six digits."""
