@@ -252,10 +252,10 @@ def cell_faults(cells: Mapping[str, str], kind: str, *, imported: bool = False) 
 
 def _stated_mood(value: str) -> MoodVector:
     try:
-        shares = np.array(value.split("|"), dtype=np.float32)
+        shares = [float(share) for share in value.split("|")]
     except ValueError:
         raise ValueError(f"{value!r} is no list of numbers") from None
-    if shares.shape != (len(EMOTIONS),) or not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() <= 0:
+    total = sum(shares)
+    if len(shares) != len(EMOTIONS) or min(shares) < 0 or not 0 < total < float("inf"):
         raise ValueError(f"{value!r} must be {len(EMOTIONS)} shares of at least 0, parted by |, some of them above")
-    vector: MoodVector = shares / shares.sum()
-    return vector
+    return np.array([share / total for share in shares], dtype=np.float32)

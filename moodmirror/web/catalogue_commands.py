@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +36,7 @@ def import_group() -> None:
 
 
 def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[Row]], batch: int) -> ImportedTable:
+    """Import what is new of a source, and say what became of it all."""
     table = ImportedTable(current_site().config.catalogue_dir, kind)
     fresh = table.fresh(source)
     try:
@@ -53,10 +54,17 @@ def _text_recognizer() -> Callable[[], TextEmotionRecognizer]:
 
 def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
     """Import songs and say what became of them. Raises SourceError if a file of `features` is in no known form."""
-    rows = songs.SongRows(read_tables("songs", imported_dir=current_site().config.catalogue_dir), _text_recognizer())
-    for path in features:
-        rows.learn(songs.read(path))
-    table = _run("songs", source, rows.make, songs.BATCH)
+    sources = [songs.read(path) for path in features]
+
+    @cache
+    def rows() -> songs.SongRows:
+        known = read_tables("songs", imported_dir=current_site().config.catalogue_dir)
+        made = songs.SongRows(known, _text_recognizer())
+        for further in (source, *sources):
+            made.learn(further)
+        return made
+
+    table = _run("songs", source, lambda entries: rows().make(entries), songs.BATCH)
     if table.added and (note := songs.guessed_note(table.rows.values(), source.entries)):
         click.echo(note)
 

@@ -36,7 +36,7 @@ from moodmirror.recommendation.importers.sources import (
     slug,
     year_in,
 )
-from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, ORIGIN, SPOTIFY_ID, Row
+from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row
 from moodmirror.recommendation.importers.words import plain_tags
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
@@ -61,7 +61,14 @@ def song_id(artist: str, title: str) -> str:
 
 
 def make_entry(
-    title: str, artists: Iterable[str], spotify_id: str, *, date: str = "", genres: str = "", features: object = None
+    title: str,
+    artists: Iterable[str],
+    spotify_id: str,
+    *,
+    date: str = "",
+    genres: str = "",
+    popularity: str = "",
+    features: Mapping[str, object] | None = None,
 ) -> Entry:
     """An entry of what is known of a song; `features` are nine numbers by AUDIO_FEATURES, or None."""
     makers = [artist.strip() for artist in artists if artist.strip()]
@@ -77,9 +84,10 @@ def make_entry(
             "year": year_in(date),
             "language": UNDETERMINED,
             "genres": "|".join(listed(re.split(r"[|,;]", genres))),
+            POPULARITY: popularity if popularity.isdigit() and int(popularity) <= 100 else "",
             SPOTIFY_ID: spotify_id,
         },
-        features=features_of(features) if isinstance(features, Mapping) else None,
+        features=features_of(features) if features else None,
     )
 
 
@@ -104,7 +112,9 @@ def _kaggle(row: Mapping[str, str]) -> Entry:
     except (ValueError, SyntaxError):
         raise ValueError("the artists are no list") from None
     date = row.get("year") or row.get("release_date", "")
-    return make_entry(row["name"], map(str, makers), row["id"], date=date, features=row)
+    return make_entry(
+        row["name"], map(str, makers), row["id"], date=date, popularity=row.get("popularity", ""), features=row
+    )
 
 
 def _tidytuesday(row: Mapping[str, str]) -> Entry:
@@ -115,6 +125,7 @@ def _tidytuesday(row: Mapping[str, str]) -> Entry:
         row["track_id"],
         date=row.get("track_album_release_date", ""),
         genres=genres,
+        popularity=row.get("track_popularity", ""),
         features=row,
     )
 
@@ -127,6 +138,7 @@ def _exportify(row: Mapping[str, str]) -> Entry:
         identity.rpartition(":")[2],
         date=row.get("Release Date") or row.get("Album Release Date", ""),
         genres=row.get("Genres") or row.get("Artist Genres", ""),
+        popularity=row.get("Popularity", ""),
         features={name: row.get(name.capitalize()) for name in AUDIO_FEATURES},
     )
 

@@ -13,11 +13,12 @@ from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
 ORIGIN: Final = "origin"  # the form that a row came in
 SPOTIFY_ID: Final = "spotify_id"
+POPULARITY: Final = "popularity"  # how well known it is, 0…100
 # Audio features under names of their own, for energy and valence name the stated ones of every table.
 AUDIO_COLUMNS: Final = {feature: f"audio_{feature}" for feature in AUDIO_FEATURES}
 FURTHER_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "songs": (SPOTIFY_ID, *AUDIO_COLUMNS.values()),
-    "movies": (),
+    "songs": (POPULARITY, SPOTIFY_ID, *AUDIO_COLUMNS.values()),
+    "movies": (POPULARITY,),
     "food": (),
     "activities": (),
 }

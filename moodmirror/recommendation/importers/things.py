@@ -32,7 +32,7 @@ from moodmirror.recommendation.importers.words import mood_of_tags, plain_tags, 
 BATCH: Final = 64
 # What a thing's tags and title say outweighs the text: directions are written in even words.
 WORDS_SHARE: Final = 0.75
-MOST_READ: Final = 400  # characters of a text
+MOST_READ: Final = 280  # characters of a text
 # Upper ends of what a share of the dearest, 0…1, is called.
 COST_ENDS: Final = (0.0, 0.3, 0.6, 1.0)
 
