@@ -27,7 +27,7 @@ from sklearn.model_selection import KFold
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, read_table
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
 from moodmirror.recommendation.diversity import Traits
 from moodmirror.recommendation.modes import MODES
 from moodmirror.recommendation.selection import largest
@@ -103,8 +103,8 @@ def mood_and_ratings(folder: Path) -> None:
         gains = _bootstrap(people, errors["without"], errors[key])
         show(name, _rmse(errors[key]), _rmse(errors["without"]) - _rmse(errors[key]), *np.percentile(gains, (2.5, 97.5)))
     print(
-        f"  Ridge regression, {MOOD_FOLDS} folds of the ratings, seed 0; 95 % interval of the gain from {BOOTSTRAPS} bootstrap "
-        "samples of people.\n  * known only after the film: what a better reading during it could be worth, no prediction"
+        f"  Ridge regression, {MOOD_FOLDS} folds of the ratings, seed 0; 95 % interval of the gain from {BOOTSTRAPS} samples of\n"
+        "  people (bootstrap). * known only after the film: what reading it meanwhile could be worth, no prediction"
     )
 
 
@@ -136,7 +136,7 @@ def _bootstrap(people: npt.NDArray[np.int_], one: Floats, other: Floats) -> Floa
     sums = np.array([np.bincount(codes, weights) for weights in (one, other, np.ones(len(one)))])
     generator = np.random.default_rng(0)
     drawn = sums[:, generator.integers(0, len(names), (BOOTSTRAPS, len(names)))].sum(axis=2)
-    return np.sqrt(drawn[0] / drawn[2]) - np.sqrt(drawn[1] / drawn[2])
+    return np.asarray(np.sqrt(drawn[0] / drawn[2]) - np.sqrt(drawn[1] / drawn[2]))
 
 
 # ── Taste helps? ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ def likes(stars: Floats) -> Floats:
 
 def popularity(histories: Histories) -> Scorer:
     """How many like a film."""
-    counts = np.asarray(histories.matrix(likes).sum(axis=0)).ravel()
+    counts = np.asarray(histories.matrix(likes).sum(axis=0), dtype=np.float64).ravel()
     return lambda items, stars: counts
 
 
@@ -198,14 +198,15 @@ def als(histories: Histories) -> Scorer:
 
 
 # What a liking that is so many ratings old still weighs is half; tastes and eras change.
-HALF_LIFE: Final = 10.0
+HALF_LIFE: Final = 3.0
 SHRINKAGE: Final = 5.0  # people who like both films, fewer than which says little
 CONTENT_SHARE: Final = 0.1  # of a hybrid score; the rest is what other people liked
 
 
 def _weights(stars: Floats) -> Floats:
     """What a person's ratings are worth: above or below the middle, the newest most."""
-    return np.clip(stars - 2.5, -0.5, 2.5) * 0.5 ** (np.arange(len(stars))[::-1] / HALF_LIFE)
+    weights: Floats = np.clip(stars - 2.5, -0.5, 2.5) * 0.5 ** (np.arange(len(stars))[::-1] / HALF_LIFE)
+    return weights
 
 
 def content(features: sparse.csr_matrix, histories: Histories) -> Scorer:
@@ -223,7 +224,8 @@ def hybrid(features: sparse.csr_matrix, histories: Histories) -> Scorer:
     def score(items: npt.NDArray[np.intp], stars: Floats) -> Floats:
         together = (matrix.T @ matrix[:, items]).tocoo()
         cosines = together.data / (norms[together.row] * norms[items][together.col] + SHRINKAGE)
-        collaborative = np.bincount(together.row, cosines * _weights(stars)[together.col], histories.count)
+        votes = cosines * _weights(stars)[together.col]
+        collaborative = np.bincount(together.row, votes, histories.count).astype(np.float64)
         said = by_content(items, stars)
         return (1 - CONTENT_SHARE) * _scaled(collaborative) + CONTENT_SHARE * _scaled(said)
 
@@ -309,14 +311,12 @@ def taste(folder: Path) -> None:
         show("", *(f"({hit:.3f})" for _, hit, _ in found))
         if name == "popularity":
             popular = [ndcg for ndcg, _, _ in found]
-    show(
-        "hybrid's NDCG above popularity's",
-        *(f"{ndcg / low - 1:+.0%}" for (ndcg, _, _), low in zip(found, popular, strict=True)),
-    )
+    lead = [ndcg / low - 1 for (ndcg, _, _), low in zip(found, popular, strict=True)]
+    show("hybrid's NDCG above popularity's", *(f"{share:+.0%}" for share in lead))
     show("people", *(count for _, _, count in found))
     print(
-        f"  Held out: each person's last film of {LIKED:g} stars or more; known are the newest ratings before it, and of others all "
-        "before theirs.\n  Half-life, shrinkage and share were chosen on the last but one."
+        f"  Held out: each person's last film of {LIKED:g} stars or more; known are the newest ratings before "
+        "it, and of others all before theirs.\n  Half-life, shrinkage and share were chosen on the last but one."
     )
 
 
@@ -329,42 +329,71 @@ def _moods() -> Iterator[npt.NDArray[np.float32]]:
     yield from np.random.default_rng(0).dirichlet(np.full(len(EMOTIONS), 0.5), MOODS).astype(np.float32)
 
 
+Listing = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind's items, to judge lists of them: their directions of mood, float32 [n, 7], and their traits."""
+
+    items: list[Item]
+    directions: npt.NDArray[np.float32]
+    traits: Traits
+
+    @classmethod
+    def read(cls, kind: str) -> "Table":
+        """The shipped table."""
+        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
+        return cls(items, np.stack([item.vector / np.linalg.norm(item.vector) for item in items]), Traits(items))
+
+    def fits(self, mood: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Each item's cosine similarity to a mood."""
+        return np.asarray(self.directions @ (mood / np.linalg.norm(mood)), dtype=np.float32)
+
+    def recommended(self, recommender: Recommender, kind: str, mode: str) -> Listing:
+        """What the recommender lists."""
+        index = {item.id: place for place, item in enumerate(self.items)}
+        towards = "happy" if mode == "journey" else None
+        return lambda mood: np.array(
+            [index[row.item.id] for row in recommender.recommend(mood, kind, K, mode, towards=towards)], dtype=np.intp
+        )
+
+    def nearest(self, mood: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+        """The nearest, as they come."""
+        return largest(self.fits(mood), K)
+
+    def any(self) -> Listing:
+        """Any items."""
+        generator = np.random.default_rng(0)
+        return lambda mood: generator.choice(len(self.items), K, replace=False)
+
+    def judge(self, name: str, listing: Listing) -> None:
+        """Print how lists for all moods are."""
+        fits, alike = [], []
+        seen: set[int] = set()
+        for mood in _moods():
+            chosen = listing(mood)
+            fits.append(float(self.fits(mood)[chosen].mean()))
+            likeness, _ = self.traits.likeness(chosen)
+            alike.append(float(likeness[np.triu_indices(len(chosen), 1)].mean()))
+            seen |= set(chosen.tolist())
+        show(name, float(np.mean(fits)), float(np.mean(alike)), f"{len(seen) / len(self.items):.1%}")
+
+
 def diversity() -> None:
     """How alike the items of a list are, how much of the catalogue is ever shown, and what that costs in match."""
     recommender = Recommender.open()
     print(f"\nLists of {K} for {len(EMOTIONS)} emotions and {MOODS} random moods, the shipped catalogue")
     show("", "match", "alike", "coverage")
     for kind in KINDS:
-        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
-        index = {item.id: place for place, item in enumerate(items)}
-        traits = Traits(items)
-        directions = np.stack([item.vector / np.linalg.norm(item.vector) for item in items])
-
-        def row(name: str, listing: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.intp]]) -> None:
-            fits, alike = [], []
-            seen: set[int] = set()
-            for mood in _moods():
-                chosen = listing(mood)
-                fits.append(float((directions[chosen] @ mood / np.linalg.norm(mood)).mean()))
-                likeness, _ = traits.likeness(chosen)
-                alike.append(float(likeness[np.triu_indices(len(chosen), 1)].mean()))
-                seen |= set(chosen.tolist())
-            show(name, float(np.mean(fits)), float(np.mean(alike)), f"{len(seen) / len(items):.1%}")
-
+        table = Table.read(kind)
         for mode in MODES:
-
-            def listed(mood: npt.NDArray[np.float32], mode: str = mode) -> npt.NDArray[np.intp]:
-                towards = "happy" if mode == "journey" else None
-                rows = recommender.recommend(mood, kind, K, mode, towards=towards)  # noqa: B023  # called at once
-                return np.array([index[found.item.id] for found in rows], dtype=np.intp)  # noqa: B023
-
-            row(f"{kind}, {mode}", listed)
-        row(f"{kind}, the {K} nearest, as they come", lambda mood: largest(directions @ mood, K))  # noqa: B023
-        generator = np.random.default_rng(0)
-        row(f"{kind}, any {K}", lambda mood: generator.choice(len(items), K, replace=False))  # noqa: B023
+            table.judge(f"{kind}, {mode}", table.recommended(recommender, kind, mode))
+        table.judge(f"{kind}, the {K} nearest, as they come", table.nearest)
+        table.judge(f"{kind}, any {K}", table.any())
     print(
-        "  match: the mean cosine similarity of an item's mood to the person's (lift and journey aim elsewhere on purpose);\n"
-        "  alike: the mean cosine similarity of two items' traits; coverage: the share of the table in any of the lists"
+        "  match: mean cosine similarity of an item's mood to the person's (lift and journey aim elsewhere on purpose);\n"
+        "  alike: mean cosine similarity of two items' traits; coverage: the share of the table in any of the lists"
     )
 
 
@@ -392,15 +421,15 @@ def ranking() -> None:
         for column in features:
             generator.random(out=column, dtype=np.float32)
         # What reading alone costs: one pass that does nothing but find the largest.
-        reading = cost(lambda: features.max())  # noqa: B023  # called at once
-        ranking_time = cost(lambda: largest(mood @ features, BEST))  # noqa: B023
+        reading = cost(features.max)
+        ranking_time = cost(lambda: largest(mood @ features, BEST))  # noqa: B023  # called at once
         fits = mood @ features
         exact = largest(fits, BEST).tolist() == np.argsort(-fits, kind="stable")[:BEST].tolist()
         rate = features.nbytes / 1e6 / ranking_time
         show(f"{size:,}", f"{features.nbytes / 1e6:.1f}", f"{reading:.2f}", f"{ranking_time:.2f}", f"{rate:.1f}", str(exact))
     print(
-        f"  Milliseconds of CPU, medians of {RANKING_RUNS} runs, one thread. Besides the table, 4 bytes an item are written and read "
-        "once.\n  exact: the same items in the same order as a full stable sort of all"
+        f"  Milliseconds of CPU, medians of {RANKING_RUNS} runs, one thread. Besides the table, 4 bytes an item are written "
+        "and read once.\n  exact: the same items in the same order as a full stable sort of all"
     )
 
 
