@@ -19,7 +19,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, catalogue_commands, commands, pages
+from moodmirror.web import analyze, api, catalogue_commands, commands, pages, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.problems import on_http_error
@@ -66,6 +66,8 @@ def create_app(config: Config | None = None) -> Flask:
         catalogue_commands.cluster_group,
     ):
         app.cli.add_command(command)
+    if config.spotify:
+        app.cli.add_command(spotify_commands.spotify_group)
     # One frame and the envelope around it; a longer message ends its connection.
     socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)
     app.extensions[LIVE_EXTENSION] = Live(socketio, site)

@@ -103,8 +103,8 @@ def mood_and_ratings(folder: Path) -> None:
         gains = _bootstrap(people, errors["without"], errors[key])
         show(name, _rmse(errors[key]), _rmse(errors["without"]) - _rmse(errors[key]), *np.percentile(gains, (2.5, 97.5)))
     print(
-        f"  Ridge regression, {MOOD_FOLDS} folds of the ratings, seed 0; 95 % interval of the gain from {BOOTSTRAPS} samples of\n"
-        "  people (bootstrap). * known only after the film: what reading it meanwhile could be worth, no prediction"
+        f"  Ridge regression, {MOOD_FOLDS} folds of the ratings, seed 0; 95 % interval of the gain from {BOOTSTRAPS}\n"
+        "  bootstrap samples of people. * known only after the film: what reading it meanwhile could be worth, no prediction"
     )
 
 
