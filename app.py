@@ -50,7 +50,7 @@ def create_app(config: Config | None = None) -> Flask:
         face_reader,
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
-        Recommender.open(imported_dir=config.catalogue_dir),
+        Recommender.open(imported_dir=config.imported_dir),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)

@@ -62,7 +62,7 @@ class Config:
     max_viewers: int = 20
     max_visitors: int = 100
     # Where imported tables lie, read at start beside the shipped ones.
-    catalogue_dir: Path = Path(__file__).resolve().parents[1] / "instance" / "catalogue"
+    imported_dir: Path = Path(__file__).resolve().parents[1] / "instance" / "catalogue"
     # An app of one's own at Spotify; without both there is nothing of Spotify's here.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -92,7 +92,7 @@ class Config:
         read("SECRET_KEY", _secret)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
-        read("CATALOGUE_DIR", _folder)
+        read("IMPORTED_DIR", _folder)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         if problems:

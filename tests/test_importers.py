@@ -95,7 +95,7 @@ def flask(tmp_path):
     """Run a command of a site whose imported tables lie in a folder of its own."""
 
     def run(*arguments):
-        app = create_app(Config(camera=CameraSource("off", "off"), catalogue_dir=tmp_path / "imported"))
+        app = create_app(Config(camera=CameraSource("off", "off"), imported_dir=tmp_path / "imported"))
         return app.test_cli_runner().invoke(args=list(map(str, arguments)))
 
     return run

@@ -128,7 +128,7 @@ def flask(spotify, tmp_path, monkeypatch):
     def run(*arguments):
         config = Config(
             camera=CameraSource("off", "off"),
-            catalogue_dir=tmp_path / "imported",
+            imported_dir=tmp_path / "imported",
             spotify_client_id="made-up",
             spotify_client_secret="made-up-too",
             spotify_redirect_uri=f"http://127.0.0.1:{free_port()}/callback",
@@ -192,6 +192,6 @@ def test_without_an_app_at_spotify_there_is_no_such_command(settings):
 
 def test_the_folder_of_imported_tables_must_be_one(tmp_path):
     (tmp_path / "file").write_text("")
-    assert Config.from_environment({"CATALOGUE_DIR": str(tmp_path / "new")}).catalogue_dir == tmp_path / "new"
-    with pytest.raises(ConfigError, match="CATALOGUE_DIR"):
-        Config.from_environment({"CATALOGUE_DIR": str(tmp_path / "file")})
+    assert Config.from_environment({"IMPORTED_DIR": str(tmp_path / "new")}).imported_dir == tmp_path / "new"
+    with pytest.raises(ConfigError, match="IMPORTED_DIR"):
+        Config.from_environment({"IMPORTED_DIR": str(tmp_path / "file")})

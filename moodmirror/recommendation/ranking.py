@@ -68,7 +68,7 @@ class Recommender:
         self._tables = {kind: _Table(items) for kind, items in tables.items()}
 
     @classmethod
-    def open(cls, catalogue_dir: Path | None = None, imported_dir: Path | None = None) -> Self:
+    def open(cls, catalogue_dir: Path | None = None, *, imported_dir: Path | None = None) -> Self:
         """Read the four tables, the shipped ones by default, and beside them those that were imported, if any.
 
         Raises CatalogueError naming every bad cell.

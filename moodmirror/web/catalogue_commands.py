@@ -30,14 +30,14 @@ SHOWN_SONGS: Final = 3  # of a group
 def import_group() -> None:
     """Bring in a catalogue of your own, beside the one that is shipped.
 
-    It is kept in instance/catalogue/, or where CATALOGUE_DIR says, and read when the site starts. What was imported before
+    It is kept in instance/catalogue/, or where IMPORTED_DIR says, and read when the site starts. What was imported before
     is not imported again.
     """
 
 
 def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[Row]], batch: int) -> ImportedTable:
     """Import what is new of a source, and say what became of it all."""
-    table = ImportedTable(current_site().config.catalogue_dir, kind)
+    table = ImportedTable(current_site().config.imported_dir, kind)
     fresh = table.fresh(source)
     try:
         with click.progressbar(length=len(fresh), label=f"Importing {kind}", show_pos=True) as bar:
@@ -58,7 +58,7 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
 
     @cache
     def rows() -> songs.SongRows:
-        known = read_tables("songs", imported_dir=current_site().config.catalogue_dir)
+        known = read_tables("songs", imported_dir=current_site().config.imported_dir)
         made = songs.SongRows(known, _text_recognizer())
         for further in (source, *sources):
             made.learn(further)
@@ -182,7 +182,7 @@ def songs_to_cluster(file: Path | None) -> "list[Song]":
             if entry.features
         ]
     else:
-        rows = ImportedTable(current_site().config.catalogue_dir, "songs").rows.values()
+        rows = ImportedTable(current_site().config.imported_dir, "songs").rows.values()
         found = [
             Song(row["title"], row["artist"].replace("|", ", "), row[SPOTIFY_ID], features)
             for row in rows

@@ -31,7 +31,7 @@ def account() -> "SpotifyAccount":
         config.spotify_client_id,
         config.spotify_client_secret,
         config.spotify_redirect_uri,
-        config.catalogue_dir / TOKEN_FILE,
+        config.imported_dir / TOKEN_FILE,
         api_address=config.spotify_api_url,
         sign_in_address=config.spotify_accounts_url,
     )
