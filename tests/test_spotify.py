@@ -16,6 +16,9 @@ from tests.conftest import free_port
 
 TOKEN = "made-up-token"
 
+# spotipy leaves the socket on which it waits for the sign-in to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning")
+
 
 class Spotify(BaseHTTPRequestHandler):
     """One user with 51 liked songs and one playlist."""
