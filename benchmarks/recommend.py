@@ -219,13 +219,13 @@ def hybrid(features: sparse.csr_matrix, histories: Histories) -> Scorer:
     matrix = histories.matrix(likes).tocsc()
     matrix.eliminate_zeros()
     norms = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
+    together = (matrix.T @ matrix).tocoo()
+    cosines = together.data / (norms[together.row] * norms[together.col] + SHRINKAGE)
+    alike = sparse.csc_matrix((cosines, (together.row, together.col)), shape=together.shape)
     by_content = content(features, histories)
 
     def score(items: npt.NDArray[np.intp], stars: Floats) -> Floats:
-        together = (matrix.T @ matrix[:, items]).tocoo()
-        cosines = together.data / (norms[together.row] * norms[items][together.col] + SHRINKAGE)
-        votes = cosines * _weights(stars)[together.col]
-        collaborative = np.bincount(together.row, votes, histories.count).astype(np.float64)
+        collaborative: Floats = np.asarray(alike[:, items] @ _weights(stars), dtype=np.float64)
         said = by_content(items, stars)
         return (1 - CONTENT_SHARE) * _scaled(collaborative) + CONTENT_SHARE * _scaled(said)
 
