@@ -40,7 +40,7 @@ from moodmirror.recommendation.importers.sources import (
 from moodmirror.recommendation.importers.table import ORIGIN, POPULARITY, Row
 from moodmirror.recommendation.importers.words import mood_of_genres, mood_of_tags, plain_tags, tags_in
 
-BATCH: Final = 64  # overviews that are read at once: a second's work
+BATCH: Final = 128  # overviews that are read at once: a few seconds' work
 # What each vote weighs. A story's overview says most about this very film; a genre is right on average.
 TEXT_SHARE: Final = 0.4
 WORDS_SHARE: Final = 0.3
