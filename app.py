@@ -2,16 +2,19 @@
 
 import logging
 import os
+import secrets
 import signal
 import sys
 from typing import Any, Final
 
 from flask import Flask, Response
+from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
 from werkzeug.exceptions import HTTPException
 
 from camera import Camera
-from moodmirror.config import Config, ConfigError
+from moodmirror.config import Config, ConfigError, kept_secret
+from moodmirror.database import Database
 from moodmirror.recognition.face import FaceReader
 from moodmirror.recognition.media import MAX_FRAME_BYTES
 from moodmirror.recognition.runtime import opened_once
@@ -19,10 +22,11 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, catalogue_commands, commands, pages, spotify_commands
+from moodmirror.web import analyze, api, catalogue_commands, commands, my_data, pages, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
-from moodmirror.web.problems import on_http_error
+from moodmirror.web.problems import on_http_error, on_invalid
+from moodmirror.web.schemas import Problem
 from moodmirror.web.site import EXTENSION, Site
 
 LIVE_EXTENSION: Final = "moodmirror.live"
@@ -39,9 +43,18 @@ def create_app(config: Config | None = None) -> Flask:
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
     config = config or Config.from_environment(os.environ)
-    app = Flask(__name__)
+    app = OpenAPI(
+        __name__,
+        info=api.INFO,
+        security_schemes={},  # none: it is open
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=on_invalid,
+        doc_ui=False,  # its pages come from elsewhere
+    )
     app.request_class = MemoryRequest
-    app.config.update(SECRET_KEY=config.secret_key, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=1_000_000)
+    app.config.update(MAX_CONTENT_LENGTH=1_000_000)
+    my_data.identify(app, config.secret_key or _secret_of(config))
     face_reader = opened_once(FaceReader.load)
     camera = Camera(config.camera, face_reader)
     site = Site(
@@ -51,11 +64,13 @@ def create_app(config: Config | None = None) -> Flask:
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
+        _open_database(config),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
-    app.register_blueprint(api.bp)
-    app.register_blueprint(analyze.bp)
+    app.register_api(api.bp)
+    app.register_blueprint(my_data.bp)
+    app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)
     for command in (
@@ -78,6 +93,25 @@ def close_app(app: Flask) -> None:
     """End every stream and socket and close the camera, so that the server can stop."""
     app.extensions[EXTENSION].camera.close()
     app.extensions[LIVE_EXTENSION].close()
+    app.extensions[EXTENSION].database.close()
+
+
+def _open_database(config: Config) -> Database:
+    try:
+        return Database(config.database)
+    except ValueError as error:
+        raise ConfigError(f"DATABASE_URL {error}") from None
+
+
+def _secret_of(config: Config) -> str:
+    try:
+        return kept_secret(config.instance)
+    except OSError as error:
+        # Only the cookies of before are worth nothing then.
+        logging.getLogger("moodmirror").warning(
+            "no key can be kept in %s, so one holds until the end: %s", config.instance, error
+        )
+        return secrets.token_hex(32)
 
 
 def _add_security_headers(response: Response) -> Response:

@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.config import CameraSource
-from moodmirror.emotions import MoodVector
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
@@ -412,9 +411,9 @@ class Camera:
                 if self._capture is not capture:
                     continue  # given up meanwhile: an old frame must not follow the news of what is wrong
                 self.faces = faces
-                vector = crowd_vector(faces)
-                if vector is not None:
-                    self.mood.update(Reading(vector, "face", 1.0, now))
+                reading = crowd_reading(faces, now)
+                if reading:
+                    self.mood.update(reading)
                 self._show(jpeg)
 
     def _has_newer(self, seen: "tuple[_CaptureThread, int] | None") -> bool:
@@ -526,14 +525,15 @@ class _CaptureThread(threading.Thread):
             self._changed.notify_all()
 
 
-def crowd_vector(faces: list[Face]) -> MoodVector | None:
-    """One mood vector, float32 [7], for several faces: the mean of those that can be read, each by the area of its box."""
-    read = [(face.box[2] * face.box[3], face.vector) for face in faces if face.vector is not None]
+def crowd_reading(faces: list[Face], at: float) -> Reading | None:
+    """One reading for several faces, `at` in seconds: the mean of those that can be read, each by the area of its box."""
+    read = [(face.box[2] * face.box[3], face.vector, face.weight) for face in faces if face.vector is not None]
     if not read:
         return None
-    areas = np.array([area for area, _ in read], dtype=np.float32)
-    vector: MoodVector = areas / areas.sum() @ np.stack([vector for _, vector in read])
-    return vector
+    areas = np.array([area for area, _, _ in read], dtype=np.float32)
+    shares = areas / areas.sum()
+    weight = float(shares @ np.array([weight for _, _, weight in read]))
+    return Reading(shares @ np.stack([vector for _, vector, _ in read]), "face", min(weight, 1.0), at)
 
 
 def encode(frame: Frame) -> bytes:

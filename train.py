@@ -15,6 +15,8 @@
     python train.py speech --data PATH --model mlp
                                                  a classic model instead: mlp or bagging; or another network: rnn
     python train.py speech --data PATH --explore draw what there is to hear, train nothing
+    python train.py fusion --data face=PATH speech=PATH
+                                                 measure the ways to make one mood of both, write models/fusion.md
 
 For faces PATH is fer2013.csv (with fer2013new.csv beside it, its FER+ votes are used), a folder with train/angry/*.jpg and
 so on, or a folder with the grids fer2013_training.webp and .csv. For speech it is a folder of recordings that are named as
@@ -34,10 +36,11 @@ from typing import Any
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="face|speech|text")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="face|speech|text|fusion")
     _add_face(commands)
     _add_speech(commands)
     _add_text(commands)
+    _add_fusion(commands)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     from moodmirror.training.corpora import CorpusError
 
     try:
-        {"face": _face, "speech": _speech, "text": _text}[options.command](options)
+        {"face": _face, "speech": _speech, "text": _text, "fusion": _fusion}[options.command](options)
     except (CorpusError, ModelError, FileNotFoundError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
@@ -75,6 +78,9 @@ def _add_face(commands: Any) -> None:
     )
     face.add_argument(
         "--start-from", metavar="RUN", default="", help="begin with the best weights of the run in this folder"
+    )
+    face.add_argument(
+        "--cool-down", type=float, default=0.92, help="share of the epochs before faces change little (default: %(default)s)"
     )
     face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
     face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
@@ -148,6 +154,38 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 
 
+def _add_fusion(commands: Any) -> None:
+    fusion = commands.add_parser(
+        "fusion",
+        help="the ways to make one mood of a face and a voice",
+        description="Fit the learned fusions of a face and a voice, and measure them beside the served one. Pairs are "
+        "made of faces and voices of one emotion. Networks answer for both, so train these first: the served one for faces, "
+        "for voices those of the folds in --run-dir, which never heard the speakers whom they answer for.",
+        epilog="example: python train.py fusion --data face=faces/ speech=ravdess/",
+    )
+    fusion.add_argument(
+        "--data",
+        type=_named_path,
+        nargs="+",
+        required=True,
+        metavar="NAME=PATH",
+        help="face=PATH once, and speech=PATH for each of the corpora that train.py speech was given",
+    )
+    fusion.add_argument(
+        "--run-dir", type=Path, default=Path("runs/speech/run"), help="of train.py speech (default: %(default)s)"
+    )
+    fusion.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
+    fusion.add_argument("--pairings", type=int, default=5, help="faces for each voice (default: %(default)s)")
+    fusion.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+
+
+def _named_path(argument: str) -> tuple[str, Path]:
+    name, equals, path = argument.partition("=")
+    if name not in ("face", "speech") or not equals or not path:
+        raise argparse.ArgumentTypeError(f"expected face=PATH or speech=PATH, not {argument!r}")
+    return name, Path(path)
+
+
 def _face(options: argparse.Namespace) -> None:
     from moodmirror.training import face as face_training
     from moodmirror.training import face_evaluation
@@ -206,6 +244,24 @@ def _text(options: argparse.Namespace) -> None:
         text_training.train(
             options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
         )
+
+
+def _fusion(options: argparse.Namespace) -> None:
+    from moodmirror.training import fusion as fusion_training
+    from moodmirror.training.corpora import CorpusError
+
+    faces = [path for name, path in options.data if name == "face"]
+    speech = [path for name, path in options.data if name == "speech"]
+    if len(faces) != 1 or not speech or options.pairings < 1:
+        raise CorpusError("--data needs face=PATH once and speech=PATH at least once, and --pairings 1 or more")
+    fusion_training.train(
+        faces[0],
+        speech,
+        run_dir=options.run_dir,
+        models_dir=options.models_dir,
+        pairings=options.pairings,
+        seed=options.seed,
+    )
 
 
 if __name__ == "__main__":

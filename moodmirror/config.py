@@ -1,11 +1,15 @@
 """Every environment variable that the site reads, typed and checked at start."""
 
+import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
+
+INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL")  # never shown: an address of a database holds its password
 
 
 class ConfigError(ValueError):
@@ -56,13 +60,15 @@ class Config:
     camera: CameraSource = CameraSource("auto", "auto")
     host: str = "127.0.0.1"
     port: int = 8000
-    # Signs the session cookie. A fresh one at each start is safe, and only ends the sessions of before.
-    secret_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    # Where the database and the key are kept that are not given.
+    instance: Path = INSTANCE
+    # Signs the cookie that holds a visitor's anonymous id. None: one that was made at the first start.
+    secret_key: str | None = field(default=None, repr=False)
+    # None: a SQLite file.
+    database_url: str | None = field(default=None, repr=False)
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
-    # Where imported tables lie, read at start beside the shipped ones.
-    imported_dir: Path = Path(__file__).resolve().parents[1] / "instance" / "catalogue"
     # An app of one's own at Spotify; without both there is nothing of Spotify's here.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -83,16 +89,17 @@ class Config:
             try:
                 given[name.lower()] = parse(text)
             except ValueError as error:
-                shown = "" if name == "SECRET_KEY" else f"={text!r}"
+                shown = "" if name in SECRETS else f"={text!r}"
                 problems.append(f"{name}{shown}: {error}")
 
         read("CAMERA", CameraSource.parse)
         read("HOST", str)
         read("PORT", lambda text: _whole_number(text, 1, 65535))
+        read("INSTANCE", Path)
         read("SECRET_KEY", _secret)
+        read("DATABASE_URL", _database)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
-        read("IMPORTED_DIR", _folder)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         if problems:
@@ -100,9 +107,19 @@ class Config:
         return cls(**given)  # type: ignore[arg-type]
 
     @property
+    def imported_dir(self) -> Path:
+        """Where imported tables lie, which are read at start beside the shipped ones."""
+        return self.instance / "catalogue"
+
+    @property
     def spotify(self) -> bool:
         """Whether signing in to Spotify is set up."""
         return bool(self.spotify_client_id and self.spotify_client_secret)
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        return self.database_url or f"sqlite:///{self.instance / 'mood_mirror.sqlite3'}"
 
     @property
     def server_threads(self) -> int:
@@ -119,14 +136,33 @@ def _whole_number(text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _folder(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not text.strip() or (path.exists() and not path.is_dir()):
-        raise ValueError("must name a folder")
-    return path.resolve()
-
-
 def _secret(text: str) -> str:
     if len(text) < 16:
         raise ValueError("must be at least 16 characters long")
     return text
+
+
+def _database(text: str) -> str:
+    if not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?)://", text):
+        raise ValueError("must be an address as sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name")
+    return text
+
+
+def kept_secret(instance: Path) -> str:
+    """The key that is kept in a folder, made there at the first call. Raises OSError where that can't be written."""
+    path = instance / "secret_key"
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        instance.mkdir(parents=True, exist_ok=True)
+    # Written whole under another name, then linked: of several processes that start at once all read the first one's.
+    made = instance / f"secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+    made.touch(mode=0o600)
+    made.write_text(secrets.token_hex(32), encoding="ascii")
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+    return path.read_text(encoding="ascii")

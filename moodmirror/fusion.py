@@ -1,10 +1,12 @@
 """Several readings, one mood: what a reading and a mood are, and how the first become the second."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 
@@ -19,6 +21,14 @@ SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 # Words are said once and stay true for a while: they speak for the time in which one reads a table, and then give way.
 # A mood chosen by hand does not fade: it holds until the person lets go of it.
 HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 30.0, "chosen": float("inf")}
+
+# No source rules an emotion out: below this share it has said all that it can against one.
+LEAST_SHARE: Final = 0.01
+# By how much each of two sources must prefer its emotion to the other's, as shares, to begin to contradict it, and to do so
+# wholly. Below the first, differences are those that single readings err by.
+LEAST_CONTRARY, MOST_CONTRARY = 0.25, 0.75
+# Conflict from which a mood is called mixed: two equally trusted sources that prefer theirs by 0.5, as 60 % to 10 %.
+MIXED_FROM: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,18 +55,56 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What one source says in a mood.
+
+    `vector` is a mood vector, float32 [7], the source's own; `weight`, 0…1, how far it is trusted by now, `share`, 0…1, its
+    part in the trust of all; `at` the time of its newest reading in monotonic seconds.
+    """
+
+    vector: MoodVector
+    weight: float
+    share: float
+    at: float
+
+    @property
+    def label(self) -> str:
+        """The source's leading emotion."""
+        return EMOTIONS[int(self.vector.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """That one's share in what the source says, 0…1."""
+        return float(self.vector.max())
+
+
+@dataclass(frozen=True)
 class Mood:
     """The fused state.
 
-    `vector` is a mood vector, float32 [7]; `label` its leading emotion and `confidence` that one's share, 0…1; `sources`
-    maps each source to its share in the mood, summing to 1; `at` is the time of the fusion in monotonic seconds.
+    `vector` is a mood vector, float32 [7]; `label` its leading emotion and `confidence` that one's share, 0…1; `said` is
+    what each source says, their shares summing to 1; `at` is the time of the fusion in monotonic seconds. `conflict`, 0…1,
+    is how strongly two sources contradict each other; `mixed` names what the two say when that is strongly, the more
+    trusted one's emotion first, and is None otherwise. The label of a mixed mood is the more present of the two.
     """
 
     vector: MoodVector
     label: str
     confidence: float
-    sources: Mapping[Source, float]
+    said: Mapping[Source, Said]
     at: float
+    conflict: float = 0.0
+    mixed: tuple[str, str] | None = None
+
+    @property
+    def sources(self) -> dict[Source, float]:
+        """Each source's share in the mood, summing to 1."""
+        return {source: said.share for source, said in self.said.items()}
+
+    @property
+    def name(self) -> str:
+        """What to call the mood: its label, or ``mixed: happy and sad``."""
+        return f"mixed: {self.mixed[0]} and {self.mixed[1]}" if self.mixed else self.label
 
     @property
     def valence(self) -> float:
@@ -70,10 +118,18 @@ class Mood:
 
 
 def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
-    """Average what the sources say, each fading with its half-life; a mood chosen by hand overrules all.
+    """Pool what the sources say, each fading with its half-life; a mood chosen by hand overrules all.
 
     A source says the average of its readings by weight and age, and counts as much as the one of them that counts most.
     So a camera's ten readings a second do not outvote a sentence that was written once.
+
+    What sources say is multiplied emotion by emotion, each raised to its trust by that of the most trusted source (a
+    logarithmic opinion pool: Genest and Zidek, "Combining probability distributions", Statistical Science 1 (1986)): what
+    several think likely becomes likelier than each alone makes it, one that knows little changes little, and one source
+    alone is believed as it is. Which pool serves best is measured by ``train.py fusion``: models/fusion.md.
+
+    Where two trusted sources contradict each other a product would leave what neither of them says; as far as they do, the
+    mood is their average instead, in which both stay visible, and is called mixed.
 
     `now`, in monotonic seconds, is the moment that ages count from; by default the newest reading's.
     Raises ValueError without readings.
@@ -88,17 +144,54 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     by_source: dict[Source, list[Reading]] = {}
     for reading in given:
         by_source.setdefault(reading.source, []).append(reading)
-    vectors, trusts = zip(*(_said(source, said, moment) for source, said in by_source.items()), strict=True)
+    averages, trusts = zip(*(_average(source, said, moment) for source, said in by_source.items()), strict=True)
+    vectors = np.stack(averages)
     # As powers of two, measured by the greatest: many half-lives would underflow to 0 for every source at once.
-    weights = np.exp2(np.array(trusts) - max(trusts))
-    weights /= weights.sum()
-    vector = (weights @ np.stack(vectors)).astype(np.float32)
-    leading = int(vector.argmax())
-    sources = {source: float(weight) for source, weight in zip(by_source, weights, strict=True)}
-    return Mood(vector, EMOTIONS[leading], float(vector[leading]), sources, moment)
+    trust = np.exp2(np.array(trusts) - max(trusts))
+    shares = trust / trust.sum()
+    said = {
+        source: Said(vector, 2.0**trusted, float(share), max(reading.at for reading in by_source[source]))
+        for source, vector, trusted, share in zip(by_source, averages, trusts, shares, strict=True)
+    }
+    conflict, contrary = strongest_conflict(said)
+    together, average = pooled(vectors, trust), (shares @ vectors).astype(np.float32)
+    vector = together + np.float32(min(conflict / MIXED_FROM, 1.0)) * (average - together)
+    mixed = contrary if conflict >= MIXED_FROM else None
+    label = max(mixed or EMOTIONS, key=lambda emotion: vector[EMOTIONS.index(emotion)])
+    return Mood(vector, label, float(vector[EMOTIONS.index(label)]), said, moment, conflict, mixed)
 
 
-def _said(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:
+def pooled(vectors: npt.NDArray[np.float32], exponents: npt.NDArray[np.float64]) -> MoodVector:
+    """The logarithmic opinion pool, float32 [7], of mood vectors, float32 [n, 7], each with its exponent, float64 [n]."""
+    if len(vectors) == 1:
+        return np.array(vectors[0])
+    logarithms = exponents @ np.log(np.maximum(vectors, LEAST_SHARE).astype(np.float64))
+    powers = np.exp(logarithms - logarithms.max())
+    return np.asarray(powers / powers.sum(), dtype=np.float32)
+
+
+def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, str] | None]:
+    """How strongly the two sources contradict each other that do so most, 0…1, and what they say, the more trusted first.
+
+    Two sources contradict each other as far as each prefers its leading emotion to the other's, the less decided one's
+    preference counting, and as far as both are trusted: wholly from half the other's trust on. None contradicts neutral: it
+    says that no feeling shows, not that there is none.
+    """
+    strongest: tuple[float, tuple[str, str] | None] = 0.0, None
+    for pair in itertools.combinations(said.values(), 2):
+        stronger, weaker = sorted(pair, key=lambda one: -one.share)
+        if stronger.label == weaker.label or "neutral" in (stronger.label, weaker.label):
+            continue
+        one, other = EMOTIONS.index(stronger.label), EMOTIONS.index(weaker.label)
+        contrary = min(stronger.vector[one] - stronger.vector[other], weaker.vector[other] - weaker.vector[one])
+        apart = np.clip((contrary - LEAST_CONTRARY) / (MOST_CONTRARY - LEAST_CONTRARY), 0, 1)
+        conflict = float(apart * min(2 * weaker.share / stronger.share, 1.0))
+        if conflict > strongest[0]:
+            strongest = conflict, (stronger.label, weaker.label)
+    return strongest
+
+
+def _average(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:
     """What one source's readings say together, and the binary logarithm of how far to trust it at `moment`."""
     trusts = np.array(
         [np.log2(reading.weight) - max(moment - reading.at, 0.0) / HALF_LIFE[source] for reading in readings],

@@ -20,6 +20,8 @@ FORGET_AFTER: Final[Mapping[Source, float]] = {"face": 4.0, "speech": 10.0, "tex
 KEPT: Final[Mapping[Source, int]] = {"face": 240, "speech": 16, "text": 1, "chosen": 1}
 # Another emotion must lead the present label by this much to take its place; without it two that are level would flicker.
 LABEL_LEAD: Final = 0.08
+# A mood that is mixed stays so while its sources contradict each other by this much (it became so at MIXED_FROM).
+MIXED_WHILE: Final = 0.3
 # Subscribers hear of a change when some share moved by this much: a tenth of what the eye sees move in a bar.
 TOLD_CHANGE: Final = 0.01
 TOLD_SOURCE_CHANGE: Final = 0.05  # likewise of what the mood is made from
@@ -50,7 +52,7 @@ class MoodState:
 
     @property
     def history(self) -> list[Mood]:
-        """The course of the last ten minutes, oldest first, at most one mood a second."""
+        """The course of the last ten minutes, oldest first, at most one mood a second and 600 in all."""
         with self._lock:
             return list(self._history)
 
@@ -66,6 +68,11 @@ class MoodState:
         """Let go of the mood that was chosen by hand; the sources speak again."""
         self.forget("chosen")
         return self.mood
+
+    def forget_history(self) -> None:
+        """Forget the course so far; the mood of the moment stays."""
+        with self._lock:
+            self._history.clear()
 
     def forget(self, source: Source | None = None) -> None:
         """Forget what `source` said; by default every reading, the chosen mood and the history."""
@@ -84,7 +91,7 @@ class MoodState:
                 while readings and now - readings[0].at > FORGET_AFTER[source]:
                     readings.popleft()
             given = [reading for readings in self._readings.values() for reading in readings]
-            self._mood = self._keep_label(fuse(given, max(now, *(r.at for r in given)))) if given else None
+            self._mood = self._steady(fuse(given, max(now, *(r.at for r in given)))) if given else None
             mood = self._mood
             if mood and (not self._history or mood.at - self._history[-1].at >= HISTORY_STEP_SECONDS):
                 self._history.append(mood)
@@ -108,13 +115,18 @@ class MoodState:
 
         return unsubscribe
 
-    def _keep_label(self, mood: Mood) -> Mood:
-        """Keep the present label while no other emotion leads it clearly."""
+    def _steady(self, mood: Mood) -> Mood:
+        """Keep the present name of the mood while nothing speaks clearly for another one."""
         before = self._mood
-        if before is None or mood.label == before.label or "chosen" in mood.sources:
+        if before is None or "chosen" in mood.sources:
             return mood
+        contraries = set(before.mixed or ())
+        still_said = contraries <= {said.label for said in mood.said.values()} and mood.conflict >= MIXED_WHILE
+        if contraries and still_said and (mood.mixed is None or set(mood.mixed) == contraries):
+            # Which of the two is trusted more may change from frame to frame: they stay in their order.
+            mood = replace(mood, mixed=before.mixed)
         share = float(mood.vector[EMOTIONS.index(before.label)])
-        if mood.confidence - share >= LABEL_LEAD:
+        if mood.label == before.label or mood.confidence - share >= LABEL_LEAD:
             return mood
         return replace(mood, label=before.label, confidence=share)
 
@@ -123,7 +135,7 @@ def _differs(mood: Mood | None, told: Mood | None) -> bool:
     if mood is None or told is None:
         return mood is not told
     return (
-        mood.label != told.label
+        mood.name != told.name
         or set(mood.sources) != set(told.sources)
         or any(abs(share - told.sources[source]) >= TOLD_SOURCE_CHANGE for source, share in mood.sources.items())
         or float(np.abs(mood.vector - told.vector).max()) >= TOLD_CHANGE

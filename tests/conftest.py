@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from moodmirror.recognition.sound import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
+# What sites keep that the tests open in their own process; a developer's own likes are none of theirs.
+os.environ.setdefault("INSTANCE", tempfile.mkdtemp(prefix="mood-mirror-"))
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
@@ -137,7 +140,7 @@ def serving(log: Path, port: int | None = None, **settings: str) -> Iterator[Ser
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
             cwd=ROOT,
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **settings},
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "INSTANCE": str(log.parent / "instance"), **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -248,3 +251,53 @@ def launch(playwright: Playwright, *arguments: str) -> Browser:
             *arguments,
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL of our own, with nothing in it."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [Path(need_program("postgres")).resolve()]
+    home = Path(tempfile.mkdtemp(prefix="mood-mirror-postgres-"))
+    # It refuses to run as root, which tests in a container often are.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(home, user)
+    port = free_port()
+    initdb: list[str | Path] = [
+        programs[-1].with_name("initdb"),
+        "-D",
+        home / "data",
+        "-U",
+        "mirror",
+        "-A",
+        "trust",
+        "--no-sync",
+    ]
+    subprocess.run(initdb, check=True, user=user, cwd=home, capture_output=True, timeout=120)
+    server: list[str | Path] = [
+        programs[-1],
+        "-D",
+        home / "data",
+        "-k",
+        home,
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-c",
+        "fsync=off",
+    ]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(server, user=user, cwd=home, stdout=log, stderr=log)
+    try:
+        ready: list[str | Path] = [programs[-1].with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+        deadline = time.monotonic() + START_SECONDS
+        while subprocess.run(ready, check=False).returncode:
+            assert process.poll() is None, (home / "log").read_text()
+            assert time.monotonic() < deadline, "PostgreSQL did not answer"
+            time.sleep(0.05)  # a port that opens sends no event
+        yield f"postgresql://mirror@127.0.0.1:{port}/postgres"
+    finally:
+        process.send_signal(signal.SIGINT)  # ends it at once, though somebody be connected
+        process.wait(timeout=30)
+        shutil.rmtree(home)

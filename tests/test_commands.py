@@ -1,5 +1,7 @@
 """The commands: `make` and `flask`."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import sys
 import cv2
 import pytest
 
+from moodmirror.emotions import EMOTIONS
 from tests.conftest import ROOT, wav
 
 
@@ -43,8 +46,8 @@ def test_check_camera_says_what_is_wrong(camera, words):
 def test_analyze_reads_a_text_sentence_by_sentence():
     done = flask("analyze", "I am so happy today! But I am sad and alone tonight.")
     assert done.returncode == 0
-    assert "I am so happy today!: happy" in done.stdout
-    assert "But I am sad and alone tonight.: sad" in done.stdout
+    assert re.search(r"I am so happy today! +happy +\d+%", done.stdout)
+    assert re.search(r"But I am sad and alone tonight. +sad +\d+%", done.stdout)
     assert "most by:" in done.stdout
 
 
@@ -55,9 +58,24 @@ def test_analyze_reads_files_by_what_they_hold(voice, portrait, tmp_path):
     done = flask("analyze", str(note), str(photo), "I am so happy today!", "--json")
     assert done.returncode == 0
     sound, picture, text = map(json.loads, done.stdout.splitlines())
-    assert (sound["kind"], len(sound["course"])) == ("sound", 5)
-    assert (picture["kind"], picture["label"], len(picture["faces"])) == ("photo", "happy", 1)
+    assert (sound["kind"], len(sound["course"])) == ("audio", 5)
+    assert (picture["kind"], picture["label"], len(picture["faces"])) == ("image", "happy", 1)
     assert (text["kind"], text["label"]) == ("text", "happy")
+
+
+def test_analyze_tells_the_same_as_a_table_as_csv_and_as_a_drawing(face_video, tmp_path):
+    drawing = tmp_path / "course.png"
+    table = flask("analyze", str(face_video), "I am so happy today!", "--plot", str(drawing))
+    assert table.returncode == 0
+    assert re.search(r"happy leads in 100% of \d", table.stdout)
+    rows = list(csv.DictReader(io.StringIO(flask("analyze", str(face_video), "--csv").stdout)))
+    assert [row["part"] for row in rows] == ["", "0.0 s", "0.5 s", "1.0 s", "face 1"]
+    for row in rows:
+        assert row["mood"] == "happy"
+        assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=0.01)
+        if row["part"].endswith("s"):
+            assert re.search(rf"{row['part']} +happy +{round(100 * float(row['confidence']))}%", table.stdout)
+    assert cv2.imread(str(drawing)) is not None
 
 
 def test_analyze_prints_the_course_of_a_recording(voice, tmp_path):
@@ -65,16 +83,19 @@ def test_analyze_prints_the_course_of_a_recording(voice, tmp_path):
     note.write_bytes(wav(voice))
     done = flask("analyze", str(note))
     assert done.returncode == 0
-    assert re.findall(r"(\d\.0) s: \w+", done.stdout) == ["3.0", "4.0", "5.0", "6.0", "7.0"]
+    assert re.findall(r"(\d\.0) s +\w+ +\d+%", done.stdout) == ["3.0", "4.0", "5.0", "6.0", "7.0"]
 
 
 def test_analyze_names_what_it_cant_read_and_reads_the_rest(face_video, tmp_path):
     (tmp_path / "empty.wav").write_bytes(b"")
-    done = flask("analyze", str(face_video), str(tmp_path / "empty.wav"), "missing.wav", "", "I am so happy today!")
+    (tmp_path / "cut.avi").write_bytes(face_video.read_bytes()[:20_000])
+    done = flask(
+        "analyze", str(tmp_path / "cut.avi"), str(tmp_path / "empty.wav"), "missing.wav", "", "I am so happy today!"
+    )
     assert done.returncode == 1
     assert "happy" in done.stdout
-    assert "face.avi: this is no sound that can be read: it looks like a video" in done.stderr.replace("…", "face.avi")
-    assert "the sound is empty" in done.stderr
+    assert "the clip is damaged" in done.stderr
+    assert "the file is empty" in done.stderr
     assert "missing.wav: there is no such file" in done.stderr
     assert "The text is empty" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 import pytest
 
-from moodmirror.config import CameraSource, Config, ConfigError
+from moodmirror.config import CameraSource, Config, ConfigError, kept_secret
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -27,16 +28,28 @@ def test_a_cameras_name_never_shows_its_address():
 def test_defaults_serve_this_computer_alone():
     config = Config.from_environment({})
     assert (config.host, config.port, config.camera.kind) == ("127.0.0.1", 8000, "auto")
-    assert Config.from_environment({}).secret_key != config.secret_key
+    assert config.database == f"sqlite:///{ROOT / 'instance' / 'mood_mirror.sqlite3'}"
+
+
+def test_a_key_that_is_not_given_is_made_once_and_kept_for_this_user_alone(tmp_path):
+    first = kept_secret(tmp_path / "instance")
+    assert len(first) >= 32
+    assert kept_secret(tmp_path / "instance") == first
+    assert kept_secret(tmp_path / "other") != first
+    [path] = (tmp_path / "instance").iterdir()
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown():
     with pytest.raises(ConfigError) as caught:
-        Config.from_environment({"PORT": "http", "MAX_VIEWERS": "-1", "SECRET_KEY": "hunter2"})
+        Config.from_environment(
+            {"PORT": "http", "MAX_VIEWERS": "-1", "SECRET_KEY": "hunter2", "DATABASE_URL": "mysql://me:hunter2@host/db"}
+        )
     message = str(caught.value)
     assert "PORT='http'" in message
     assert "MAX_VIEWERS" in message
     assert "SECRET_KEY" in message
+    assert "DATABASE_URL" in message
     assert "hunter2" not in message
 
 

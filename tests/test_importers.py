@@ -95,14 +95,14 @@ def flask(tmp_path):
     """Run a command of a site whose imported tables lie in a folder of its own."""
 
     def run(*arguments):
-        app = create_app(Config(camera=CameraSource("off", "off"), imported_dir=tmp_path / "imported"))
+        app = create_app(Config(camera=CameraSource("off", "off"), instance=tmp_path))
         return app.test_cli_runner().invoke(args=list(map(str, arguments)))
 
     return run
 
 
 def imported(tmp_path, kind):
-    return {item.title: item for item in read_table(tmp_path / "imported" / f"{kind}.csv", kind, imported=True)}
+    return {item.title: item for item in read_table(tmp_path / "catalogue" / f"{kind}.csv", kind, imported=True)}
 
 
 def leading(item):
@@ -126,11 +126,11 @@ class TestSongs:
     def test_a_second_import_adds_nothing_and_says_so(self, flask, tmp_path):
         file = write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path))
         flask("import", "songs", file)
-        before = (tmp_path / "imported" / "songs.csv").read_bytes()
+        before = (tmp_path / "catalogue" / "songs.csv").read_bytes()
         done = flask("import", "songs", file)
         assert "0 added, 2 there before, 2 skipped" in done.output
         assert "Nothing new." in done.output
-        assert (tmp_path / "imported" / "songs.csv").read_bytes() == before
+        assert (tmp_path / "catalogue" / "songs.csv").read_bytes() == before
 
     def test_the_report_says_why_rows_were_skipped(self, flask, tmp_path):
         shipped = read_table(CATALOGUE_DIR / "songs.csv", "songs")[0]
@@ -175,7 +175,7 @@ class TestSongs:
         assert done.exit_code == 1
         assert words in done.output
         assert "YourLibrary.json" in done.output
-        assert not (tmp_path / "imported").exists()
+        assert not (tmp_path / "catalogue").exists()
 
     def test_a_file_that_is_missing_is_named(self, flask, tmp_path):
         done = flask("import", "songs", tmp_path / "none.csv")
@@ -185,11 +185,11 @@ class TestSongs:
     def test_imported_songs_are_recommended_beside_the_shipped(self, flask, tmp_path):
         flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
         wake = imported(tmp_path, "songs")["Made-up Wake"]
-        recommender = Recommender.open(imported_dir=tmp_path / "imported")
+        recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
         best = recommender.recommend(wake.vector, "songs", k=1)
         assert best[0].item.title == "Made-up Wake"
         assert best[0].score == pytest.approx(1, abs=1e-3)
-        assert len(read_tables("songs", imported_dir=tmp_path / "imported")) == len(read_tables("songs")) + 2
+        assert len(read_tables("songs", imported_dir=tmp_path / "catalogue")) == len(read_tables("songs")) + 2
 
 
 TMDB = {
@@ -249,7 +249,7 @@ class TestMovies:
         assert found["The Made-up Night"].facts["year"] == "1995"
         assert leading(found["The Made-up Night"]) == "fear"
         assert found["Made-up Day"].tags[0] == "comfort"
-        recommender = Recommender.open(imported_dir=tmp_path / "imported")
+        recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
         for filters in ({"decade": 1990}, {"minutes": 100}, {"language": "en"}, {"audience": "family"}):
             passing = recommender.recommend(mood_vector({"fear": 1}), "movies", k=1000, filters=filters)
             assert "Made-up Day" not in {row.item.title for row in passing}  # what is not known passes no filter
@@ -308,7 +308,7 @@ class TestThings:
         soup = imported(tmp_path, "food")["Made-up soup"]
         assert soup.tags[0] == "comfort"
         assert soup.facts["minutes"] == "70"
-        vegan = Recommender.open(imported_dir=tmp_path / "imported").recommend(
+        vegan = Recommender.open(imported_dir=tmp_path / "catalogue").recommend(
             soup.vector, "food", k=1000, filters={"diet": "vegan"}
         )
         assert soup.id not in {row.item.id for row in vegan}
@@ -338,7 +338,7 @@ class TestTables:
     @pytest.mark.parametrize("mood", ["1|2", "a|b|c|d|e|f|g", "0|0|0|0|0|0|0", "1|1|1|1|1|1|-1", "nan|1|1|1|1|1|1"])
     def test_a_stated_mood_is_checked(self, flask, tmp_path, mood):
         flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
-        path = tmp_path / "imported" / "songs.csv"
+        path = tmp_path / "catalogue" / "songs.csv"
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         write_csv(path, [{**rows[0], "mood": mood}])

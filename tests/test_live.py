@@ -24,7 +24,9 @@ class Visitor:
 
     def __init__(self, server: Server):
         self.client = socketio.Client(reconnection=False)
-        self.told: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("mood", "recommendations", "camera")}
+        self.told: dict[str, queue.Queue[Any]] = {
+            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course")
+        }
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
         self.client.connect(server.url, transports=["websocket"])
@@ -285,6 +287,16 @@ class TestMoods:
             visitor.ask("choose", None)
             assert visitor.await_told("mood", lambda mood: mood["label"] != "fear")["label"] == "happy"
 
+    def test_the_mood_of_a_shown_file_holds_until_it_is_let_go_of(self, hosted, frame):
+        with visiting(hosted) as visitor:
+            assert visitor.ask("show", {"sad": 0.7, "neutral": 0.3}) == {}
+            mood = visitor.await_told("mood")
+            assert (mood["label"], mood["confidence"]) == ("sad", pytest.approx(0.7))
+            assert visitor.await_told("recommendations")
+            visitor.ask("frame", frame)
+            visitor.ask("choose", None)
+            assert visitor.await_told("mood", lambda mood: mood["label"] != "sad")["label"] == "happy"
+
     def test_face_and_words_make_one_mood(self, hosted, frame):
         with visiting(hosted) as visitor:
             visitor.ask("text", "I am so sad and alone.")
@@ -292,6 +304,27 @@ class TestMoods:
             mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
             assert set(mood["sources"]) == {"face", "text"}
             assert min(mood["vector"]["happy"], mood["vector"]["sad"]) > 0.15
+
+    def test_a_smile_and_sad_words_are_told_as_mixed(self, hosted, frame):
+        with visiting(hosted) as visitor:
+            visitor.ask("text", "I am so sad and lonely tonight, I keep crying.")
+            visitor.ask("frame", frame)
+            mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
+            assert set(mood["mixed"]) == {"happy", "sad"}
+            assert mood["name"] == f"mixed: {mood['mixed'][0]} and {mood['mixed'][1]}"
+            assert mood["label"] in mood["mixed"]
+            assert {source: said["label"] for source, said in mood["said"].items()} == {"face": "happy", "text": "sad"}
+
+    def test_the_course_is_told_and_forgotten_on_request(self, hosted):
+        with visiting(hosted) as visitor:
+            visitor.ask("choose", "sad")
+            [first] = visitor.await_told("course")
+            assert (first["label"], first["sources"]) == ("sad", {"chosen": 1.0})
+            assert first["at"] >= first["said"]["chosen"]["at"]
+            assert visitor.ask("forget", "course") == {}
+            [later, *_] = visitor.await_told("course")
+            assert later["label"] == "sad"  # the mood of the moment stays
+            assert later["at"] > first["at"]
 
     def test_forget_leaves_nothing(self, hosted, frame):
         with visiting(hosted) as visitor:
@@ -302,7 +335,8 @@ class TestMoods:
 
     @pytest.mark.parametrize(
         ("event", "argument"),
-        [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes"), ("forget", "voice"), ("forget", 3)],
+        [("choose", "bored"), ("choose", 3), ("choose", ["sad"]), ("watch", "yes"), ("forget", "voice"), ("forget", 3)]
+        + [("show", shares) for shares in (None, "sad", {"bored": 1}, {"sad": -1}, {"sad": "1"}, {"sad": [1]}, {})],
     )
     def test_what_makes_no_sense_is_refused(self, hosted, event, argument):
         with visiting(hosted) as visitor:

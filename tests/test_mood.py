@@ -1,11 +1,15 @@
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.fusion import Mood, Reading, fuse
+from moodmirror.fusion import Mood, Reading, Source, fuse
 from moodmirror.mood import MoodState
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
@@ -43,7 +47,7 @@ class TestFuse:
     def test_one_reading_is_the_mood(self):
         mood = fuse([Reading(HAPPY, "face", 0.4, 5.0)])
         np.testing.assert_allclose(mood.vector, HAPPY)
-        assert (mood.label, mood.sources) == ("happy", {"face": 1.0})
+        assert (mood.label, mood.name, mood.sources, mood.mixed) == ("happy", "happy", {"face": 1.0}, None)
         assert mood.valence > 0.5
 
     def test_weights_decide_between_readings_of_one_moment(self):
@@ -56,13 +60,26 @@ class TestFuse:
 
     def test_a_chosen_mood_overrules_all_and_does_not_fade(self):
         mood = fuse([Reading(SAD, "chosen", 1.0, 5.0), Reading(HAPPY, "face", 1.0, 500.0)])
-        assert (mood.label, mood.sources) == ("sad", {"chosen": 1.0})
+        assert (mood.label, mood.sources, mood.mixed) == ("sad", {"chosen": 1.0}, None)
 
     def test_a_source_counts_as_its_surest_reading_however_many_it_gives(self):
         frames = [Reading(HAPPY, "face", 1.0, 5.0)] * 100
         mood = fuse([*frames, Reading(SAD, "text", 0.5, 5.0)])
-        np.testing.assert_allclose(mood.vector, HAPPY * 2 / 3 + SAD / 3, atol=1e-6)
         assert mood.sources == pytest.approx({"face": 2 / 3, "text": 1 / 3})
+        np.testing.assert_allclose(mood.vector, fuse([frames[0], Reading(SAD, "text", 0.5, 5.0)]).vector, atol=1e-6)
+
+    def test_what_both_think_likely_becomes_likelier(self):
+        leaning = mood_vector({"happy": 5, "surprise": 4, "neutral": 1})
+        another = mood_vector({"happy": 5, "sad": 4, "neutral": 1})
+        mood = fuse([Reading(leaning, "face", 1.0, 5.0), Reading(another, "speech", 1.0, 5.0)])
+        assert mood.label == "happy"
+        assert mood.confidence > 0.7
+        assert mood.mixed is None
+
+    def test_who_knows_nothing_changes_nothing(self):
+        nothing = mood_vector(dict.fromkeys(EMOTIONS, 1))
+        mood = fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(nothing, "speech", 1.0, 5.0)])
+        np.testing.assert_allclose(mood.vector, HAPPY, atol=0.05)
 
     def test_words_give_way_to_a_face_with_time(self):
         shares = [
@@ -77,6 +94,13 @@ class TestFuse:
             for weight in (0.9, 0.2)
         )
         assert clear > 2 * noisy
+
+    def test_each_source_is_told_with_what_it_said_and_when(self):
+        mood = fuse([Reading(SAD, "text", 0.5, 3.0), Reading(HAPPY, "face", 1.0, 4.0)], now=5.0)
+        text, face = mood.said["text"], mood.said["face"]
+        assert (text.label, text.at, face.label, face.at) == ("sad", 3.0, "happy", 4.0)
+        assert text.confidence == pytest.approx(0.8)
+        assert text.share + face.share == pytest.approx(1)
 
     def test_very_old_readings_still_make_a_mood(self):
         mood = fuse([Reading(HAPPY, "face", 1.0, 0.0), Reading(SAD, "speech", 1.0, 0.0)], now=1e6)
@@ -94,6 +118,151 @@ class TestFuse:
     def test_impossible_readings_are_refused(self, vector, weight):
         with pytest.raises(ValueError, match="reading"):
             Reading(vector, "face", weight, 0.0)
+
+
+class TestConflict:
+    def test_a_smile_and_sad_words_are_mixed_and_both_stay_visible(self):
+        mood = fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(SAD, "text", 0.8, 5.0)])
+        assert mood.mixed == ("happy", "sad")
+        assert mood.name == "mixed: happy and sad"
+        assert mood.label == "happy"
+        shares = {emotion: float(share) for emotion, share in zip(EMOTIONS, mood.vector, strict=True)}
+        assert min(shares["happy"], shares["sad"]) > 0.25
+        assert max(share for emotion, share in shares.items() if emotion not in mood.mixed) < 0.25
+
+    def test_a_blank_face_does_not_contradict_words(self):
+        mood = fuse([Reading(mood_vector({"neutral": 1}), "face", 1.0, 5.0), Reading(SAD, "text", 0.9, 5.0)])
+        assert mood.mixed is None
+
+    def test_whoever_is_unsure_contradicts_nobody(self):
+        unsure = mood_vector({"sad": 4, "happy": 3, "neutral": 3})
+        assert fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(unsure, "text", 1.0, 5.0)]).mixed is None
+
+    def test_the_two_that_contradict_each_other_most_are_named(self):
+        angry = mood_vector({"angry": 1})
+        mood = fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(HAPPY, "speech", 0.4, 5.0), Reading(angry, "text", 0.9, 5.0)])
+        assert mood.mixed == ("happy", "angry")
+
+    def test_words_of_a_minute_ago_contradict_no_more(self, state, clock):
+        state.update(Reading(SAD, "text", 0.9, clock.now))
+        watch(state, clock, HAPPY, 1)
+        assert state.mood.mixed == ("happy", "sad")
+        watch(state, clock, HAPPY, 90)
+        assert (state.mood.name, set(state.mood.sources)) == ("happy", {"face", "text"})
+
+    def test_a_mood_between_mixed_and_not_does_not_flicker(self, state, clock):
+        rng = np.random.default_rng(5)
+        state.update(Reading(mood_vector({"sad": 1}), "speech", 0.9, clock.now))
+        names = []
+        for _ in range(100):
+            sure = rng.uniform(0.62, 0.8)
+            state.update(Reading(mood_vector({"sad": 0.85, "neutral": 0.15}), "text", 1.0, clock.now))
+            watch(state, clock, mood_vector({"happy": sure, "neutral": 1 - sure}), 0.1)
+            names.append(state.mood.name)
+        assert "mixed: happy and sad" in names or "mixed: sad and happy" in names
+        assert sum(before != after for before, after in itertools.pairwise(names)) <= 3
+
+    def test_another_conflict_takes_the_place_of_the_first(self, state, clock):
+        state.update(Reading(SAD, "text", 0.9, clock.now))
+        watch(state, clock, HAPPY, 2)
+        watch(state, clock, mood_vector({"angry": 9, "neutral": 1}), 3)
+        assert set(state.mood.mixed) == {"angry", "sad"}
+
+
+# A busy machine may take its time.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+WEIGHTS = st.floats(0.01, 1)
+SECONDS = st.floats(0, 300)
+VECTORS = (
+    arrays(np.float32, 7, elements=st.floats(0, 1, width=32)).filter(lambda v: v.sum() > 0.01).map(lambda v: v / v.sum())
+)
+
+
+@st.composite
+def readings(draw: st.DrawFn, sources: tuple[Source, ...] = ("face", "speech", "text")) -> list[Reading]:
+    count = draw(st.integers(1, 6))
+    return [Reading(draw(VECTORS), draw(st.sampled_from(sources)), draw(WEIGHTS), draw(SECONDS)) for _ in range(count)]
+
+
+class TestProperties:
+    @UNHURRIED
+    @given(readings(), SECONDS)
+    def test_a_mood_is_a_mood_whatever_was_read(self, given_readings, later):
+        mood = fuse(given_readings, 300 + later)
+        assert float(mood.vector.sum()) == pytest.approx(1, abs=1e-4)
+        assert mood.vector.min() >= 0
+        assert sum(mood.sources.values()) == pytest.approx(1)
+        assert set(mood.sources) == {reading.source for reading in given_readings}
+        assert 0 <= mood.conflict <= 1
+        assert -1 <= mood.valence <= 1
+        assert -1 <= mood.arousal <= 1
+        if mood.mixed:
+            assert mood.mixed[0] != mood.mixed[1]
+            assert set(mood.mixed) <= {said.label for said in mood.said.values()} - {"neutral"}
+
+    @UNHURRIED
+    @given(readings())
+    def test_their_order_does_not_matter(self, given_readings):
+        one, other = fuse(given_readings, 300.0), fuse(given_readings[::-1], 300.0)
+        np.testing.assert_allclose(one.vector, other.vector, atol=1e-4)
+        assert one.conflict == pytest.approx(other.conflict, abs=1e-4)
+
+    @UNHURRIED
+    @given(VECTORS, st.sampled_from(("face", "speech", "text")), WEIGHTS, SECONDS)
+    def test_a_source_alone_is_believed_as_it_is(self, vector, source, weight, age):
+        np.testing.assert_allclose(fuse([Reading(vector, source, weight, 0.0)], age).vector, vector, atol=1e-5)
+
+    @UNHURRIED
+    @given(face=VECTORS, text=VECTORS, weight=WEIGHTS, other=WEIGHTS, age=st.floats(0, 60), more=st.floats(0.1, 60))
+    def test_what_is_not_said_again_counts_less_and_less(self, *, face, text, weight, other, age, more):
+        """A face that goes on, and words that were written once: their share falls as time passes."""
+
+        def share(now: float) -> float:
+            return fuse([Reading(face, "face", weight, now), Reading(text, "text", other, 0.0)], now).sources["text"]
+
+        assert share(age + more) < share(age)
+
+    @UNHURRIED
+    @given(VECTORS, VECTORS, VECTORS)
+    def test_far_back_is_gone(self, face, speech, text):
+        """What is old enough moves nothing, however sure it was."""
+        old = [Reading(speech, "speech", 1.0, 0.0), Reading(text, "text", 1.0, 0.0)]
+        mood = fuse([*old, Reading(face, "face", 0.1, 900.0)], 900.0)
+        np.testing.assert_allclose(mood.vector, fuse([Reading(face, "face", 0.1, 900.0)]).vector, atol=0.08)
+
+    @UNHURRIED
+    @given(VECTORS, readings(), st.floats(0, 1e5))
+    def test_what_is_chosen_by_hand_is_the_mood(self, chosen, others, later):
+        mood = fuse([*others, Reading(chosen, "chosen", 1.0, 0.0)], 300 + later)
+        np.testing.assert_allclose(mood.vector, chosen, atol=1e-6)
+        assert (mood.sources, mood.mixed) == ({"chosen": 1.0}, None)
+
+    @UNHURRIED
+    @given(st.lists(st.one_of(readings(), st.floats(0, 400)), max_size=12), st.integers(0, 12))
+    def test_forgetting_leaves_nothing(self, steps, when):
+        """Whatever came before it: after `forget` a state is as one that has seen only what came after."""
+        clock = Clock()
+        used = MoodState(clock)
+        for number, step in enumerate(steps):
+            if number == min(when, len(steps) - 1):
+                used.forget()
+                assert (used.mood, used.history) == (None, [])
+                fresh = MoodState(clock)
+            if isinstance(step, float):
+                clock.now += step
+                continue
+            for reading in step:
+                now = replace(reading, at=clock.now)
+                used.update(now)
+                if number >= min(when, len(steps) - 1):
+                    fresh.update(now)
+        if steps:
+            one, other = used.refresh(), fresh.refresh()
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                np.testing.assert_array_equal(one.vector, other.vector)
+                assert (one.name, one.sources) == (other.name, other.sources)
+            assert [mood.at for mood in used.history] == [mood.at for mood in fresh.history]
 
 
 class TestMoodState:
@@ -191,6 +360,10 @@ class TestMoodState:
         assert 4 <= len(state.history) <= 6
         watch(state, clock, SAD, 700, rate=2)
         assert len(state.history) == 600
+        state.forget_history()
+        assert (state.mood.label, state.history) == ("sad", [])
+        watch(state, clock, SAD, 3)
+        assert len(state.history) == 3
         state.forget()
         assert (state.mood, state.history) == (None, [])
 

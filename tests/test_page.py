@@ -1,5 +1,6 @@
 """The page in a real browser, whose camera shows a real face."""
 
+import csv
 import re
 import subprocess
 from collections.abc import Iterator
@@ -204,6 +205,14 @@ def test_what_weighed_most_is_marked_where_it_stands(browser, hosted):
         assert places == {"same": True, "fits": True, "line": 1}
 
 
+def test_what_is_read_and_kept_stands_one_click_away(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("link", name="Privacy").click()
+        expect(page.get_by_role("heading", name="What becomes of what you show, say and write")).to_be_visible()
+        page.get_by_role("link", name="Back to the mirror").click()
+        expect(page.locator("#mood-label")).to_have_text("not read yet")
+
+
 def test_a_language_it_does_not_know_is_told_and_leaves_the_mood(browser, hosted):
     with visiting(browser, hosted) as page:
         page.locator("#words").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
@@ -235,6 +244,60 @@ def test_face_voice_and_words_are_told_with_their_shares(browser, hosted):
         expect(page.locator("#sources")).to_have_text("your choice")
 
 
+def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
+    with visiting(browser, hosted, accept_downloads=True) as page:
+        card = page.locator("#course")
+        expect(card.get_by_text("Your session will draw itself in here")).to_be_visible()
+        expect(card.get_by_role("button")).to_have_count(0)
+        page.get_by_role("radio", name="sad").check(force=True)
+        page.locator("#words").fill("I am so happy today!")
+        summary = page.locator("#course-summary")
+        expect(summary).to_have_text(re.compile(r"^In [1-9]\d* s: mostly sad \(8\d\s%\), then \w+ \(2\s%\)\.$"))
+        expect(page.locator("#course-said")).to_have_text(re.compile("^your choicesad 88\\s%counts 100\\s%$"))
+        page.get_by_role("button", name="Let the mirror decide").click()
+        expect(summary).to_have_text(re.compile(r"then happy .* Your words spoke once\.$"))
+        expect(card.get_by_role("img", name="The shares of the seven emotions")).to_be_visible()
+        painted = page.locator("#course-chart canvas").evaluate(
+            """canvas => {
+                const { width, height } = canvas;
+                const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
+                return new Set(pixels).size;
+            }"""
+        )
+        assert painted > 3
+        with page.expect_download() as table:
+            card.get_by_role("button", name="Table (CSV)").click()
+        assert re.fullmatch(r"mood-mirror-\d{4}-\d\d-\d\dT\d{4}\.csv", table.value.suggested_filename)
+        with table.value.path().open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {"sad", "happy"} == {row["label"] for row in rows}
+        for row in rows:
+            assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=0.01)
+            assert row["chosen_says"] == ("sad" if row["label"] == "sad" else "")
+        times = [row["time"] for row in rows]
+        assert times == sorted(times)
+        with page.expect_download() as picture:
+            card.get_by_role("button", name="Picture").click()
+        image = cv2.imread(str(picture.value.path()))
+        assert image is not None
+        assert min(image.shape[:2]) > 200
+        card.get_by_role("button", name="Forget").click()
+        expect(page.locator("#course-told")).to_have_text("Forgotten, here and on the server.")
+        expect(page.locator("#course-heading")).to_be_focused()
+        expect(summary).to_have_text(re.compile(r"mostly happy"))  # it begins anew with the mood of the moment
+
+
+def test_a_smile_and_sad_words_are_shown_as_mixed(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.get_by_role("button", name="Use this browser's camera").click()
+        await_label(page, "happy")
+        page.locator("#words").fill("I am so sad and lonely tonight, I keep crying.")
+        await_label(page, "mixed: happy and sad", "mixed: sad and happy")
+        expect(page.locator("#bars .leading")).to_have_count(2)
+        expect(page.locator("#mood-announcement")).to_contain_text("Mixed feelings.")
+        expect(page.locator("#course-said li")).to_have_count(2)
+
+
 def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):
     with visiting(browser, hosted) as page:
         expect(page.get_by_text("no sound is ever stored")).to_be_visible()
@@ -255,17 +318,15 @@ def test_a_refused_microphone_is_told_with_what_to_do(browser, hosted):
         expect(page.get_by_role("button", name="Listen")).to_be_visible()
 
 
-@pytest.fixture(params=["a speaking program", "an actor"])
-def voice_file(request, tmp_path):
-    """What the browser's fake microphone hears: somebody who speaks, as WAV."""
+@pytest.fixture
+def voice_file(tmp_path):
+    """What the browser's fake microphone hears, as WAV: an actor of RAVDESS, or a program where no corpora are."""
     path = tmp_path / "voice.wav"
-    if request.param == "a speaking program":
+    clips = sorted((DATA / "speech" / "ravdess" / "Actor_01").glob("03-01-05-02-*.flac"))  # angry, strongly
+    if not clips:
         words = "I can't believe it! That was the very last time. Leave me alone, all of you! "
         subprocess.run([need_program("espeak-ng"), "-w", path, 3 * words], check=True, timeout=60)
         return path
-    clips = sorted((DATA / "speech" / "ravdess" / "Actor_01").glob("03-01-05-02-*.flac"))  # angry, strongly
-    if not clips:
-        pytest.skip(f"no speech in {DATA / 'speech'}: DATA names the folder of the corpora")
     spoken = np.concatenate([soundfile.read(clip, dtype="float32")[0] for clip in clips])
     soundfile.write(path, spoken / np.abs(spoken).max(), SAMPLE_RATE)
     return path

@@ -8,6 +8,7 @@ import pytest
 import skimage.data
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.face import (
     FaceDetector,
     FaceEmotionRecognizer,
@@ -15,7 +16,7 @@ from moodmirror.recognition.face import (
     crop_faces,
     preprocess,
 )
-from moodmirror.recognition.media import MAX_FRAME_BYTES, MediaError, decode_frame
+from moodmirror.recognition.media import MAX_FRAME_BYTES, decode_frame
 from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from flask import request
 
@@ -28,6 +30,7 @@ from moodmirror.recognition.sound import SAMPLE_RATE, read_sound
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.web.site import EXTENSION
+from tests.clips import clip, encoded
 from tests.conftest import ROOT, Server, Viewer, serving, wav
 
 
@@ -260,6 +263,7 @@ class TestAnalyzeAudio:
         answer = post(hosted, "/api/analyze/audio", wav(np.zeros(5 * SAMPLE_RATE)), "audio/wav")[2]
         assert answer["label"] is None
         assert [part["label"] for part in answer["course"]] == [None] * 3
+        assert answer["share"] == 0
 
     def test_what_cant_be_heard_gets_one_clear_error(self, hosted, voice, face_video):
         note = wav(voice)
@@ -267,8 +271,8 @@ class TestAnalyzeAudio:
         broken[100] = np.nan
         for body, content_type, expected in [
             (b"", "audio/wav", 400),
-            (b"no sound", "audio/wav", 400),
-            (face_video.read_bytes(), "video/avi", 400),
+            (b"no sound", "audio/wav", 415),
+            (face_video.read_bytes(), "video/avi", 415),
             (wav(broken, subtype="FLOAT"), "audio/wav", 400),
             (note[:10_000], "audio/wav", 400),  # its header promises more
             (wav(voice, rate=1), "audio/wav", 400),
@@ -291,11 +295,11 @@ class TestAnalyzeAudio:
         assert int(answer.headers["Retry-After"]) > 0
         assert app.test_client().post("/api/analyze/audio", data=wav(voice)).status_code == 200
 
-    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice):
+    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice, tmp_path):
         def refuse() -> Any:
             raise ModelError("/secret/place/model.tflite is missing")
 
-        lame = create_app(Config(camera=CameraSource.parse("off")))
+        lame = create_app(Config(camera=CameraSource.parse("off"), instance=tmp_path))
         lame.extensions[EXTENSION] = replace(lame.extensions[EXTENSION], speech_recognizer=refuse, text_recognizer=refuse)
         for path, body in (("audio", wav(voice)), ("text", b"hello")):
             answer = lame.test_client().post(f"/api/analyze/{path}", data=body, content_type="text/plain")
@@ -308,6 +312,98 @@ class TestAnalyzeAudio:
         with app.test_request_context("/api/analyze/audio", method="POST", data=body, content_type=content_type):
             request.max_content_length = 3_000_000
             assert isinstance(request.files["file"].stream, io.BytesIO)
+
+
+class TestAnalyzeFiles:
+    def test_a_picture_gets_the_same_answer_at_its_own_address_and_at_the_one_for_any_file(self, hosted, portrait):
+        photo = encoded(portrait, "PNG")
+        status, _, answer = post(hosted, "/api/analyze/image", photo, "image/png")
+        assert status == 200
+        assert answer == post(hosted, "/api/analyze/file", *form(photo))[2]
+        assert (answer["kind"], answer["label"], len(answer["faces"])) == ("image", "happy", 1)
+
+    def test_every_kind_has_one_shape(self, hosted, portrait, voice):
+        face = cv2.resize(portrait, (320, 320))
+        files = {
+            "image": encoded(face, "JPEG"),
+            "video": clip([face] * 10, "avi"),
+            "audio": wav(voice[:SAMPLE_RATE]),
+            "text": b"What a day!",
+        }
+        answers = {kind: post(hosted, "/api/analyze/file", content, "text/plain")[2] for kind, content in files.items()}
+        assert {kind: answer["kind"] for kind, answer in answers.items()} == {kind: kind for kind in files}
+        assert len({tuple(sorted(answer)) for answer in answers.values()}) == 1
+        assert len({tuple(sorted(part)) for answer in answers.values() for part in answer["course"]}) == 1
+
+    def test_whoever_asks_for_progress_gets_it_line_by_line_before_the_answer(self, hosted, portrait):
+        film = clip([cv2.resize(portrait, (320, 320))] * 30, "avi")
+        asked = urllib.request.Request(
+            f"{hosted.url}/api/analyze/video", film, {"Content-Type": "video/x-msvideo", "Accept": "application/x-ndjson"}
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            lines = [json.loads(line) for line in answer]
+        told = [line["progress"] for line in lines[:-1]]
+        assert len(told) > 5
+        assert told == sorted(told)
+        assert lines[-1]["analysis"]["label"] == "happy"
+
+    def test_what_cant_be_read_gets_one_clear_error(self, hosted, portrait):
+        photo = encoded(portrait, "PNG")
+        for path, body, expected in [
+            ("image", photo[:1000], 400),
+            ("image", b"", 400),
+            ("video", photo, 415),
+            ("image", b"\0" * 30_000_001, 413),
+            ("file", os.urandom(1000), 400),
+        ]:
+            for accept in ("application/json", "application/x-ndjson"):
+                asked = urllib.request.Request(f"{hosted.url}/api/analyze/{path}", body, {"Accept": accept})
+                with pytest.raises(urllib.error.HTTPError) as raised, urllib.request.urlopen(asked, timeout=60):
+                    pass
+                with raised.value as answer:
+                    problem = json.load(answer)
+                    assert answer.headers["Content-Type"] == "application/problem+json"
+                assert (raised.value.code, problem["status"]) == (expected, expected), problem
+                assert len(problem["detail"]) > 10
+
+    def test_whoever_hangs_up_ends_the_work_and_frees_the_place(self, hosted, portrait):
+        film = clip([portrait] * 600, "avi")
+        head = (
+            "POST /api/analyze/video HTTP/1.1\r\nHost: mirror\r\nAccept: application/x-ndjson\r\n"
+            f"Content-Type: video/x-msvideo\r\nContent-Length: {len(film)}\r\n\r\n"
+        )
+        for _ in range(4):  # more than are read at once
+            with socket.create_connection(("127.0.0.1", hosted.port), timeout=60) as connection:
+                connection.sendall(head.encode() + film)
+                assert b" 200 " in connection.recv(4096)
+            for _ in range(600):
+                if not any("decoding" in " ".join(child.cmdline()) for child in decoders(hosted)):
+                    break
+                threading.Event().wait(0.1)  # the end of another process's child sends no event
+            else:
+                pytest.fail("the decoder goes on though nobody waits for it")
+
+
+def decoders(server: Server) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(server.process.pid).children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+class TestDescription:
+    def test_it_describes_every_address_under_api(self, hosted):
+        description = json.loads(get(hosted, "/openapi.json")[2])
+        described = {(path, method) for path, methods in description["paths"].items() for method in methods}
+        routes = {
+            (rule.rule, method.lower())
+            for rule in app.url_map.iter_rules()
+            if rule.rule.startswith("/api/")
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        }
+        assert described == routes
+        assert len(described) == 7
 
 
 class TestEnd:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from app import create_app
-from moodmirror.config import CameraSource, Config, ConfigError
+from moodmirror.config import CameraSource, Config
 from moodmirror.recommendation.catalogue import read_table
 from tests.conftest import free_port
 
@@ -131,7 +131,7 @@ def flask(spotify, tmp_path, monkeypatch):
     def run(*arguments):
         config = Config(
             camera=CameraSource("off", "off"),
-            imported_dir=tmp_path / "imported",
+            instance=tmp_path,
             spotify_client_id="made-up",
             spotify_client_secret="made-up-too",
             spotify_redirect_uri=f"http://127.0.0.1:{free_port()}/callback",
@@ -151,9 +151,9 @@ def test_liked_songs_are_imported_page_by_page_with_one_sign_in(flask, spotify, 
     assert "51 came without audio features" in first.output
     assert "0 added, 51 there before" in second.output
     assert spotify.signed_in == 1
-    songs = read_table(tmp_path / "imported" / "songs.csv", "songs", imported=True)
+    songs = read_table(tmp_path / "catalogue" / "songs.csv", "songs", imported=True)
     assert songs[50].title == "Made-up 50"
-    assert (tmp_path / "imported" / "spotify-token.json").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "catalogue" / "spotify-token.json").stat().st_mode & 0o077 == 0
 
 
 def test_playlists_are_saved_anew_or_in_place_of_the_old(flask, spotify, tmp_path):
@@ -191,10 +191,3 @@ def test_a_folder_without_playlists_is_named(flask, tmp_path):
 def test_without_an_app_at_spotify_there_is_no_such_command(settings):
     config = Config.from_environment({"CAMERA": "off", **settings})
     assert "spotify" not in create_app(config).test_cli_runner().invoke(args=["--help"]).output
-
-
-def test_the_folder_of_imported_tables_must_be_one(tmp_path):
-    (tmp_path / "file").write_text("")
-    assert Config.from_environment({"IMPORTED_DIR": str(tmp_path / "new")}).imported_dir == tmp_path / "new"
-    with pytest.raises(ConfigError, match="IMPORTED_DIR"):
-        Config.from_environment({"IMPORTED_DIR": str(tmp_path / "file")})

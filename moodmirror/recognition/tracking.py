@@ -121,7 +121,7 @@ class FaceTracker:
                 track.face, track.read_at = replace(track.face, vector=None, obstacle=read.obstacle), None
                 continue
             vector = self._smoothed(track, read.vector, at)
-            track.face, track.read_at = replace(track.face, vector=vector, obstacle=None), at
+            track.face, track.read_at = replace(track.face, vector=vector, obstacle=None, weight=read.weight), at
         for track in self._tracks:
             if track.found_at < at:
                 track.face, track.read_at = replace(track.face, vector=None, obstacle="turned"), None

@@ -22,7 +22,7 @@ class Traits:
     """What the items of a table share: maker, language, decade, genres, tags, cuisine and the like."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        traits = [_traits(item) for item in items]
+        traits = [traits_of(item) for item in items]
         # Makers are numbered first, so that their part of a table of marks is one block.
         numbers = {trait: number for number, trait in enumerate(sorted(set().union(*traits), key=_makers_first))}
         self._makers = sum(column in MAKERS for column, _ in numbers)
@@ -31,6 +31,11 @@ class Traits:
         self._rows = np.full((len(traits), max(map(len, traits))), self._count, dtype=np.int32)
         for index, own in enumerate(traits):
             self._rows[index, : len(own)] = [numbers[trait] for trait in own]
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return len(self._rows)
 
     def likeness(self, chosen: npt.NDArray[np.intp]) -> tuple[Shares, npt.NDArray[np.bool_]]:
         """For `chosen` items, indices [m]: how alike each two are, 0…1, [m, m]; and whether one maker made both, [m, m].
@@ -50,7 +55,8 @@ def _makers_first(trait: tuple[str, str]) -> tuple[bool, str, str]:
     return trait[0] not in MAKERS, *trait
 
 
-def _traits(item: Item) -> set[tuple[str, str]]:
+def traits_of(item: Item) -> set[tuple[str, str]]:
+    """What an item may share with others, as pairs of column and value."""
     traits = {("tag", tag) for tag in item.tags}
     for column in (*MAKERS, *_SHARED_COLUMNS):
         traits |= {(column, value) for value in item.facts.get(column, "").split("|") if value}

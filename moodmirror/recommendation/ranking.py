@@ -1,7 +1,10 @@
 """Rank the catalogue for a mood."""
 
+from collections import Counter
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,8 +18,11 @@ from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
 from moodmirror.recommendation.moods import place
-from moodmirror.recommendation.reasons import change, nearness, on_the_way, reason
+from moodmirror.recommendation.reasons import by_the_same, change, in_common, nearness, on_the_way, own_mood, reason
 from moodmirror.recommendation.selection import largest
+from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
+from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
+from moodmirror.recommendation.wishes import ANSWERS, WISH_WEIGHT, Wish, WishIndex
 
 # A list is arranged from the best few, so that its cost does not grow with the table: four times as many as are asked for
 # leave room for variety, and forty do when few are.
@@ -25,25 +31,35 @@ SHORTLIST_LEAST: Final = 40
 # `surprise` draws from what fits nearly as well as the best, far beyond what `match` would list.
 SURPRISE_TIMES: Final = 20
 SURPRISE_FIT: Final = 0.8
+# What the best known item gains over one that nobody has heard of, where a table tells: enough to choose among equals.
+POPULARITY_WEIGHT: Final = 0.02
+# From which worth on an opinion is said to speak for an item: below it moves next to nothing.
+TELLING: Final = 0.12
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """An item, how well it fits what the mode looks for (`score`, 0…1), and `why` it is offered, in one line.
 
-    In the modes match and surprise the score is the cosine similarity of the item's mood vector to the person's.
+    In the modes match and surprise the score is the cosine similarity of the item's mood vector to the person's. `details`
+    are further sentences for those who ask why; `liked` says whether the visitor likes it.
     """
 
     item: Item
     score: float
     why: str
+    details: tuple[str, ...] = ()
+    liked: bool = False
 
 
 class _Table:
     """One kind's items, ready to be ranked."""
 
-    def __init__(self, items: list[Item]) -> None:
+    def __init__(self, kind: str, items: list[Item], descriptions: npt.NDArray[np.float32] | None = None) -> None:
+        """`descriptions`, float32 [n, d], are the items' sentence vectors, where there are any."""
+        self.kind = kind
         self.items = items
+        self._descriptions = descriptions
         self.traits = Traits(items)
         self.genres = {genre for item in items for genre in item.facts.get("genres", "").split("|") if genre}
         # float32 [n, 10]: the mood's direction, the place, and its squared distance from the centre. With them an aim's
@@ -52,6 +68,31 @@ class _Table:
         places = np.array([place(item.energy, item.valence) for item in items], dtype=np.float32)
         # Column by column in memory, for that is how the product reads them fastest.
         self.features = np.asfortranarray(np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)]))
+
+    # What only taste and wishes need is made once somebody has some.
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """The items' places by their ids."""
+        return {item.id: index for index, item in enumerate(self.items)}
+
+    @cached_property
+    def tastes(self) -> ItemFeatures:
+        """What the items have in common, for taste."""
+        return ItemFeatures(self.items, self._descriptions)
+
+    @cached_property
+    def wishes(self) -> WishIndex:
+        """What the items' words are, for wishes."""
+        return WishIndex(self.items, self.kind, self._descriptions)
+
+    @cached_property
+    def popularity(self) -> npt.NDArray[np.float32] | None:
+        """How well known each item is, float32 [n] in 0…1; None for a table that has no column `popularity` (0…100)."""
+        if not any("popularity" in item.facts for item in self.items):
+            return None
+        known = [float(item.facts.get("popularity") or 0) / 100 for item in self.items]
+        return np.clip(np.array(known, dtype=np.float32), 0, 1)
 
     def fits(self, aims: list[Aim]) -> npt.NDArray[np.float32]:
         """How well each item fits each aim, float32 [aims, n], at most 1."""
@@ -62,18 +103,44 @@ class _Table:
 
 
 class Recommender:
-    """Ranks the items of the four tables for a mood."""
+    """Ranks the items of the four tables for a mood, and for one visitor's taste where it is given."""
 
-    def __init__(self, tables: Mapping[str, list[Item]]) -> None:
-        self._tables = {kind: _Table(items) for kind, items in tables.items()}
+    def __init__(
+        self, tables: Mapping[str, list[Item]], taste: Taste | None = None, vectors: CatalogueVectors | None = None
+    ) -> None:
+        """`vectors` are the items' sentence vectors: taste and wishes do without them, but see less."""
+        self._tables = {
+            kind: _Table(kind, items, vectors.rows(items, kind) if vectors else None) for kind, items in tables.items()
+        }
+        self._taste = taste
 
     @classmethod
-    def open(cls, catalogue_dir: Path | None = None, *, imported_dir: Path | None = None) -> Self:
+    def open(
+        cls, catalogue_dir: Path | None = None, taste: Taste | None = None, *, imported_dir: Path | None = None
+    ) -> Self:
         """Read the four tables, the shipped ones by default, and beside them those that were imported, if any.
 
         Raises CatalogueError naming every bad cell.
         """
-        return cls({kind: read_tables(kind, catalogue_dir or CATALOGUE_DIR, imported_dir) for kind in KINDS})
+        folder = catalogue_dir or CATALOGUE_DIR
+        tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
+        return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None)
+
+    def with_taste(self, taste: Taste) -> Self:
+        """The same tables, ranked for this taste too."""
+        other = copy(self)
+        other._taste = taste
+        return other
+
+    def item(self, kind: str, item: str) -> Item | None:
+        """An item by its kind and id; None if there is none."""
+        table = self._tables.get(kind)
+        return table.items[table.index_of[item]] if table and item in table.index_of else None
+
+    def choices(self, kind: str, filter_name: str) -> list[str]:
+        """The values that a filter on a column can take, in the order of their frequency, the most frequent first."""
+        counts = Counter(value for item in self._tables[kind].items for value in item.facts[filter_name].split("|") if value)
+        return sorted(counts, key=lambda value: (-counts[value], value))
 
     def recommend(
         self,
@@ -85,6 +152,7 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
+        wish: Wish | None = None,
     ) -> list[Recommendation]:
         """The `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
@@ -92,7 +160,8 @@ class Recommender:
         from the mood to the emotion `towards`, and ``surprise`` draws items that fit but that match would not list;
         another `seed` draws others. `filters` maps names in :data:`moodmirror.recommendation.filters.FILTERS` to values.
         Except on a journey the best come first, but items alike are kept apart, and no artist or director stands twice
-        in a row while there are others.
+        in a row while there are others. A `wish` counts beside the mood, and so does the recommender's taste: what was
+        hidden is never offered, what was skipped or just seen steps back.
 
         Raises ValueError for an unknown kind, mode, emotion or filter, a wrong filter's value, a k below 1, a `towards`
         that is missing or that the mode does not take, or a vector that is not seven finite non-negative numbers, some of
@@ -105,7 +174,11 @@ class Recommender:
         mood = _checked_mood(vector)
         _check_mode(mode, towards)
         table = self._tables[kind]
+        standing = self._taste.standing(kind) if self._taste else None
         passing = self._passing(kind, filters or {})
+        if standing and standing.hidden:
+            hidden = [table.index_of[item] for item in standing.hidden if item in table.index_of]
+            passing = np.setdiff1d(passing, hidden)
         k = min(k, len(passing))
         if k == 0:
             return []
@@ -113,13 +186,15 @@ class Recommender:
         fits = table.fits(aims)
         if len(passing) < len(table.items):
             fits = fits[:, passing]
+        leanings = _Leanings(table, standing, wish)
+        worths = leanings.added_to(fits, passing)
         if mode == "surprise":
-            shortlist, unexpected = _unexpected(fits[0], table.traits, passing, k, seed)
+            shortlist, unexpected = _unexpected(worths[0], table.traits, passing, k, seed)
         else:
-            shortlist, unexpected = _shortlist(fits, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
+            shortlist, unexpected = _shortlist(worths, max(SHORTLIST_TIMES * k, SHORTLIST_LEAST)), 0
         alike, same_maker = table.traits.likeness(passing[shortlist])
         recommendations = []
-        for step, choice in enumerate(arrange(fits[:, shortlist], alike, same_maker, k)):
+        for step, choice in enumerate(arrange(worths[:, shortlist], alike, same_maker, k)):
             index = shortlist[choice]
             item, fit = table.items[passing[index]], float(fits[min(step, len(fits) - 1), index])
             if towards is not None:
@@ -128,7 +203,16 @@ class Recommender:
                 relation = change(item, mood)
             else:
                 relation = ("not the obvious choice, " if choice < unexpected else "") + nearness(item, mood, fit)
-            recommendations.append(Recommendation(item, min(max(fit, 0.0), 1.0), reason(kind, item, relation)))
+            relations, details = leanings.reasons(int(passing[index]))
+            recommendations.append(
+                Recommendation(
+                    item,
+                    score=min(max(fit, 0.0), 1.0),
+                    why=reason(kind, item, relation, *relations),
+                    details=(own_mood(item), *details),
+                    liked=standing is not None and item.id in standing.liked,
+                )
+            )
         return recommendations
 
     def recommend_each(
@@ -141,6 +225,7 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
+        wish: Wish | None = None,
     ) -> dict[str, list[Recommendation]]:
         """What :meth:`recommend` gives for several kinds, where each filter narrows those kinds only that know it.
 
@@ -152,21 +237,83 @@ class Recommender:
         if without and all(kind in without or "genre" not in own[kind] for kind in kinds):
             raise _no_genre(own[min(without)]["genre"], set().union(*(self._tables[kind].genres for kind in without)))
         return {
-            kind: [] if kind in without else self.recommend(vector, kind, k, mode, own[kind], towards=towards, seed=seed)
+            kind: []
+            if kind in without
+            else self.recommend(vector, kind, k, mode, own[kind], towards=towards, seed=seed, wish=wish)
             for kind in kinds
         }
+
+    def check(self, kind: str, filters: Filters) -> None:
+        """Raise ValueError, as :meth:`recommend` does, for a filter that a kind does not know, or a wrong value."""
+        make_tests(kind, filters)
+        genres = self._tables[kind].genres
+        if "genre" in filters and filters["genre"] not in genres:
+            raise _no_genre(filters["genre"], genres)
 
     def _passing(self, kind: str, filters: Filters) -> npt.NDArray[np.intp]:
         """The indices of a kind's items that pass the filters, rising."""
         table = self._tables[kind]
+        self.check(kind, filters)
         tests = make_tests(kind, filters)
-        if "genre" in filters and filters["genre"] not in table.genres:
-            raise _no_genre(filters["genre"], table.genres)
         if not tests:
             return np.arange(len(table.items))
         return np.array(
             [index for index, item in enumerate(table.items) if all(test(item) for test in tests)], dtype=np.intp
         )
+
+
+class _Leanings:
+    """What speaks for a table's items beside the mood: taste, freshness, a wish, and a little how well known they are."""
+
+    def __init__(self, table: _Table, standing: Standing | None, wish: Wish | None) -> None:
+        self._table = table
+        self._standing = standing
+        self._worth = leaning(standing, table.index_of, table.tastes) if standing and standing.judged else None
+        self._freshness = freshness(standing, table.index_of) if standing else None
+        self._wish = table.wishes.likeness(wish) if wish else None
+
+    def added_to(self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """The fits, float32 [aims, m], of the items `passing`, by index, with what speaks for each beside them."""
+        terms = (
+            (TASTE_WEIGHT, self._worth),
+            (1.0, self._freshness),
+            (WISH_WEIGHT, self._wish),
+            (POPULARITY_WEIGHT, self._table.popularity),
+        )
+        for weight, values in terms:
+            if values is not None:
+                fits = fits + weight * values[passing]
+        return fits
+
+    def reasons(self, index: int) -> tuple[list[str], list[str]]:
+        """What of wish and taste speaks for an item: in words for its line, and in sentences for who wants to know more."""
+        item, words, details = self._table.items[index], [], []
+        if self._wish is not None:
+            if self._wish[index] >= ANSWERS:
+                words.append("close to your wish")
+            details.append(f"It answers your wish {100 * self._wish[index]:.0f} % as well as the best that there is.")
+        if self._standing is None or self._worth is None:
+            return words, details
+        places = [
+            self._table.index_of[i] for i in self._standing.judged if i in self._standing.liked and i in self._table.index_of
+        ]
+        liked = [self._table.items[place] for place in places]
+        same = by_the_same(item, liked)
+        if item.id in self._standing.liked:
+            words.append("you liked it")
+        elif same:
+            said, works = same
+            words.append(said)
+            details.append(f"{said[0].upper()}{said[1:]}: {', '.join(work.title for work in works)}.")
+        elif self._worth[index] >= TELLING:
+            near = self._table.tastes.nearest(index, places)
+            if near is not None:
+                liked_one, trait = self._table.items[near[0]], near[1]
+                words.append(in_common(self._table.kind, liked_one, trait))
+        if item.id not in self._standing.liked and abs(self._worth[index]) >= TELLING:
+            moves = "for" if self._worth[index] > 0 else "against"
+            details.append(f"Your likes, skips and hides so far speak {moves} it.")
+        return words, details
 
 
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
@@ -231,10 +378,10 @@ def _unexpected(
     fitting = np.flatnonzero(fits[shortlist] >= SURPRISE_FIT * fits[shortlist[0]])
     fitting = fitting[fitting >= k]
     unlike = 1 - alike[fitting, :k].max(axis=1).astype(np.float64) + 1e-6  # above 0, that all can be drawn
-    generator = np.random.default_rng(seed)
-    drawn = (
-        generator.choice(fitting, min(k, len(fitting)), replace=False, p=unlike / unlike.sum()) if len(fitting) else fitting
-    )
+    # Each item has a luck of its own, so that the draw stays while the mood only drifts. The k greatest sums of logarithm
+    # and Gumbel noise are k drawn without replacement (W. Kool, H. van Hoof and M. Welling, ICML 2019).
+    luck = np.random.default_rng(seed).gumbel(size=traits.count)[passing[shortlist[fitting]]]
+    drawn = fitting[np.argsort(-(np.log(unlike) + luck), kind="stable")[:k]]
     others = np.setdiff1d(np.arange(len(shortlist)), drawn)
     columns: npt.NDArray[np.intp] = shortlist[np.append(drawn, others[: k - len(drawn)])]
     return columns, len(drawn)

@@ -1,12 +1,13 @@
 """One true line on why an item is offered: what it is like, and how that lies to the mood."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recommendation.catalogue import Item
+from moodmirror.recommendation.diversity import MAKERS
 from moodmirror.recommendation.moods import place
 
 # A cosine similarity from which on two moods count as close: an angle below 37 degrees.
@@ -25,6 +26,8 @@ NOUNS: Final[Mapping[str, str]] = {
     "surprise": "surprise",
     "neutral": "calm",
 }
+
+COUNTS: Final = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # What a tag says of a song or a movie, which carry a feeling …
 CARRIES: Final[Mapping[str, str]] = {
@@ -140,7 +143,50 @@ def on_the_way(mood: MoodVector, towards: str, step: int, steps: int) -> str:
     return f"step {step} of {steps}, {way}"
 
 
-def reason(kind: str, item: Item, relation: str) -> str:
-    """The line for an item of a kind, which says what it is like and its `relation` to the mood."""
-    line = f"{describe(kind, item)}: {relation}"
+def by_the_same(item: Item, liked: Sequence[Item]) -> tuple[str, list[Item]] | None:
+    """That some of the `liked` items, others than this one, share its maker, in words, and which do; None if none does."""
+    for column in MAKERS:
+        for maker in filter(None, item.facts.get(column, "").split("|")):
+            works = [other for other in liked if other.id != item.id and maker in other.facts.get(column, "").split("|")]
+            if works:
+                count = COUNTS[len(works)] if len(works) < len(COUNTS) else str(len(works))
+                return f"you liked {count} {_called(works)} by {maker}", works
+    return None
+
+
+def _called(works: Sequence[Item]) -> str:
+    sorts = {work.facts.get("kind", "song") for work in works}
+    if sorts == {"series"}:
+        return "series"
+    name = sorts.pop() if len(sorts) == 1 else "title"
+    return name if len(works) == 1 else f"{name}s"
+
+
+def in_common(kind: str, liked: Item, trait: tuple[str, str]) -> str:
+    """That an item has a trait, as column and value, in common with one that was liked."""
+    column, value = trait
+    match column:
+        case "tag":
+            word = (CARRIES if kind in ("songs", "movies") else {**CARRIES, **MEETS})[value]
+        case "cuisine":
+            word = value.title()
+        case "decade":
+            word = f"from the {value}0s"
+        case "company":
+            word = {"alone": "for one", "together": "for company"}.get(value, value)
+        case _:
+            word = value
+    return f"you liked {liked.title}, {word} too"
+
+
+def own_mood(item: Item) -> str:
+    """What an item's own mood is made of: its two strongest emotions and their shares."""
+    first, second = np.argsort(-item.vector, kind="stable")[:2]
+    shares = " and ".join(f"{NOUNS[EMOTIONS[e]]} {100 * float(item.vector[e]):.0f} %" for e in (first, second))
+    return f"Its own mood: mostly {shares}."
+
+
+def reason(kind: str, item: Item, *relations: str) -> str:
+    """The line for an item of a kind, which says what it is like and its `relations` to mood, wish and taste."""
+    line = f"{describe(kind, item)}: {'; '.join(relations)}"
     return line[0].upper() + line[1:]

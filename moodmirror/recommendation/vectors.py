@@ -82,6 +82,16 @@ class CatalogueVectors:
         """How alike each item of a kind is to a wish's vector, float32 [384] of unit length: −1…1, in the order of `ids`."""
         return np.asarray(self.vectors[kind] @ wish / SCALE, dtype=np.float32)
 
+    def rows(self, items: Sequence[Item], kind: str) -> npt.NDArray[np.float32]:
+        """The vectors of these items of a kind, float32 [n, 384], about of unit length; zeros where none is stored."""
+        places = {item: place for place, item in enumerate(self.ids[kind])}
+        rows = np.zeros((len(items), self.vectors[kind].shape[1]), dtype=np.float32)
+        for index, item in enumerate(items):
+            if item.id in places:
+                rows[index] = self.vectors[kind][places[item.id]]
+        rows /= SCALE
+        return rows
+
     def fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
         """What is wrong with the stored vectors for these tables; None if they are up to date."""
         if self.made_from == fingerprint(tables):

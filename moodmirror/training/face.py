@@ -46,6 +46,9 @@ class FaceTraining:
     # Folder of a run whose best weights this one begins with, none if empty: a warm restart of the learning rate
     # (Loshchilov and Hutter, "SGDR", ICLR 2017).
     start_from: str = ""
+    # Share of the epochs after which faces are only mirrored and moved a little, so that the network ends on pictures as
+    # they are served (He et al., "Data Augmentation Revisited", arXiv:1909.09148).
+    cool_down: float = 0.92
     seed: int = 7
 
 
@@ -61,10 +64,6 @@ WARMUP_EPOCHS: Final = 2  # at most a tenth of them
 GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has what is coarse already.
 GROWTH_OF_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
-
-# In the last epochs faces are only mirrored and moved a little, so that the network ends on pictures as they are served (He
-# et al., "Data Augmentation Revisited", arXiv:1909.09148).
-COOL_DOWN: Final = 0.92  # share of the epochs after which this begins
 
 # How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
 RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -227,7 +226,7 @@ class FaceBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rng = np.random.default_rng((self._config.seed, self._epoch, index))
         chosen = self._order[index * self._config.batch_size : (index + 1) * self._config.batch_size]
-        gently = self._epoch >= COOL_DOWN * self._config.epochs
+        gently = self._epoch >= self._config.cool_down * self._config.epochs
         faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
             standardise(resized(faces, self._size)),

@@ -203,6 +203,23 @@ def draw_bars(accuracies: dict[str, float], path: Path, *, measure: str = "accur
     figure.savefig(path, dpi=110)
 
 
+def draw_groups(rows: dict[str, dict[str, float]], path: Path, *, measure: str) -> None:
+    """Groups of bars, as PNG: a group for each row, a colour for each name in it; 0…1 of a `measure`."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    figure = Figure(figsize=(7, 0.24 * len(names) * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    thickness = 0.85 / len(names)
+    for number, name in enumerate(names):
+        places = [index + number * thickness for index, row in enumerate(rows.values()) if name in row]
+        bars = axes.barh(places, [row[name] for row in rows.values() if name in row], height=thickness, label=name)
+        axes.bar_label(bars, fmt="{:.2f}", padding=3, fontsize=7)
+    axes.set_yticks([index + 0.425 - thickness / 2 for index in range(len(rows))], list(rows))
+    axes.set(xlabel=measure, xlim=(0, 1))
+    axes.invert_yaxis()
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
 def progress(what: str, done: int, total: int) -> None:
     """Show on the error stream how far long work is: a line that is written over, on a terminal; a few lines in a log."""
     terminal = sys.stderr.isatty()

@@ -125,7 +125,8 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         f"The mood vector is softmax({made.calibration.factor:.2f} · z + b) with b = "
         + ", ".join(f"{emotion} {value:+.2f}" for emotion, value in zip(EMOTIONS, made.calibration.bias, strict=True))
         + ": vector scaling (Guo et al., 2017), of least log loss on one half of GoEmotions' development part and on the "
-        "dialogues kept for it, folded into the last layer.",
+        "dialogues kept for it, then scaled on the same texts until the likeliest emotion is as often one of a text's "
+        "labels as its probability says; folded into the last layer.",
         "",
         f"Served with {DYNAMIC_RANGE}. Keras and LiteRT name the same emotion on {agreement:.1%} of the development texts.",
         "",

@@ -30,8 +30,7 @@ SHOWN_SONGS: Final = 3  # of a group
 def import_group() -> None:
     """Bring in a catalogue of your own, beside the one that is shipped.
 
-    It is kept in instance/catalogue/, or where IMPORTED_DIR says, and read when the site starts. What was imported before
-    is not imported again.
+    It is kept in instance/catalogue/ and read when the site starts. What was imported before is not imported again.
     """
 
 

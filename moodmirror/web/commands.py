@@ -1,4 +1,4 @@
-"""What `flask` can do: read a text, a recording or a photo, recommend, check the camera."""
+"""What `flask` can do: read texts, recordings, pictures and clips, recommend, check the camera."""
 
 import json
 import mimetypes
@@ -6,27 +6,29 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 from flask.cli import with_appcontext
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.recognition.media import MAX_PHOTO_BYTES, MediaError, decode_photo
+from moodmirror.recognition.analysis import Progress, finished, read_text
+from moodmirror.recognition.analysis import analyze as analyze_file
+from moodmirror.recognition.decoding import MediaError
+from moodmirror.recognition.media import DecoderError
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.recognition.sound import SoundError, read_sound
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError, checked, decoded
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.recommendation.modes import MODES
-from moodmirror.web.messages import face_message, reading_message, sound_message, words_message
+from moodmirror.web import reports
+from moodmirror.web.messages import analysis_message, reading_message
 from moodmirror.web.site import Site, current_site
 
 FRAMES_TO_JUDGE: Final = 10  # a webcam's first ones are still dark
 BATCH: Final = 256  # lines that are read at once: enough to keep the model busy, few enough to show progress
 SHOWN_CHARACTERS: Final = 60  # of an input, to tell which one is meant
-SHOWN_WORDS: Final = 3  # that weighed most
-NO_MOOD: Final = {"text": "nothing to read", "sound": "nobody speaks", "photo": "no face that can be read"}
+SHOWN_NAME: Final = 24  # of them beside a progress bar
 
 
 @click.command("analyze")
@@ -34,57 +36,79 @@ NO_MOOD: Final = {"text": "nothing to read", "sound": "nobody speaks", "photo": 
 @click.option(
     "--file", "lines", type=click.File("rb"), help="Read each line of this UTF-8 file as a text; - is standard input."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line, with all figures.")
+@click.option("--json", "form", flag_value="json", help="Print JSON, one object a line, with all figures.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV: a row for each input, and for each part of its course.")
+@click.option("--plot", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw the courses into a PNG.")
 @with_appcontext
-def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, as_json: bool) -> None:
-    """Read the mood of texts, recordings and photos.
+def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, form: str | None, plot: Path | None) -> None:
+    """Read the mood of texts, recordings, pictures and clips.
 
-    What names a file is read as what it holds: a recording (WAV, FLAC, OGG, Opus, MP3) or a photo (JPEG, PNG, WebP, GIF).
-    All else is read as a text. Nothing is stored.
+    What names a file is read as what it holds: a picture (JPEG, PNG, WebP, GIF, HEIC), a clip (MP4, WebM, MOV, AVI, animated
+    GIF), a recording (WAV, FLAC, OGG, Opus, MP3, M4A) or a text. All else is read as a text. Nothing is stored.
 
     \b
       flask analyze "I can't believe I got the job!"
-      flask analyze note.wav
+      flask analyze party.mp4 --plot party.png
+      flask analyze photos/*.jpg --csv > moods.csv
       flask analyze --file lines.txt --json > moods.jsonl
     """  # noqa: D301 - click's mark for lines that it must not join
     if not inputs and lines is None:
         raise click.UsageError(
             'Give a text in quotes, a file, or --file with a text a line, as in: flask analyze "What a day!"'
         )
-    site = current_site()
     failed = False
     try:
-        for given in inputs:
-            try:
-                _tell(given, _analyzed(site, given), as_json)
-            except (SoundError, TextError, MediaError) as error:
-                failed = True
-                click.echo(f"{_shortened(given)}: {error}", err=True)
+        if inputs:
+            failed = not _analyze_inputs(current_site(), inputs, form, plot)
         if lines is not None:
-            failed |= not _analyze_lines(lines, as_json)
-    except (ModelError, FileNotFoundError) as error:
+            failed |= not _analyze_lines(lines, form)
+    except (ModelError, FileNotFoundError, DecoderError) as error:
         raise click.ClickException(str(error)) from None
     if failed:
         raise SystemExit(1)
 
 
-def _analyzed(site: Site, given: str) -> dict[str, Any]:
-    """What there is to say of one input. Raises SoundError, TextError or MediaError."""
+def _analyze_inputs(site: Site, inputs: tuple[str, ...], form: str | None, plot: Path | None) -> bool:
+    """Read each input and print what it says; returns whether all could be read."""
+    read: list[reports.Read] = []
+    problems: list[str] = []
+    with click.progressbar(length=len(inputs) * 100, label="Reading", file=sys.stderr) as bar:
+        for number, given in enumerate(inputs):
+            bar.label = f"Reading {_shortened(given, SHOWN_NAME)}"
+
+            def tell(progress: Progress, done: int = 100 * number) -> None:
+                bar.update(done + int(100 * (progress or 0)) - bar.pos)
+
+            try:
+                read.append(_analyzed(site, given, tell))
+            except (MediaError, TextError) as error:
+                problems.append(f"{_shortened(given)}: {error}")
+            tell(1.0)
+    match form:
+        case "json":
+            for name, message, _ in read:
+                click.echo(json.dumps({"input": name, **message}))
+        case "csv":
+            click.echo(reports.as_csv(read), nl=False)
+        case _:
+            click.echo(reports.as_table(read), nl=False)
+    for words in problems:
+        click.echo(words, err=True)
+    if plot is not None and read:
+        reports.draw(read, plot)
+    return not problems
+
+
+def _analyzed(site: Site, given: str, on_progress: Callable[[Progress], None]) -> reports.Read:
+    """What there is to say of one input. Raises TextError or MediaError."""
     path = Path(given)
-    if not _is_file(path):
-        kind = mimetypes.guess_type(given)[0]
-        if kind and not any(character.isspace() for character in given):
-            raise MediaError("there is no such file")
-        recognizer = site.text_recognizer()
-        reading = recognizer.read(given)
-        return {"kind": "text", **words_message(reading, recognizer.explain(given) if reading.language_known else ())}
-    photo = decode_photo(path.read_bytes()) if path.stat().st_size <= MAX_PHOTO_BYTES else None
-    if photo is not None:
-        faces = site.face_reader().read(photo)
-        whole = reading_message(faces[0].vector if faces else None)  # the largest face's, as live
-        return {"kind": "photo", **whole, "faces": [face_message(face) for face in faces]}
-    samples = read_sound(path)
-    return {"kind": "sound", **sound_message(samples, site.speech_recognizer().course(samples))}
+    if _is_file(path):
+        with path.open("rb") as file:
+            return reports.Read(given, analysis_message(finished(analyze_file(file, site), on_progress)))
+    kind = mimetypes.guess_type(given)[0]
+    if kind and not any(character.isspace() for character in given):
+        raise MediaError("there is no such file")
+    return reports.Read(given, analysis_message(read_text(given, site.text_recognizer())), given)
 
 
 def _is_file(path: Path) -> bool:
@@ -94,41 +118,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _tell(given: str, message: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"input": given, **message}))
-        return
-    click.secho(_shortened(given), bold=True)
-    click.echo(f"  {_mood_line(message, NO_MOOD[message['kind']])}")
-    match message["kind"]:
-        case "text":
-            parts = [(given[part["start"] : part["end"]].strip(), part) for part in message["course"]]
-            if not message["language_known"]:
-                click.echo("  in a language that the mirror does not know")
-            weighty = sorted(message["words"], key=lambda word: -word["weight"])[:SHOWN_WORDS]
-            if weighty:
-                click.echo("  most by: " + ", ".join(given[word["start"] : word["end"]] for word in weighty))
-        case "sound":
-            parts = [(f"{part['at']:6.1f} s", part) for part in message["course"]]
-        case _:
-            parts = [(f"face {number}", face) for number, face in enumerate(message["faces"], start=1)]
-    for name, part in parts if len(parts) > 1 else []:
-        click.echo(f"    {_shortened(name)}: {_mood_line(part, part.get('obstacle') or 'silence')}")
-
-
-def _mood_line(message: dict[str, Any], otherwise: str) -> str:
-    if message["label"] is None:
-        return otherwise
-    line = f"{message['label']} {message['confidence']:.0%}"
-    return line + (f", valence {message['valence']:+.2f}, arousal {message['arousal']:+.2f}" if "valence" in message else "")
-
-
-def _shortened(text: str) -> str:
+def _shortened(text: str, most: int = SHOWN_CHARACTERS) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN_CHARACTERS else f"{line[: SHOWN_CHARACTERS - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _analyze_lines(file: BinaryIO, as_json: bool) -> bool:
+def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
     """Read each line that is not empty and print what it says; returns whether all could be read."""
     texts: list[tuple[int, str]] = []
     unreadable = 0
@@ -143,14 +138,18 @@ def _analyze_lines(file: BinaryIO, as_json: bool) -> bool:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
     recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # nobody else is served meanwhile
+    if form == "csv":
+        click.echo(reports.csv_line(["line", "text", *reports.COLUMNS[2:]]), nl=False)
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             vectors = recognizer.predict_proba([text for _, text in batch])
             for (number, text), vector in zip(batch, vectors, strict=True):
                 message = reading_message(vector)
-                if as_json:
+                if form == "json":
                     click.echo(json.dumps({"line": number, "text": text, **message}))
+                elif form == "csv":
+                    click.echo(reports.csv_line([str(number), text, *reports.figures(message)]), nl=False)
                 else:
                     click.echo(f"{message['label']:<8} {message['confidence']:4.0%}  {_shortened(text)}")
             bar.update(len(batch))

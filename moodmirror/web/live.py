@@ -5,6 +5,7 @@ camera shares its mood, as people in one room do, until they say, write or choos
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,15 @@ from typing import Any, Final
 from flask import request
 from flask_socketio import ConnectionRefusedError, SocketIO
 
+from moodmirror.database import Forgotten
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
-from moodmirror.mood import MoodState
+from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.web.messages import camera_message, faces_message, mood_message, recommendations_message
+from moodmirror.web.messages import camera_message, faces_message, mood_message
+from moodmirror.web.my_data import visitor_id
+from moodmirror.web.offers import FeedbackError, Offers
+from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
 
@@ -30,31 +35,33 @@ NAMESPACE: Final = "/"  # Socket.IO's default
 MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a second
 TABLES_SECONDS: Final = 0.5  # between two sets of tables when the mood has got another name
 STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads should not move under one's eyes
+RELOAD_SECONDS: Final = 10.0  # how soon what another process kept is seen, and that a database is back
+GOODBYE_SECONDS: Final = 1.0  # between an answer and the end of its connection
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
 # A hand-chosen mood leaves room for its neighbours, so that ranking still tells its items apart.
 CHOSEN_SHARE: Final = 0.88
+COURSE: Final = "course"  # what a visitor asks to forget who wants the past forgotten, and the mood of the moment kept
 
 
 class Audience:
     """Those who share one mood: one visitor, or all in the server camera's room. Tells them of changes, not too often."""
 
-    def __init__(self, name: str, state: MoodState, site: Site, emit: Callable[..., None], wake: Callable[[], None]) -> None:
+    def __init__(self, name: str, state: MoodState, emit: Callable[..., None], wake: Callable[[], None]) -> None:
         self.name = name
         self.state = state
-        self._site = site
+        self.version = 0  # counts changes of the mood
         self._emit = emit
         self._mood_due = False
-        self._tables_due = False
         self._hurry = False
-        self._mood_at = self._tables_at = 0.0
-        self._tables: dict[str, Any] = {}
-        self._tables_label: str | None = None  # of the mood they were made for
+        self._mood_at = 0.0
+        self._course_at = -math.inf  # when the course was looked at
+        self._course_told = -math.inf  # the time of the last mood of it that was told
         self._wake = wake
         self._unsubscribe = state.subscribe(self._on_change)
 
     def _on_change(self, mood: Mood | None) -> None:
         self._mood_due = True
-        self._tables_due = True
+        self.version += 1
         self._wake()
 
     def close(self) -> None:
@@ -67,42 +74,42 @@ class Audience:
         self._wake()
 
     def publish(self, now: float) -> None:
-        """Let the mood fade by time, and send what is due at `now`, in monotonic seconds. Called by one thread only."""
+        """Let the mood fade by time, and send it if it is due at `now`, in monotonic seconds. Called by one thread only."""
         self.state.refresh()
         hurry, self._hurry = self._hurry, False
         # Each flag is cleared before the mood is read: a change in between is then told once more, never lost.
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
             self._mood_due, self._mood_at = False, now
             self._emit("mood", mood_message(self.state.mood), to=self.name)
-        mood = self.state.mood
-        label = mood.label if mood else None
-        pause = STEADY_TABLES_SECONDS if label == self._tables_label else TABLES_SECONDS
-        if self._tables_due and (hurry or now - self._tables_at >= pause):
-            self._tables_due, self._tables_at, self._tables_label = False, now, label
-            self._publish_tables(self.state.mood)
+        if now - self._course_at >= HISTORY_STEP_SECONDS:
+            self._course_at = now
+            self._publish_course()
 
-    def _publish_tables(self, mood: Mood | None) -> None:
-        if mood is None:
-            self._tables = {}  # whoever joins before the next mood has not seen them
-            return
-        tables = recommendations_message(self._site.recommender, mood.vector)
-        if _told(tables) != _told(self._tables):
-            self._tables = tables
-            self._emit("recommendations", tables, to=self.name)
+    def _publish_course(self) -> None:
+        """Send the moods that the course has gained."""
+        gained = [mood for mood in self.state.history if mood.at > self._course_told]
+        if gained:
+            self._course_told = gained[-1].at
+            self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
 
     def greet(self, sid: str) -> None:
         """Send one newcomer what the others know."""
-        mood = self.state.mood
-        self._emit("mood", mood_message(mood), to=sid)
-        if mood:
-            self._emit("recommendations", recommendations_message(self._site.recommender, mood.vector), to=sid)
+        self._emit("mood", mood_message(self.state.mood), to=sid)
 
 
 class Visitor(Audience):
-    """One connection: a mood of its own, and the senses that read it."""
+    """One connection: a mood of its own, the senses that read it, and tables of its own for this mood or the room's."""
 
-    def __init__(self, sid: str, site: Site, emit: Callable[..., None], wake: Callable[[], None]) -> None:
-        super().__init__(sid, MoodState(), site, emit, wake)
+    def __init__(
+        self, sid: str, visitor: str | None, site: Site, emit: Callable[..., None], wake: Callable[[], None]
+    ) -> None:
+        super().__init__(sid, MoodState(), emit, wake)
+        self.offers = Offers(site, visitor)
+        self._tables_due = False  # at once: the person has just asked
+        self._tables_at = 0.0
+        self._tables: dict[str, Any] = {}
+        self._tables_of: tuple[str, int] | None = None  # whose mood they were made for, and which one
+        self._tables_label: str | None = None
         senses = (
             Sight(self.state, site.face_reader),
             Hearing(self.state, site.speech_recognizer),
@@ -116,6 +123,32 @@ class Visitor(Audience):
         mood = self.state.mood
         return mood is not None and not set(mood.sources) <= {"face"}
 
+    def hurry(self) -> None:
+        """Tell at once, the tables too."""
+        self._tables_due = True
+        super().hurry()
+
+    def publish_tables(self, now: float, audience: Audience) -> None:
+        """Send the tables for an audience's mood if they are due at `now`, in monotonic seconds, and have changed."""
+        hurry, self._tables_due = self._tables_due, False
+        of, mood = (audience.name, audience.version), audience.state.mood
+        label = mood.label if mood else None
+        pause = STEADY_TABLES_SECONDS if label == self._tables_label else TABLES_SECONDS
+        if not hurry and (of == self._tables_of or now - self._tables_at < pause):
+            return
+        self._tables_of, self._tables_at, self._tables_label = of, now, label
+        if mood is None:
+            self._tables = {}
+            return
+        tables = self.offers.tables(mood.vector)
+        if _told(tables) != _told(self._tables):
+            self._tables = tables
+            self._emit("recommendations", tables, to=self.name)
+
+    def tell_kept(self) -> None:
+        """Send what is kept of the visitor."""
+        self._emit("taste", self.offers.message(), to=self.name)
+
     def fade(self, now: float) -> None:
         """Let each sense drop what grew too old at `now`, in monotonic seconds."""
         for sense in self.senses.values():
@@ -124,7 +157,7 @@ class Visitor(Audience):
     def look(self, mood: Mood | None) -> None:
         """See what the server's camera reads, beside what the visitor says themselves."""
         if mood is not None:
-            self.state.update(Reading(mood.vector, "face", 1.0, mood.at))
+            self.state.update(Reading(mood.vector, "face", mood.said["face"].weight, mood.at))
 
     def forget(self, source: Source | None) -> None:
         """Forget what `source` said; None stands for everything."""
@@ -147,17 +180,22 @@ class Live:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
-        self._room = Audience(ROOM, site.camera.mood, site, socketio.emit, self._wake.set)
+        self._room = Audience(ROOM, site.camera.mood, socketio.emit, self._wake.set)
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
+        site.on_forgotten.append(self._on_forgotten)
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         for event, handler in (
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
+            ("show", self._on_show),
             ("forget", self._on_forget),
+            ("preferences", self._on_preferences),
+            ("others", self._on_others),
+            ("feedback", self._on_feedback),
         ):
             socketio.on_event(event, handler)
 
@@ -177,11 +215,15 @@ class Live:
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
-            self._visitors[sid] = Visitor(sid, self._site, self._socketio.emit, self._wake.set)
+            visitor = Visitor(sid, visitor_id(), self._site, self._socketio.emit, self._wake.set)
+            self._visitors[sid] = visitor
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
+                threading.Thread(target=self._reload_all, name="taste", daemon=True).start()
         self._socketio.emit("camera", camera_message(self._site.camera.status), to=sid)
+        visitor.offers.reload()
+        visitor.tell_kept()
 
     def _on_disconnect(self, reason: Any = None) -> None:
         sid = _sid()
@@ -242,15 +284,107 @@ class Live:
         self._settle(visitor)
         return {}
 
-    def _on_forget(self, source: Any = None) -> dict[str, Any]:
-        """Forget what one source said of the visitor; by default everything, and the mood they chose."""
+    def _on_show(self, shares: Any = None) -> dict[str, Any]:
+        """What a file that the visitor showed was read as, shares by emotion: it holds, as a chosen mood does."""
         visitor = self._visitor()
-        if visitor is None or not (source is None or (isinstance(source, str) and source in SOURCES)):
-            return {"error": f"forget takes null or one of {', '.join(SOURCES)}"}
-        visitor.forget(source)
+        try:
+            if visitor is None or not isinstance(shares, dict):
+                raise ValueError("show takes shares by emotion")
+            vector = mood_vector(shares)
+        except (TypeError, ValueError) as error:
+            return {"error": str(error)}
+        visitor.state.update(Reading(vector, "chosen", 1.0, time.monotonic()))
         visitor.hurry()
         self._settle(visitor)
         return {}
+
+    def _on_forget(self, what: Any = None) -> dict[str, Any]:
+        """Forget what one source said of the visitor, or their course; by default everything, and the mood they chose."""
+        visitor = self._visitor()
+        if visitor is not None and what in (None, COURSE):
+            visitor.state.forget_history()
+            with self._lock:
+                shares = visitor.name in self._in_room
+            if shares:  # it is their course too, and what the others have been told they keep
+                self._room.state.forget_history()
+            if what == COURSE:
+                return {}
+        if visitor is None or not (what is None or (isinstance(what, str) and what in SOURCES)):
+            return {"error": f"forget takes null or one of {', '.join((*SOURCES, COURSE))}"}
+        visitor.forget(what)
+        visitor.hurry()
+        self._settle(visitor)
+        return {}
+
+    def _on_preferences(self, content: Any = None) -> dict[str, Any]:
+        """How the visitor's tables are to be made."""
+        return self._ask_offers(lambda offers: offers.prefer(content))
+
+    def _on_others(self, kind: Any = None) -> dict[str, Any]:
+        """That a table shall show others."""
+        return self._ask_offers(lambda offers: offers.send_away(kind))
+
+    def _on_feedback(self, content: Any = None) -> dict[str, Any]:
+        """What the visitor thinks of an item, or that they save it."""
+        visitor = self._visitor()
+        try:
+            answer = self._ask_offers(lambda offers: offers.take(content))
+        except Forgotten:  # in another process: the browser has another id by now, and shall connect with that
+            self._socketio.start_background_task(self._let_go, _sid())
+            return {"error": "You were forgotten meanwhile. Try again."}
+        if visitor is None or "error" in answer:
+            return answer
+        visitor.tell_kept()
+        with self._lock:  # the visitor's other windows
+            same = [v for v in self._visitors.values() if v.offers.visitor == visitor.offers.visitor is not None]
+        for other in same:
+            if other is not visitor:
+                self._reload(other)
+        return {"kept": visitor.offers.kept}
+
+    def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
+        visitor = self._visitor()
+        if visitor is None:
+            return {"error": "not connected"}
+        try:
+            ask(visitor.offers)
+        except (PreferenceError, WishError, FeedbackError) as error:
+            return {"error": str(error)}
+        visitor.hurry()
+        return {}
+
+    def _let_go(self, sid: str) -> None:
+        """Disconnect, once the answer that is on its way will have arrived."""
+        self._closing.wait(GOODBYE_SECONDS)
+        self._socketio.server.disconnect(sid)
+
+    def _on_forgotten(self, visitor: str) -> None:
+        """Let go of the connections of who asked to be forgotten; their pages connect anew, as somebody else."""
+        with self._lock:
+            sids = [sid for sid, other in self._visitors.items() if other.offers.visitor == visitor]
+        for sid in sids:
+            self._socketio.server.disconnect(sid)
+
+    def _reload_all(self) -> None:
+        """Now and then read anew what is kept: another process may have changed it, or the database be back."""
+        while not self._closing.wait(RELOAD_SECONDS):
+            with self._lock:
+                visitors = list(self._visitors.values())
+            for visitor in visitors:
+                try:
+                    self._reload(visitor)
+                except Exception:  # one visitor's trouble must not end this for all
+                    LOGGER.exception("what is kept of a visitor can't be read")
+
+    def _reload(self, visitor: Visitor) -> None:
+        try:
+            changed = visitor.offers.reload()
+        except Forgotten:  # in another process: the browser has another id by now
+            self._socketio.server.disconnect(visitor.name)
+            return
+        if changed:
+            visitor.hurry()
+            visitor.tell_kept()
 
     def _visitor(self) -> Visitor | None:
         with self._lock:
@@ -277,6 +411,7 @@ class Live:
                 if visitor.name in self._watching:
                     visitor.look(self._room.state.mood)
                 visitor.greet(visitor.name)
+            visitor.hurry()
 
     # What visitors are told
 
@@ -296,7 +431,8 @@ class Live:
             with self._lock:
                 visitors = list(self._visitors.values())
                 # Who shares the room's mood is not told their own beside it.
-                alone = [visitor for visitor in visitors if visitor.name not in self._in_room]
+                in_room = self._in_room.copy()
+                alone = [visitor for visitor in visitors if visitor.name not in in_room]
                 beside = [visitor for visitor in alone if visitor.name in self._watching]
             self._tell_faces()
             for visitor in visitors:
@@ -309,6 +445,11 @@ class Live:
                     audience.publish(time.monotonic())
                 except Exception:  # one audience's trouble must not silence the others
                     LOGGER.exception("an audience can't be told")
+            for visitor in visitors:
+                try:
+                    visitor.publish_tables(time.monotonic(), self._room if visitor.name in in_room else visitor)
+                except Exception:
+                    LOGGER.exception("a visitor can't be told")
             self._closing.wait(MOOD_SECONDS / 2)
 
 
@@ -318,9 +459,9 @@ def chosen_vector(emotion: str) -> Any:
     return mood_vector({name: CHOSEN_SHARE if name == emotion else rest for name in EMOTIONS})
 
 
-def _told(tables: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+def _told(tables: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
     """What people read of tables: the reason too, which must stay true when the mood changes and the list does not."""
-    return {kind: [(row["id"], row["why"]) for row in rows] for kind, rows in tables.items()}
+    return {kind: [(row["id"], row["why"], row["liked"], row["saved"]) for row in rows] for kind, rows in tables.items()}
 
 
 def _sid() -> str:

@@ -1,20 +1,22 @@
 """What the page and programs are told, as JSON: moods, faces, voices, words, recommendations, the camera's status."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
-from moodmirror.fusion import Mood
+from moodmirror.fusion import Mood, Source
+from moodmirror.recognition.analysis import Analysis, Moment
 from moodmirror.recognition.face import Face, Obstacle
-from moodmirror.recognition.sound import SAMPLE_RATE, Samples
+from moodmirror.recognition.sound import Samples
 from moodmirror.recognition.speech import SpeechReading
 from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.filters import Filters
+from moodmirror.recommendation.wishes import Wish
 from moodmirror.web.site import CameraStatus
 
 ROWS: Final = 10  # of each table on the page
@@ -52,14 +54,31 @@ SEARCHES: Final = {
 
 
 def mood_message(mood: Mood | None) -> dict[str, Any]:
-    """A mood; its label is null when nothing is known."""
+    """A mood; its label is null when nothing is known.
+
+    `name` is what to call it, and `mixed` the two emotions of sources that contradict each other strongly, else null.
+    `sources` are their shares in it; `said` is what each of them says, how far it is trusted, and when it last spoke. Times
+    are in seconds by the server's clock, which began at any time.
+    """
     if mood is None:
-        return {**reading_message(None), "sources": {}}
+        return {**reading_message(None), "name": None, "mixed": None, "sources": {}, "said": {}, "at": None}
     return {
         **reading_message(mood.vector),
         "label": mood.label,
         "confidence": _rounded(mood.confidence),
-        "sources": {source: _rounded(share) for source, share in mood.sources.items()},
+        "sources": _shares(mood.sources),
+        "name": mood.name,
+        "mixed": list(mood.mixed) if mood.mixed else None,
+        "said": {
+            source: {
+                "label": said.label,
+                "confidence": _rounded(said.confidence),
+                "weight": _rounded(said.weight),
+                "at": round(said.at, 2),
+            }
+            for source, said in mood.said.items()
+        },
+        "at": round(mood.at, 2),
     }
 
 
@@ -128,22 +147,39 @@ def hearing_message(packet: Samples, state: str, reading: SpeechReading | None =
     return {"level": round(level, 1), "state": state} | ({"reading": speech_message(reading)} if reading else {})
 
 
-def sound_message(samples: Samples, course: Sequence[tuple[float, SpeechReading | None]]) -> dict[str, Any]:
-    """The mood of a whole recording, samples float32 [n] at 16 kHz, and its course: what each window was read as.
-
-    The whole is the windows' mean, each weighing what it holds of speech and how far it stands above the noise; its label
-    is null where nobody speaks. `at` is the time in s at which a window ends.
-    """
-    heard = [reading for _, reading in course if reading]
-    whole = None
-    if heard:
-        weights = [reading.voice * reading.weight for reading in heard]
-        whole = np.average([reading.vector for reading in heard], axis=0, weights=weights).astype(np.float32)
+def analysis_message(analysis: Analysis) -> dict[str, Any]:
+    """What a file or a text was read as: one shape for all kinds, with None or nothing for what a kind does not have."""
+    weighty = _weighty(analysis.words)
     return {
-        **reading_message(whole),
-        "seconds": round(len(samples) / SAMPLE_RATE, 2),
-        "course": [{"at": round(end, 2), **speech_message(reading)} for end, reading in course],
+        "kind": analysis.kind,
+        **reading_message(analysis.vector),
+        "sources": _shares(analysis.sources or {}),
+        "share": _rounded(analysis.share),
+        "width": analysis.width,
+        "height": analysis.height,
+        "seconds": None if analysis.seconds is None else round(analysis.seconds, 2),
+        "course": [_moment_message(moment) for moment in analysis.course],
+        "faces": [{**face_message(face), **reading_message(face.vector)} for face in analysis.faces],
+        "words": weighty,
+        "language_known": analysis.language_known,
+        "weight": None if analysis.weight is None else _rounded(analysis.weight),
     }
+
+
+def _moment_message(moment: Moment) -> dict[str, Any]:
+    return {
+        "at": None if moment.at is None else round(moment.at, 2),
+        "start": moment.start,
+        "end": moment.end,
+        **reading_message(moment.vector),
+        "sources": _shares(moment.sources),
+        "weight": None if moment.weight is None else _rounded(moment.weight),
+        "snr_db": None if moment.snr_db is None else round(moment.snr_db, 1),
+    }
+
+
+def _shares(sources: Mapping[Source, float]) -> dict[Source, float]:
+    return {source: _rounded(share) for source, share in sources.items()}
 
 
 def words_message(reading: TextReading | None, words: Sequence[tuple[int, int, float]] = ()) -> dict[str, Any]:
@@ -153,14 +189,19 @@ def words_message(reading: TextReading | None, words: Sequence[tuple[int, int, f
     """
     if reading is None:
         return {**reading_message(None), "language_known": True, "weight": 0.0, "course": [], "words": []}
-    weighty = sorted((word for word in words if word[2] >= LEAST_WORD), key=lambda word: -word[2])[:MOST_WORDS]
     return {
         **reading_message(reading.vector),
         "language_known": reading.language_known,
         "weight": _rounded(reading.weight),
         "course": [{"start": start, "end": end, **reading_message(vector)} for start, end, vector in reading.sentences],
-        "words": [{"start": start, "end": end, "weight": _rounded(weight)} for start, end, weight in sorted(weighty)],
+        "words": _weighty(words),
     }
+
+
+def _weighty(words: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
+    """Those of a text's words that weighed most, in their order."""
+    weighty = sorted((word for word in words if word[2] >= LEAST_WORD), key=lambda word: -word[2])[:MOST_WORDS]
+    return [{"start": start, "end": end, "weight": _rounded(weight)} for start, end, weight in sorted(weighty)]
 
 
 def camera_message(status: CameraStatus) -> dict[str, str]:
@@ -177,22 +218,35 @@ def recommendations_message(
     *,
     towards: str | None = None,
     seed: int = 0,
+    wish: Wish | None = None,
 ) -> dict[str, Any]:
     """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
-    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed)
-    return {kind: [_row(kind, recommendation) for recommendation in rows] for kind, rows in tables.items()}
+    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
+    return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
 
-def _row(kind: str, recommendation: Recommendation) -> dict[str, Any]:
-    item = recommendation.item
+def rows_message(kind: str, rows: Sequence[Recommendation]) -> list[dict[str, Any]]:
+    """The rows of one table."""
+    return [
+        {
+            **item_message(kind, row.item),
+            "why": row.why,
+            "details": list(row.details),
+            "score": _rounded(row.score),
+            "liked": row.liked,
+        }
+        for row in rows
+    ]
+
+
+def item_message(kind: str, item: Item) -> dict[str, Any]:
+    """An item, and where to look it up."""
     words = quote_plus(_search_words(kind, item))
     return {
         "id": item.id,
         "title": item.title,
         "about": _about(kind, item),
         "line": item.line,
-        "why": recommendation.why,
-        "score": _rounded(recommendation.score),
         "links": [{"name": name, "url": address + words} for name, address in SEARCHES[kind]],
     }
 

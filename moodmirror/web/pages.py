@@ -6,13 +6,19 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from moodmirror.emotions import EMOTIONS
+from moodmirror.database import KEEP_DAYS
+from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
 from moodmirror.recognition.runtime import ModelError
-from moodmirror.recommendation.catalogue import KINDS
+from moodmirror.recommendation import Recommender
+from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
+from moodmirror.recommendation.filters import FILTERS_OF
 from moodmirror.web.messages import camera_message
+from moodmirror.web.my_data import greet_visitor
+from moodmirror.web.preferences import MAX_WISH
 from moodmirror.web.senses import MAX_CHARACTERS
 from moodmirror.web.site import current_site
 
+MINUTES: Final = ("15", "30", "60", "120", "240")  # people think of time in such steps
 BOUNDARY: Final = "frame"
 # A viewer who takes nothing for this long is gone, or as good as: its thread is needed for others.
 VIEWER_WRITE_SECONDS: Final = 10.0
@@ -23,13 +29,45 @@ bp = Blueprint("pages", __name__)
 @bp.get("/")
 def index() -> str:
     """The mirror."""
+    greet_visitor()
     return render_template(
         "index.html",
+        filters=_filter_choices(current_site().recommender),
         emotions=EMOTIONS,
+        circumplex=CIRCUMPLEX,
         kinds=KINDS,
         camera=camera_message(current_site().camera.status),
         max_characters=MAX_CHARACTERS,
+        max_wish=MAX_WISH,
+        keep_days=KEEP_DAYS,
     )
+
+
+@bp.get("/privacy")
+def privacy() -> str:
+    """What is read and what is kept, in plain words."""
+    return render_template("privacy.html", keep_days=KEEP_DAYS)
+
+
+def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:
+    """What each table's filters can be set to, by kind and name; the frequent genres and languages first."""
+    fixed = {
+        "minutes": list(MINUTES),
+        "audience": list(AUDIENCES[:-1]),  # what is fit for adults is everything
+        "diet": [*EATERS[:-1], *FREE_FROM],
+        "cost": list(COSTS[:-1]),
+        "place": list(PLACES),
+        "company": list(COMPANIES),
+    }
+    choices: dict[str, dict[str, list[str]]] = {}
+    for kind, names in FILTERS_OF.items():
+        own = dict(fixed)
+        if "genre" in names:
+            own["genre"] = recommender.choices(kind, "genres")
+            own["decade"] = sorted({f"{year[:3]}0" for year in recommender.choices(kind, "year")}, reverse=True)
+            own["language"] = recommender.choices(kind, "language")
+        choices[kind] = {name: own[name] for name in names}
+    return choices
 
 
 @bp.get("/stream.mjpg")

@@ -14,8 +14,9 @@ import numpy as np
 
 from moodmirror.fusion import Reading, Source
 from moodmirror.mood import MoodState
+from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.media import MediaError, decode_frame
+from moodmirror.recognition.media import decode_frame
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import STEP, WINDOW, WINDOW_SECONDS, SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError
@@ -97,7 +98,7 @@ class Sight(Sense):
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:
-            self._mood.update(Reading(faces[0].vector, "face", 1.0, time.monotonic()))
+            self._mood.update(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
         return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
 
     def _clear(self) -> None:

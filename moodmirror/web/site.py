@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from flask import current_app
 
 from moodmirror.config import Config
+from moodmirror.database import Database
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
@@ -15,7 +16,7 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 
 EXTENSION = "moodmirror"
-# Recordings that are read at once for programs: each may take megabytes and seconds, and the live page goes on beside.
+# Files that are read at once: each may take megabytes and seconds, and the live page goes on beside.
 ANALYSES: Final = 2
 
 
@@ -69,6 +70,9 @@ class Site:
     speech_recognizer: Callable[[], SpeechEmotionRecognizer]
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
+    database: Database
+    # Called with the id of each visitor who asked to be forgotten.
+    on_forgotten: list[Callable[[str], None]] = field(default_factory=list)
     analyses: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(ANALYSES))
 
 

@@ -3,7 +3,11 @@
 import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
-import { showTables } from "./tables.js";
+import { openChoices } from "./choices.js";
+import { openCourse } from "./course.js";
+import { openFiles } from "./files.js";
+import { openSaved } from "./saved.js";
+import { openTables } from "./tables.js";
 import { openVoice } from "./voice.js";
 import { openWords } from "./words.js";
 
@@ -23,6 +27,14 @@ const socket = io({ transports: ["websocket", "polling"] });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
 openVoice(socket);
 const readWords = openWords(socket);
+const files = openFiles(socket, {
+  onShow: () => mode !== "none" && stop(),
+  onHeld: () => showChoice(null, true),
+  onAway: () => choose(null),
+});
+const followCourse = openCourse(socket);
+const tellChoices = openChoices(socket);
+openSaved(socket);
 
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
@@ -51,6 +63,7 @@ function showStatus() {
 }
 
 async function startBrowser() {
+  files.putAway();
   trouble = "";
   try {
     await browserCamera.start();
@@ -68,6 +81,7 @@ async function startBrowser() {
 }
 
 function startServer() {
+  files.putAway();
   trouble = "";
   faces = 0;
   obstacle = null;
@@ -82,10 +96,15 @@ function openStream() {
 }
 
 function choose(emotion) {
+  files.letGo();
+  showChoice(emotion, emotion !== null);
+  socket.emit("choose", emotion);
+}
+
+function showChoice(emotion, held) {
   chosen = emotion;
   for (const choice of choices) choice.checked = choice.value === emotion;
-  release.hidden = emotion === null;
-  socket.emit("choose", emotion);
+  release.hidden = !held; // also while a file's mood is held
 }
 
 function stop(reason = "") {
@@ -114,6 +133,7 @@ element("stop").addEventListener("click", () => {
 for (const choice of choices) choice.addEventListener("change", () => choose(choice.value));
 release.addEventListener("click", () => {
   choices[0].focus();
+  files.putAway();
   choose(null);
 });
 
@@ -151,6 +171,7 @@ socket.on("connect", () => {
   if (mode === "server") startServer();
   if (chosen) choose(chosen);
   readWords();
+  tellChoices();
   showStatus();
 });
 // The library reconnects by itself after a failure, but not when the server said goodbye or refused.
@@ -172,7 +193,10 @@ socket.on("camera", (status) => {
   showStatus();
 });
 socket.on("faces", (found) => mode === "server" && tellFaces(found.count, found.obstacle));
-socket.on("mood", showMood);
-socket.on("recommendations", showTables);
+socket.on("mood", (mood) => {
+  showMood(mood);
+  followCourse(mood);
+});
+socket.on("recommendations", openTables(socket));
 
 showStatus();

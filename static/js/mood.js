@@ -8,7 +8,7 @@ const announcement = document.getElementById("mood-announcement");
 const pictures = picture.getAttribute("href").split("#")[0];
 const ANNOUNCE_PAUSE = 4000; // ms: a screen reader must be able to finish its sentence
 
-const SOURCES = { face: "face", speech: "voice", text: "words", chosen: "your choice" };
+export const SOURCES = { face: "face", speech: "voice", text: "words", chosen: "your choice" };
 const SENTENCES = { face: "You look", speech: "You sound", text: "Your words sound", chosen: "You chose" };
 const FEELINGS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
 
@@ -18,25 +18,44 @@ let announcedAt = -Infinity;
 /** The adjective for one who feels an emotion. */
 export const feeling = (emotion) => FEELINGS[emotion] ?? emotion;
 
+/** Say whether what is held is a file's mood, or one that was chosen by hand. */
+export function nameChoice(isFile) {
+  SOURCES.chosen = isFile ? "your file" : "your choice";
+  SENTENCES.chosen = isFile ? "Your file says" : "You chose";
+}
+
 /** Show a mood as the server sends it; its label is null while nothing is known. */
 export function showMood(mood) {
-  label.textContent = mood.label ?? "not read yet";
+  label.textContent = mood.name ?? "not read yet";
   picture.setAttribute("href", `${pictures}#${mood.label ?? "neutral"}`);
   showSources(mood.sources);
   for (const [emotion, row] of bars) {
     const percent = Math.round(mood.vector[emotion] * 100);
-    row.classList.toggle("leading", emotion === mood.label);
+    row.classList.toggle("leading", (mood.mixed ?? [mood.label]).includes(emotion));
     row.querySelector(".fill").style.transform = `translateX(${(mood.vector[emotion] - 1) * 100}%)`;
     row.querySelector(".share").textContent = `${percent}\u2009%`;
     row.querySelector(".well").setAttribute("aria-valuenow", percent);
   }
   const now = performance.now();
-  if (mood.label && mood.label !== announced && now - announcedAt > ANNOUNCE_PAUSE) {
-    announced = mood.label;
+  if (mood.name && mood.name !== announced && now - announcedAt > ANNOUNCE_PAUSE) {
+    announced = mood.name;
     announcedAt = now;
-    const [source] = Object.entries(mood.sources).reduce((one, other) => (other[1] > one[1] ? other : one));
-    announcement.textContent = `${SENTENCES[source]} ${source === "chosen" ? mood.label : feeling(mood.label)}.`;
+    announcement.textContent = sentence(mood);
   }
+}
+
+function sentence(mood) {
+  const heaviest = (sources) => sources.reduce((one, other) => (mood.sources[other] > mood.sources[one] ? other : one));
+  const given = Object.keys(mood.sources);
+  if (!mood.mixed) {
+    const source = heaviest(given);
+    return `${SENTENCES[source]} ${source === "chosen" ? mood.label : feeling(mood.label)}.`;
+  }
+  const parts = mood.mixed.map((emotion) => {
+    const speakers = given.filter((source) => mood.said[source].label === emotion);
+    return speakers.length ? `${SENTENCES[heaviest(speakers)]} ${feeling(emotion)}` : feeling(emotion);
+  });
+  return `Mixed feelings. ${parts.join(". ")}.`;
 }
 
 function showSources(shares) {

@@ -41,7 +41,6 @@ from moodmirror.recommendation.importers.words import plain_tags
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
 BATCH: Final = 2000  # songs whose moods are made at once
-UNDETERMINED: Final = "und"  # the ISO 639 code of a language that nobody stated
 LIBRARY: Final = "the account data download's YourLibrary.json: an object with a list of tracks"
 # What the title's words weigh in a guess; the rest is the typical song's mood, for a title says little.
 TITLE_SHARE: Final = 0.3
@@ -82,7 +81,7 @@ def make_entry(
         cells={
             "artist": "|".join(maker.replace("|", "/") for maker in makers),
             "year": year_in(date),
-            "language": UNDETERMINED,
+            "language": "",  # no form states it
             "genres": "|".join(listed(re.split(r"[|,;]", genres))),
             POPULARITY: popularity if popularity.isdigit() and int(popularity) <= 100 else "",
             SPOTIFY_ID: spotify_id,

@@ -1,0 +1,88 @@
+"""Find items by a wish in one's own words: "something short and funny with dogs"."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from moodmirror.recommendation.catalogue import Item
+from moodmirror.recommendation.vectors import described
+
+# What the best answer to a wish gains over an average one, beside a fit to the mood whose cosine lies in 0…1: who wishes for
+# something means it, and the mood decides among what answers it.
+WISH_WEIGHT: Final = 0.6
+# Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
+WORDS_SHARE: Final = 0.6
+# From which share of the best answer's likeness on an item is said to answer a wish.
+ANSWERS: Final = 0.4
+
+_WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A wish: its words, and their sentence vector, float32 [d] of unit length, where there is an encoder."""
+
+    words: str = field(repr=False)  # nothing that people write stands in a log
+    vector: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+class WishIndex:
+    """The words and the sentence vectors of a table's items."""
+
+    def __init__(self, items: Sequence[Item], kind: str, vectors: npt.NDArray[np.float32] | None = None) -> None:
+        """`vectors`, float32 [n, d], are the items' sentence vectors; a row of zeros stands for none."""
+        self._size = len(items)
+        self._vectors = vectors
+        self._items_with: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            facts = " ".join(item.facts.values()).replace("|", " ")
+            for word in _words(f"{described(item, kind)} {facts}"):
+                self._items_with.setdefault(word, []).append(index)
+
+    def likeness(self, wish: Wish) -> npt.NDArray[np.float32]:
+        """How well each item answers a wish, float32 [n]: 1 the best, 0 an average one or worse."""
+        by_words = np.zeros(self._size, dtype=np.float32)
+        for word in _words(wish.words) - _EMPTY_WORDS:
+            having = self._items_with.get(word, [])
+            if having:
+                by_words[having] += np.log(1 + self._size / len(having))
+        answer = WORDS_SHARE * _to_best(by_words)
+        if self._vectors is not None and wish.vector is not None:
+            near = self._vectors @ wish.vector
+            answer = answer + (1 - WORDS_SHARE) * _to_best(near - near.mean())
+        return _to_best(answer)
+
+
+def _to_best(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Values that end at 1 for the greatest, with nothing below 0."""
+    above = np.maximum(values, 0)
+    best = above.max(initial=0)
+    shares: npt.NDArray[np.float32] = (above / best if best > 0 else above).astype(np.float32)
+    return shares
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text, in small letters, without accents and without the s of a plural."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return {_singular(word) for word in _WORD.findall(plain)}
+
+
+def _singular(word: str) -> str:
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    return word
+
+
+# Words of a wish that say nothing of what is wished for.
+_EMPTY_WORDS: Final = frozenset(
+    _words(
+        "a about an and any anything are as at be but by can do for from give has have i in is it its like me my of on or "
+        "please really so some something that the their them there these thing this to too very want was we what which with "
+        "would you your song music film movie series dish dishes drink food activity activities"
+    )
+)

@@ -1,0 +1,95 @@
+"""Who a visitor is to the mirror, an anonymous id in a signed cookie; and what is kept of them: to download or to delete."""
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, request, session
+from flask.sessions import SecureCookieSessionInterface
+
+from moodmirror.database import KEEP_DAYS, DatabaseAway
+from moodmirror.web.problems import problem
+from moodmirror.web.site import current_site
+
+VISITOR: Final = "visitor"  # the cookie's one field
+# A page of another site can't send this header without asking first, and is not answered when it asks.
+HEADER: Final = "X-Mood-Mirror"
+
+bp = Blueprint("my_data", __name__, url_prefix="/api/my-data")
+
+
+class CookieByScheme(SecureCookieSessionInterface):
+    """Flask's signed cookie, sent back over HTTPS only where it was given over HTTPS."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether this request came over HTTPS, as the proxy in front says where there is one."""
+        return request.is_secure
+
+
+def identify(app: Flask, secret: str) -> None:
+    """Have the site know its visitors again, by a cookie that scripts can't read and other sites can't send."""
+    app.session_interface = CookieByScheme()
+    app.config.update(
+        SECRET_KEY=secret,
+        SESSION_COOKIE_NAME="mood_mirror",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=KEEP_DAYS),
+    )
+
+
+def greet_visitor() -> None:
+    """Give the visitor an id, if they have none, and let its cookie live on. Nothing is kept before they say something."""
+    session.permanent = True
+    session.setdefault(VISITOR, secrets.token_hex(16))
+
+
+def visitor_id() -> str | None:
+    """The id of whoever asks; None if they sent no cookie of ours."""
+    visitor = session.get(VISITOR)
+    return visitor if isinstance(visitor, str) else None
+
+
+@bp.get("")
+def download() -> Response:
+    """All that is kept of the visitor, as a JSON file."""
+    visitor, site = visitor_id(), current_site()
+    try:
+        data: dict[str, Any] = site.database.everything(visitor) if visitor else {}
+    except DatabaseAway as error:
+        return problem(503, "Not available", str(error))
+    for entry in (*data.get("opinions", ()), *data.get("saved", ())):
+        item = site.recommender.item(entry["kind"], entry["item"])
+        entry["title"] = item.title if item else None
+    content = json.dumps(data or {"visitor": None, "opinions": [], "saved": []}, indent=2, ensure_ascii=False)
+    headers = {"Content-Disposition": 'attachment; filename="mood-mirror.json"', "Cache-Control": "no-store"}
+    return Response(content, mimetype="application/json", headers=headers)
+
+
+@bp.delete("")
+def forget() -> Response:
+    """Delete all that is kept of the visitor, and give them another id."""
+    if not _asked_by_our_page():
+        return problem(
+            403, "Not from this site's page", f"Only the site's own page may ask this, with the header {HEADER}: 1."
+        )
+    visitor, site = visitor_id(), current_site()
+    if visitor:
+        try:
+            site.database.forget(visitor)
+        except DatabaseAway as error:
+            return problem(503, "Not available", f"{error} Nothing was deleted: try again later.")
+        session.clear()
+        greet_visitor()
+        for tell in site.on_forgotten:
+            tell(visitor)
+    return Response(status=204)
+
+
+def _asked_by_our_page() -> bool:
+    if request.headers.get(HEADER) != "1" or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host

@@ -1,0 +1,210 @@
+"""What the HTTP interface takes and gives: every answer is made through these, and /openapi.json is made from them."""
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.fusion import Source
+from moodmirror.recognition.decoding import Kind
+from moodmirror.recommendation.filters import FILTERS
+from moodmirror.web.messages import ROWS
+from moodmirror.web.preferences import MAX_WISH
+
+Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+Mode = Literal["match", "lift", "journey", "surprise"]
+assert get_args(Emotion) == EMOTIONS
+
+MAX_ROWS: Final = 100
+MAX_SEED: Final = 999_999_999
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Signed = Annotated[float, Field(ge=-1, le=1)]
+Whole = Annotated[int, Field(ge=0)]
+
+
+class Vector(BaseModel):
+    """The seven emotions' shares, which sum to 1; all 0 where nothing is read."""
+
+    angry: Share
+    disgust: Share
+    fear: Share
+    happy: Share
+    sad: Share
+    surprise: Share
+    neutral: Share
+
+
+class Reading(BaseModel):
+    """What something is read as; the label is null where nothing is."""
+
+    label: Emotion | None
+    confidence: Share = Field(description="the label's share")
+    vector: Vector
+    valence: Signed = Field(description="how pleasant")
+    arousal: Signed = Field(description="how aroused")
+
+
+class Fused(Reading):
+    """What several sources say together, and each source's share in it."""
+
+    sources: dict[Source, Share]
+
+
+class Said(BaseModel):
+    """What one source says now, and when it last spoke, by the server's clock."""
+
+    label: Emotion
+    confidence: Share
+    weight: Share = Field(description="how far to trust it")
+    at: float = Field(description="seconds")
+
+
+class Mood(Fused):
+    """A mood, what to call it, and what each source says."""
+
+    name: str | None = Field(description="its label, or mixed with both names")
+    mixed: list[Emotion] | None = Field(description="the two emotions of sources that contradict each other strongly")
+    said: dict[Source, Said]
+    at: float | None = Field(description="when it was made, in seconds by the server's clock")
+
+
+class Moment(Fused):
+    """One moment of a course, in seconds or by its place in a text."""
+
+    at: float | None = Field(description="seconds from the start")
+    start: Whole | None = Field(description="Unicode characters from the text's start")
+    end: Whole | None = Field(description="likewise, not included")
+    weight: Share | None = Field(description="how far to trust it")
+    snr_db: float | None = Field(description="how far a voice stands above the noise")
+
+
+class Face(Reading):
+    """One face. Where it can't be read, the label is null and `obstacle` says why."""
+
+    number: Whole
+    box: list[int] = Field(min_length=4, max_length=4, description="x, y, width and height in pixels of the picture")
+    obstacle: str | None
+
+
+class Word(BaseModel):
+    """A word that weighed much, and how much; places are counted in Unicode characters."""
+
+    start: Whole
+    end: Whole
+    weight: float
+
+
+class Analysis(Fused):
+    """What was sent was read as: always of this one shape, with null or nothing for what its kind does not have."""
+
+    kind: Kind
+    share: Share = Field(description="the part of what was read in which the label leads")
+    width: Whole | None
+    height: Whole | None
+    seconds: float | None
+    course: list[Moment]
+    faces: list[Face]
+    words: list[Word]
+    language_known: bool | None
+    weight: Share | None
+
+
+PROGRESS_TYPE: Final = "application/x-ndjson"
+
+
+class FileAnalysis(Analysis):
+    """An analysis of a file; to who asks for it, its progress comes first, line by line."""
+
+    model_config = ConfigDict(
+        title="FileAnalysis",
+        openapi_extra={  # type: ignore[typeddict-unknown-key]  # flask-openapi3's
+            "content": {
+                PROGRESS_TYPE: {
+                    "schema": {
+                        "type": "string",
+                        "description": 'a JSON object a line: {"progress": 0…1 or null} while it works; in the end '
+                        '{"analysis": …} or {"problem": …}. Closing the connection ends the work.',
+                    }
+                }
+            }
+        },
+    )
+
+
+class Link(BaseModel):
+    """Where to look an item up."""
+
+    name: str
+    url: str
+
+
+class Row(BaseModel):
+    """One recommendation."""
+
+    id: str
+    title: str
+    about: str
+    line: str
+    why: str
+    details: list[str] = Field(description="further reasons, in sentences")
+    score: float
+    liked: bool = Field(description="by the visitor; here always false, for nobody's taste is part of it")
+    links: list[Link]
+
+
+class Recommendations(BaseModel):
+    """The four tables, best first."""
+
+    songs: list[Row]
+    movies: list[Row]
+    food: list[Row]
+    activities: list[Row]
+
+
+class Problem(BaseModel):
+    """What went wrong, after RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class TextBody(BaseModel):
+    """A text to read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+
+
+class Asked(BaseModel):
+    """Which recommendations are wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mood: Emotion
+    mode: Mode = "match"
+    towards: Emotion | None = Field(None, description="where a journey leads")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
+    k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
+    wish: str = Field("", max_length=MAX_WISH, description="in own words, what it should be beside fitting the mood")
+
+
+_filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}
+Question: type[Asked] = create_model("Question", __base__=Asked, **_filters)
+
+
+def problem_answer(description: str) -> dict[str, Any]:
+    """How an operation's description tells of an answer with problem details."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def file_body(*media_types: str) -> dict[str, Any]:
+    """How an operation's description tells of a body that is a file, or a form with one."""
+    binary = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {"file": binary}, "required": ["file"], "additionalProperties": False}
+    content: dict[str, Any] = {media_type: {"schema": binary} for media_type in media_types}
+    return {"required": True, "content": content | {"multipart/form-data": {"schema": form}}}

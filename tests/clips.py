@@ -1,0 +1,94 @@
+"""Clips that the tests make: pictures and sound whose order is known, in the containers that people send."""
+
+import io
+from collections.abc import Iterable
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from PIL import Image
+
+from moodmirror.recognition.sound import SAMPLE_RATE
+
+RATE = 10  # frames a second
+CODECS = {
+    "mp4": ("mpeg4", "yuv420p", "aac", {}),
+    "h264": ("libx264", "yuv420p", "aac", {"preset": "ultrafast"}),
+    "mov": ("mjpeg", "yuvj420p", "pcm_s16le", {}),
+    "webm": ("libvpx", "yuv420p", "libopus", {"deadline": "realtime", "cpu-used": "8"}),
+    "avi": ("mjpeg", "yuvj420p", "pcm_s16le", {}),
+}
+
+
+def clip(
+    pictures: Iterable[np.ndarray],
+    kind: str = "mp4",
+    sound: np.ndarray | None = None,
+    *,
+    rate: int = RATE,
+    times: list[int] | None = None,
+) -> bytes:
+    """A clip of a `kind` in CODECS. Pictures are uint8 [h, w, 3] in BGR, sound is float32 [n] at 16 kHz.
+
+    There are `rate` frames a second, or each is shown from its own of the `times` on, in whole seconds.
+    """
+    video_codec, pixels, audio_codec, options = CODECS[kind]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4" if kind == "h264" else kind) as output:
+        video = output.add_stream(video_codec, rate=rate, options=options)
+        assert isinstance(video, av.VideoStream)
+        video.pix_fmt = pixels
+        video.codec_context.time_base = Fraction(1, rate)
+        video.codec_context.bit_rate = 2_000_000
+        audio = None if sound is None else _voice(output, audio_codec)
+        for number, picture in enumerate(pictures):
+            if number == 0:
+                video.height, video.width = picture.shape[:2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+            frame.pts = number if times is None else times[number] * rate
+            output.mux(video.encode(frame))
+        output.mux(video.encode())
+        if audio is not None and sound is not None:
+            for start in range(0, len(sound), SAMPLE_RATE):
+                part = av.AudioFrame.from_ndarray(
+                    sound[np.newaxis, start : start + SAMPLE_RATE], format="flt", layout="mono"
+                )
+                part.rate, part.pts = SAMPLE_RATE, start
+                output.mux(audio.encode(part))
+            output.mux(audio.encode())
+    return file.getvalue()
+
+
+def recording(sound: np.ndarray, container: str, codec: str) -> bytes:
+    """Sound, float32 [n] at 16 kHz, as telephones and browsers record it."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        audio = _voice(output, codec)
+        part = av.AudioFrame.from_ndarray(sound[np.newaxis], format="flt", layout="mono")
+        part.rate, part.pts = SAMPLE_RATE, 0
+        output.mux(audio.encode(part))
+        output.mux(audio.encode())
+    return file.getvalue()
+
+
+def _voice(output: OutputContainer, codec: str) -> av.AudioStream:
+    stream = output.add_stream(codec, rate=48_000 if codec == "libopus" else SAMPLE_RATE, layout="mono")
+    assert isinstance(stream, av.AudioStream)
+    return stream
+
+
+def gif(pictures: Iterable[np.ndarray], milliseconds: int) -> bytes:
+    """An animated GIF of pictures, uint8 [h, w, 3] in BGR, each shown for so long."""
+    first, *others = (Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    return file.getvalue()
+
+
+def encoded(picture: np.ndarray, file_format: str, **options: object) -> bytes:
+    """A picture, uint8 [h, w, 3] in BGR, as a file."""
+    file = io.BytesIO()
+    Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).save(file, file_format, **options)
+    return file.getvalue()

@@ -1,0 +1,107 @@
+"""Files on the page, in a real browser: dropped, picked, pasted, cancelled, put away."""
+
+import base64
+import re
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.clips import clip, encoded, gif
+from tests.test_page import KINDS, accessibility_faults, await_filled_tables, await_label, ids, visiting
+
+DATA_TRANSFER = """([content, name, type]) => {
+    const transfer = new DataTransfer();
+    const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type }));
+    return transfer;
+}"""
+
+
+def give(page: Page, event: str, content: bytes, name: str, media_type: str) -> None:
+    """Drop or paste a file, as a person does."""
+    transfer = page.evaluate_handle(DATA_TRANSFER, [base64.b64encode(content).decode(), name, media_type])
+    if event == "drop":
+        page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
+        page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    else:
+        paste = "(clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, cancelable: true }))"
+        page.evaluate(paste, transfer)
+
+
+@pytest.fixture(scope="module")
+def smile(scene) -> np.ndarray:
+    return cv2.resize(scene(scale=1.6), (320, 240), interpolation=cv2.INTER_AREA)
+
+
+def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away(browser, hosted, portrait):
+    with visiting(browser, hosted) as page:
+        give(page, "drop", encoded(portrait, "JPEG"), "me.jpg", "image/jpeg")
+        await_label(page, "happy")
+        await_filled_tables(page)
+        expect(page.locator("#shown-picture")).to_be_visible()
+        expect(page.locator("#sources")).to_have_text("your file")
+        # The box lies about the face: its middle at (224, 115) of 512 pixels, fitted into the mirror as the picture is.
+        picture, box = page.locator("#shown-picture").bounding_box(), page.locator("#shown-boxes rect").bounding_box()
+        assert picture
+        assert box
+        side = min(picture["width"], picture["height"])
+        x = (box["x"] + box["width"] / 2 - picture["x"] - (picture["width"] - side) / 2) / side
+        y = (box["y"] + box["height"] / 2 - picture["y"] - (picture["height"] - side) / 2) / side
+        assert (x, y) == (pytest.approx(224 / 512, abs=0.06), pytest.approx(115 / 512, abs=0.06))
+        assert accessibility_faults(page) == []
+        page.get_by_role("button", name="Put it away").click()
+        expect(page.locator("#shown")).to_be_hidden()
+        await_label(page, "not read yet")
+
+
+def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
+    nobody = np.full_like(smile, 90)
+    with visiting(browser, hosted) as page:
+        give(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
+        expect(page.locator("#file-course polygon")).to_have_count(7)
+        expect(page.locator("#file-words")).to_have_text(re.compile(r"^happy 0\.0–"))
+        expect(page.locator("#file-end")).to_have_text("4.0\u2009s")
+        await_label(page, "happy")
+        await_filled_tables(page)
+        assert accessibility_faults(page) == []
+
+
+def test_a_pasted_clip_is_read_and_a_choice_by_hand_has_the_last_word(browser, hosted, smile):
+    with visiting(browser, hosted) as page:
+        give(page, "paste", clip([smile] * 20, "avi"), "clip.avi", "video/x-msvideo")
+        await_label(page, "happy")
+        await_filled_tables(page)
+        before = {kind: ids(page, kind) for kind in KINDS}
+        page.get_by_role("radio", name="sad").check(force=True)
+        await_label(page, "sad")
+        expect(page.locator("#sources")).to_have_text("your choice")
+        page.wait_for_function(
+            "before => document.querySelector('#songs tbody tr').dataset.id !== before.songs[0]", arg=before
+        )
+        page.get_by_role("button", name="Let the mirror decide").click()
+        await_label(page, "not read yet")
+        expect(page.locator("#file-course")).to_be_hidden()
+
+
+def test_a_picked_file_that_cant_be_read_is_told_why(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.locator("#file-input").set_input_files(
+            {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff\xe0" + bytes(1000)}
+        )
+        expect(page.locator("#file-told")).to_have_text(re.compile("damaged"))
+        expect(page.get_by_role("button", name="Show a file")).to_be_visible()
+        expect(page.locator("#shown")).to_be_hidden()
+
+
+def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portrait):
+    with visiting(browser, hosted) as page:
+        film = clip([portrait] * 900, "avi")
+        page.locator("#file-input").set_input_files({"name": "long.avi", "mimeType": "video/x-msvideo", "buffer": film})
+        page.wait_for_function("document.getElementById('file-progress').value > 0.02")
+        expect(page.locator("#file-told")).to_have_text("Reading …")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#file-told")).to_have_text("Cancelled. Nothing of the file is kept.")
+        expect(page.locator("#file-progress")).to_be_hidden()
+        expect(page.locator("#mood-label")).to_have_text("not read yet")
