@@ -17,7 +17,7 @@ VISITOR: Final = "visitor"  # the cookie's one field
 # A page of another site can't send this header without asking first, and is not answered when it asks.
 HEADER: Final = "X-Mood-Mirror"
 
-bp = Blueprint("my_data", __name__, url_prefix="/api/my-data")
+bp = Blueprint("my_data", __name__, url_prefix="/my-data")
 
 
 class CookieByScheme(SecureCookieSessionInterface):
