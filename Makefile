@@ -6,11 +6,11 @@ BIN := .venv/bin
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-peers vectors check-data lint clean
+.PHONY: help setup run test bench bench-recommend bench-peers vectors check-data lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "CAMERA=auto|off|0|rtsp://…|video.mp4 and PORT=8000 may be set in front: CAMERA=off make run"
 
 setup: .venv/installed .venv/developing static/vendor/installed  ## Make .venv/ and fetch all that the rest needs
@@ -27,6 +27,9 @@ bench: setup  ## Measure what faces, speech, texts and files cost, start-up, mem
 	@$(BIN)/python -m benchmarks.speech
 	@$(BIN)/python -m benchmarks.text
 	@$(BIN)/python -m benchmarks.media
+
+bench-recommend: setup  ## Measure whether recommendations are worth following, on the corpora in DATA
+	@$(BIN)/python -m benchmarks.recommend
 
 bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
 	@$(BIN)/python -m benchmarks.peers

@@ -22,7 +22,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, commands, my_data, pages
+from moodmirror.web import analyze, api, catalogue_commands, commands, my_data, pages, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.problems import on_http_error, on_invalid
@@ -63,18 +63,26 @@ def create_app(config: Config | None = None) -> Flask:
         face_reader,
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
-        Recommender.open(),
+        Recommender.open(imported_dir=config.imported_dir),
         _open_database(config),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
     app.register_api(api.bp)
-    app.register_blueprint(my_data.bp)
+    app.register_api(my_data.bp)
     app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
     app.after_request(_add_security_headers)
-    for command in (commands.analyze, commands.check_camera, commands.recommend):
+    for command in (
+        commands.analyze,
+        commands.check_camera,
+        commands.recommend,
+        catalogue_commands.import_group,
+        catalogue_commands.cluster_group,
+    ):
         app.cli.add_command(command)
+    if config.spotify:
+        app.cli.add_command(spotify_commands.spotify_group)
     # One frame and the envelope around it; a longer message ends its connection.
     socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)
     app.extensions[LIVE_EXTENSION] = Live(socketio, site)

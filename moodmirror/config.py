@@ -69,6 +69,12 @@ class Config:
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
+    # An app of one's own at Spotify; without both there is nothing of Spotify's here.
+    spotify_client_id: str = ""
+    spotify_client_secret: str = field(default="", repr=False)
+    spotify_redirect_uri: str = "http://127.0.0.1:8888/callback"
+    spotify_api_url: str = "https://api.spotify.com/v1/"
+    spotify_accounts_url: str = "https://accounts.spotify.com/"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -94,9 +100,21 @@ class Config:
         read("DATABASE_URL", _database)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
+        for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
+            read(f"SPOTIFY_{name}", str.strip)
         if problems:
             raise ConfigError("; ".join(problems))
         return cls(**given)  # type: ignore[arg-type]
+
+    @property
+    def imported_dir(self) -> Path:
+        """Where imported tables lie, which are read at start beside the shipped ones."""
+        return self.instance / "catalogue"
+
+    @property
+    def spotify(self) -> bool:
+        """Whether signing in to Spotify is set up."""
+        return bool(self.spotify_client_id and self.spotify_client_secret)
 
     @property
     def database(self) -> str:

@@ -269,13 +269,13 @@ class TestMyData:
         self.give_something(site, client)
         value = client.get_cookie("mood_mirror").value
         client.set_cookie("mood_mirror", value[:-2] + ("AA" if value[-2:] != "AA" else "BB"))
-        assert client.get("/my-data").json["opinions"] == []
+        assert client.get("/api/my-data").json["opinions"] == []
 
     def test_who_only_looks_leaves_nothing_behind(self, site, tmp_path):
         client = site.test_client()
         client.get("/")
         client.get("/api/recommendations?mood=sad")
-        assert client.get("/my-data").json == {"visitor": None, "opinions": [], "saved": []}
+        assert client.get("/api/my-data").json == {"visitor": None, "opinions": [], "saved": []}
         with sqlite3.connect(tmp_path / "mood_mirror.sqlite3") as connection:
             assert connection.execute("SELECT count(*) FROM visitors").fetchone() == (0,)
         connection.close()
@@ -283,19 +283,19 @@ class TestMyData:
     def test_a_download_has_everything_with_its_titles(self, site):
         client = site.test_client()
         visitor = self.give_something(site, client)
-        answer = client.get("/my-data")
+        answer = client.get("/api/my-data")
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.json["visitor"]["id"] == visitor
         assert [(o["title"], o["verdict"]) for o in answer.json["opinions"]] == [("I'm Not in Love", "like")]
         assert answer.json["saved"][0]["title"] == "I'm Not in Love"
-        assert site.test_client().get("/my-data").json["opinions"] == []
+        assert site.test_client().get("/api/my-data").json["opinions"] == []
 
     def test_to_be_forgotten_deletes_all_and_gives_another_number(self, site):
         client = site.test_client()
         visitor = self.give_something(site, client)
-        assert client.delete("/my-data", headers=OURS).status_code == 204
-        assert client.get("/my-data").json["opinions"] == []
+        assert client.delete("/api/my-data", headers=OURS).status_code == 204
+        assert client.get("/api/my-data").json["opinions"] == []
         assert not site.extensions[EXTENSION].database.load(visitor).known
         with client.session_transaction() as session:
             assert session["visitor"] != visitor
@@ -314,8 +314,8 @@ class TestMyData:
     def test_another_sites_page_cant_have_anybody_forgotten(self, site, headers):
         client = site.test_client()
         self.give_something(site, client)
-        assert client.delete("/my-data", headers=headers).status_code == 403
-        assert len(client.get("/my-data").json["opinions"]) == 1
+        assert client.delete("/api/my-data", headers=headers).status_code == 403
+        assert len(client.get("/api/my-data").json["opinions"]) == 1
 
     def test_a_database_that_is_away_takes_nothing_else_down(self, tmp_path, caplog):
         url = f"postgresql://mirror@127.0.0.1:{free_port()}/none"
@@ -323,7 +323,7 @@ class TestMyData:
         client = app.test_client()
         assert client.get("/").status_code == 200
         assert client.get("/api/recommendations?mood=sad").status_code == 200
-        for answer in (client.get("/my-data"), client.delete("/my-data", headers=OURS)):
+        for answer in (client.get("/api/my-data"), client.delete("/api/my-data", headers=OURS)):
             assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
         close_app(app)
 

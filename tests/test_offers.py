@@ -54,7 +54,7 @@ def new_cookie(server: Server) -> str:
 
 
 def my_data(server: Server, cookie: str, method: str = "GET") -> Any:
-    request = urllib.request.Request(f"{server.url}/my-data", method=method)
+    request = urllib.request.Request(f"{server.url}/api/my-data", method=method)
     request.add_header("Cookie", cookie)
     request.add_header("X-Mood-Mirror", "1")
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

@@ -168,6 +168,11 @@ class TestReading:
         by_confidence = sorted(readings, key=lambda reading: reading.confidence)
         assert by_confidence[0].weight < by_confidence[-1].weight
 
+    def test_a_longer_text_counts_more_than_one_word_that_says_the_same(self, recognizer):
+        word, longer = recognizer.read("happy"), recognizer.read("I am so happy today, this is wonderful")
+        assert (word.label, longer.label, word.words, longer.words) == ("happy", "happy", 1, 8)
+        assert word.weight <= 0.5 < longer.weight
+
     @pytest.mark.parametrize(
         ("text", "expected"),
         [

@@ -146,6 +146,19 @@ def test_a_face_that_would_only_be_guessed_at_gets_no_reading_but_a_reason(cours
     assert face.vector is None
 
 
+def test_a_face_counts_less_the_less_there_is_to_see_of_it(reader, scene):
+    """Blurred, or small in its picture; the same tracker's box throughout, so that only the picture differs."""
+    box = (240, 145, 160, 160)
+    gray = cv2.cvtColor(scene(), cv2.COLOR_BGR2GRAY)
+    blurred = cv2.GaussianBlur(gray, (0, 0), 4)
+    [clear], [soft] = (reader.read_boxes(picture, [box]) for picture in (gray, blurred))
+    small = cv2.resize(gray, (96, 72), interpolation=cv2.INTER_AREA)
+    [far] = reader.read_boxes(small, [(36, 22, 24, 24)])
+    assert (clear.obstacle, soft.obstacle, far.obstacle) == (None, None, None)
+    assert 0.5 < soft.weight < 0.9 * clear.weight
+    assert 0.5 < far.weight < clear.weight <= 1
+
+
 def test_a_camera_that_changes_its_size_is_no_trouble(course, scene):
     course.show(scene(x=560))
     faces = course.show(cv2.resize(scene(), (320, 240)), 0.4)

@@ -64,6 +64,7 @@ class Moment:
     """One moment of a course.
 
     `vector` is a mood vector, float32 [7], or None where nothing is read, `sources` each source's share in it, summing to 1.
+    `mixed` names what two sources say that contradict each other strongly, see :func:`moodmirror.fusion.fuse`.
     `at` is its time in seconds, or `start` and `end` its place in a text, in characters. `weight`, 0…1, says how far to
     trust it, and `snr_db` how far a voice stands above the noise.
     """
@@ -75,6 +76,7 @@ class Moment:
     end: int | None = None
     weight: float | None = None
     snr_db: float | None = None
+    mixed: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -240,7 +242,7 @@ class _Clip:
         self._scale = (self._heading.width or frame.gray.shape[1]) / frame.gray.shape[1]
         self._reached = max(self._reached, frame.at)
         if faces and faces[0].vector is not None:
-            self._readings.append(Reading(faces[0].vector, "face", 1.0, frame.at))
+            self._readings.append(Reading(faces[0].vector, "face", faces[0].weight, frame.at))
         for face in faces:
             if face.vector is not None:
                 self._by_number.setdefault(face.number, []).append(face)
@@ -278,7 +280,7 @@ class _Clip:
         if not near:
             return Moment(None, {}, at=at)
         mood = fuse(near, 0.0)
-        return Moment(mood.vector, dict(mood.sources), at=at)
+        return Moment(mood.vector, dict(mood.sources), at=at, mixed=mood.mixed)
 
     def _faces(self) -> list[Face]:
         """Each face that was followed for a while, longest first: where it was last, and the mean of what was read in it."""

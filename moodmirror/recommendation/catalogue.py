@@ -2,6 +2,10 @@
 
 A row states the parts that its vector is made from: energy, valence, tags and genres; :mod:`moodmirror.recommendation.moods`
 makes it of them. Every row is checked when the tables are read; what is wrong is named by file, line and column.
+
+Imported tables (:mod:`moodmirror.recommendation.importers`) have the same columns and some more. A row of theirs may state
+its ``mood`` as seven shares, measured rather than made from parts; and what it does not know is an empty cell, which
+passes no filter that asks for it.
 """
 
 import csv
@@ -11,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from moodmirror.emotions import MoodVector
+import numpy as np
+
+from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation.moods import TAGS, mood_of_parts
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
 
+MOOD: Final = "mood"  # the column of a measured mood in an imported table
 MOST_TAGS: Final = 4
 EATERS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
 """Who eats a dish, from the strictest on: each also eats what those before eat."""
@@ -122,6 +129,7 @@ _ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {
     "tags": _tags,
     "line": _text,
 }
+_ALWAYS_KNOWN: Final = (*_ANY_TABLE, "artist")  # in imported tables too
 _MINUTES: Final = _whole(1, 2880)  # two days: a weekend
 _YEAR: Final = _whole(1850, 2100)
 
@@ -160,12 +168,13 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
 """The columns of each table, and what checks a cell: it raises ValueError saying what is wrong."""
 
 
-def read_table(path: Path, kind: str) -> list[Item]:
-    """Read and check one table. Raises CatalogueError naming every bad cell."""
+def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
+    """Read and check one table, shipped or `imported`. Raises CatalogueError naming every bad cell."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise CatalogueError(f"{path} is missing. Restore it from the repository.") from None
+        advice = "Import it anew." if imported else "Restore it from the repository."
+        raise CatalogueError(f"{path} is missing. {advice}") from None
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
     rows = csv.reader(text.splitlines(keepends=True), strict=True)
@@ -178,7 +187,7 @@ def read_table(path: Path, kind: str) -> list[Item]:
             raise CatalogueError(f"{path}, line 1: no column {', '.join(missing)}")
         seen: set[str] = set()
         for row in rows:
-            item, wrong = _read_row(dict(zip(header, row, strict=False)), len(row) - len(header), kind, seen)
+            item, wrong = _read_row(dict(zip(header, row, strict=False)), len(row) - len(header), kind, seen, imported)
             problems += [f"{path}, line {rows.line_num}, {what}" for what in wrong]
             if item:
                 items.append(item)
@@ -191,21 +200,62 @@ def read_table(path: Path, kind: str) -> list[Item]:
     return items
 
 
-def _read_row(cells: Mapping[str, str], surplus: int, kind: str, seen: set[str]) -> tuple[Item | None, list[str]]:
+def read_tables(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
+    """All items of a kind: the shipped table, and what was imported, if anything was.
+
+    Raises CatalogueError naming every bad cell. A row whose id has come to be shipped since it was imported is passed over.
+    """
+    items = read_table(catalogue_dir / f"{kind}.csv", kind)
+    if imported_dir is not None and (imported_dir / f"{kind}.csv").exists():
+        shipped = {item.id for item in items}
+        items += [item for item in read_table(imported_dir / f"{kind}.csv", kind, imported=True) if item.id not in shipped]
+    return items
+
+
+def _read_row(
+    cells: Mapping[str, str], surplus: int, kind: str, seen: set[str], imported: bool
+) -> tuple[Item | None, list[str]]:
     if surplus:
         return None, [f"all columns: {abs(surplus)} {'cells too many' if surplus > 0 else 'cells missing'}"]
-    wrong = []
-    for column, check in COLUMNS[kind].items():
-        try:
-            check(cells[column])
-        except ValueError as error:
-            wrong.append(f"column {column}: {error}")
+    wrong = cell_faults(cells, kind, imported=imported)
     if cells["id"] in seen:
         wrong.append(f"column id: {cells['id']!r} stands twice")
     seen.add(cells["id"])
     if wrong:
         return None, wrong
-    facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE}
+    facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE and column != MOOD}
     energy, valence, tags = float(cells["energy"]), float(cells["valence"]), tuple(cells["tags"].split("|"))
-    vector = mood_of_parts(energy, valence, tags, facts.get("genres", "").split("|"))
+    if imported and cells.get(MOOD):
+        vector = _stated_mood(cells[MOOD])
+    else:
+        vector = mood_of_parts(energy, valence, tags, facts.get("genres", "").split("|"))
     return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts), []
+
+
+def cell_faults(cells: Mapping[str, str], kind: str, *, imported: bool = False) -> list[str]:
+    """What is wrong with the cells of a row, by column; an empty list if nothing is."""
+    wrong = []
+    for column, check in COLUMNS[kind].items():
+        if imported and not cells[column] and column not in _ALWAYS_KNOWN:
+            continue
+        try:
+            check(cells[column])
+        except ValueError as error:
+            wrong.append(f"column {column}: {error}")
+    if imported and cells.get(MOOD):
+        try:
+            _stated_mood(cells[MOOD])
+        except ValueError as error:
+            wrong.append(f"column {MOOD}: {error}")
+    return wrong
+
+
+def _stated_mood(value: str) -> MoodVector:
+    try:
+        shares = [float(share) for share in value.split("|")]
+    except ValueError:
+        raise ValueError(f"{value!r} is no list of numbers") from None
+    total = sum(shares)
+    if len(shares) != len(EMOTIONS) or min(shares) < 0 or not 0 < total < float("inf"):
+        raise ValueError(f"{value!r} must be {len(EMOTIONS)} shares of at least 0, parted by |, some of them above")
+    return np.array([share / total for share in shares], dtype=np.float32)

@@ -60,7 +60,7 @@ def traits_of(item: Item) -> set[tuple[str, str]]:
     traits = {("tag", tag) for tag in item.tags}
     for column in (*MAKERS, *_SHARED_COLUMNS):
         traits |= {(column, value) for value in item.facts.get(column, "").split("|") if value}
-    if "year" in item.facts:
+    if item.facts.get("year"):
         traits.add(("decade", item.facts["year"][:3]))
     return traits
 

@@ -74,7 +74,7 @@ def _minutes(value: str) -> Test:
     if not (value.isascii() and value.isdigit() and int(value) > 0):
         raise ValueError(f"minutes must be a whole number above 0, not {value!r}")
     most = int(value)
-    return lambda item: int(item.facts["minutes"]) <= most
+    return lambda item: item.facts["minutes"] != "" and int(item.facts["minutes"]) <= most
 
 
 def _at_most(column: str, rising: tuple[str, ...]) -> Callable[[str], Test]:
@@ -93,6 +93,8 @@ def _diet(value: str) -> Test:
 
     def passes(item: Item) -> bool:
         labels = item.facts["diet"].split("|")
+        if labels == [""]:  # an imported dish of which nothing is known: whoever has an allergy must not get it
+            return False
         # Whoever eats fish also eats what vegans do, never the other way round.
         eaten_by = EATERS[next(rank for rank, eater in enumerate(EATERS) if eater in labels) :]
         return all(label in labels or label in eaten_by for label in wanted)

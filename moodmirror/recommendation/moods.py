@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, MoodVector, mood_vector
 
@@ -123,8 +124,16 @@ def place(energy: float, valence: float) -> tuple[float, float]:
 
 def emotions_near(valence: float, arousal: float) -> MoodVector:
     """The mood vector, float32 [7], of a place on the circumplex: each emotion's share falls with its distance."""
-    distances = np.linalg.norm(_EMOTION_PLACES - np.array([valence, arousal], dtype=np.float32), axis=1)
-    return _mean(np.exp(-((distances / REACH) ** 2) / 2))
+    vector: MoodVector = emotions_near_each(np.array([[valence, arousal]]))[0]
+    return vector
+
+
+def emotions_near_each(places: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The mood vectors, float32 [n, 7], of places on the circumplex, [n, 2]: valence and arousal in −1…1."""
+    distances = np.linalg.norm(places[:, np.newaxis, :] - _EMOTION_PLACES, axis=2)
+    weights = np.exp(-((distances / REACH) ** 2) / 2)
+    vectors: npt.NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return vectors
 
 
 def mood_of_parts(energy: float, valence: float, tags: Sequence[str], genres: Sequence[str] = ()) -> MoodVector:

@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_tables
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
 from moodmirror.recommendation.moods import place
 from moodmirror.recommendation.reasons import by_the_same, change, in_common, nearness, on_the_way, own_mood, reason
+from moodmirror.recommendation.selection import largest
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
 from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
 from moodmirror.recommendation.wishes import ANSWERS, WISH_WEIGHT, Wish, WishIndex
@@ -65,7 +66,8 @@ class _Table:
         # cosine similarity less its squared distance is linear, so that one matrix product ranks the table exactly.
         directions = _unit(np.stack([item.vector for item in items]))
         places = np.array([place(item.energy, item.valence) for item in items], dtype=np.float32)
-        self.features = np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)])
+        # Column by column in memory, for that is how the product reads them fastest.
+        self.features = np.asfortranarray(np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)]))
 
     # What only taste and wishes need is made once somebody has some.
 
@@ -113,10 +115,15 @@ class Recommender:
         self._taste = taste
 
     @classmethod
-    def open(cls, catalogue_dir: Path | None = None, taste: Taste | None = None) -> Self:
-        """Read the four tables, the shipped ones by default. Raises CatalogueError naming every bad cell."""
+    def open(
+        cls, catalogue_dir: Path | None = None, taste: Taste | None = None, *, imported_dir: Path | None = None
+    ) -> Self:
+        """Read the four tables, the shipped ones by default, and beside them those that were imported, if any.
+
+        Raises CatalogueError naming every bad cell.
+        """
         folder = catalogue_dir or CATALOGUE_DIR
-        tables = {kind: read_table(folder / f"{kind}.csv", kind) for kind in KINDS}
+        tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
         return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None)
 
     def with_taste(self, taste: Taste) -> Self:
@@ -176,7 +183,9 @@ class Recommender:
         if k == 0:
             return []
         aims = _aims(mood, mode, towards, k)
-        fits = table.fits(aims)[:, passing]
+        fits = table.fits(aims)
+        if len(passing) < len(table.items):
+            fits = fits[:, passing]
         leanings = _Leanings(table, standing, wish)
         worths = leanings.added_to(fits, passing)
         if mode == "surprise":
@@ -358,8 +367,7 @@ def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp
     """The columns of `fits` [aims, m] that are among the `depth` best of any row, rising."""
     if depth >= fits.shape[1]:
         return np.arange(fits.shape[1])
-    best: npt.NDArray[np.intp] = np.unique(np.argpartition(-fits, depth - 1, axis=1)[:, :depth])
-    return best
+    return np.unique(np.concatenate([largest(row, depth) for row in fits]))
 
 
 def _unexpected(

@@ -175,6 +175,7 @@ def _moment_message(moment: Moment) -> dict[str, Any]:
         "sources": _shares(moment.sources),
         "weight": None if moment.weight is None else _rounded(moment.weight),
         "snr_db": None if moment.snr_db is None else round(moment.snr_db, 1),
+        "mixed": list(moment.mixed) if moment.mixed else None,
     }
 
 
@@ -253,7 +254,7 @@ def item_message(kind: str, item: Item) -> dict[str, Any]:
 
 def _search_words(kind: str, item: Item) -> str:
     further = {"songs": "artist", "movies": "year"}.get(kind)
-    return f"{item.title} {item.facts[further]}" if further else item.title
+    return f"{item.title} {item.facts[further].replace('|', ' ')}".strip() if further else item.title
 
 
 def _about(kind: str, item: Item) -> str:
@@ -261,7 +262,7 @@ def _about(kind: str, item: Item) -> str:
     facts = item.facts
     match kind:
         case "songs":
-            parts = [facts["artist"], facts["year"], *facts["genres"].split("|")[:1]]
+            parts = [facts["artist"].replace("|", ", "), facts["year"], *facts["genres"].split("|")[:1]]
         case "movies":
             parts = [facts["director"].replace("|", ", "), facts["year"], *facts["genres"].split("|")[:1]]
         case "food":
@@ -269,11 +270,16 @@ def _about(kind: str, item: Item) -> str:
             parts = [facts["cuisine"].title(), *eaters[:1], _duration(facts["minutes"])]
         case _:
             parts = [facts["place"].replace("|", " or "), facts["company"].replace("|", " or ")]
-            parts += [_duration(facts["minutes"]), facts["cost"] if facts["cost"] == "free" else f"{facts['cost']} cost"]
-    return " · ".join(parts)
+            parts += [
+                _duration(facts["minutes"]),
+                f"{facts['cost']} cost" if facts["cost"] not in ("", "free") else facts["cost"],
+            ]
+    return " · ".join(filter(None, parts))  # what an imported row does not know is empty
 
 
 def _duration(minutes: str) -> str:
+    if not minutes:
+        return ""
     number = int(minutes)
     if number < 120:
         return f"{number} min"

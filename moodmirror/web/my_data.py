@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, request, session
+from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
+from flask_openapi3 import APIBlueprint
 
 from moodmirror.database import KEEP_DAYS, DatabaseAway
+from moodmirror.web import schemas
 from moodmirror.web.problems import problem
 from moodmirror.web.site import current_site
 
@@ -17,7 +19,10 @@ VISITOR: Final = "visitor"  # the cookie's one field
 # A page of another site can't send this header without asking first, and is not answered when it asks.
 HEADER: Final = "X-Mood-Mirror"
 
-bp = Blueprint("my_data", __name__, url_prefix="/my-data")
+_away: Any = schemas.problem_answer("The database is away.")
+_header: Any = {"parameters": [{"name": HEADER, "in": "header", "required": True, "schema": {"const": "1"}}]}
+
+bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data")
 
 
 class CookieByScheme(SecureCookieSessionInterface):
@@ -52,7 +57,7 @@ def visitor_id() -> str | None:
     return visitor if isinstance(visitor, str) else None
 
 
-@bp.get("")
+@bp.get("", responses={200: schemas.MyData, 503: _away})
 def download() -> Response:
     """All that is kept of the visitor, as a JSON file."""
     visitor, site = visitor_id(), current_site()
@@ -68,7 +73,11 @@ def download() -> Response:
     return Response(content, mimetype="application/json", headers=headers)
 
 
-@bp.delete("")
+@bp.delete(
+    "",
+    responses={204: None, 403: schemas.problem_answer("It was not asked by the site's own page."), 503: _away},
+    openapi_extensions=_header,
+)
 def forget() -> Response:
     """Delete all that is kept of the visitor, and give them another id."""
     if not _asked_by_our_page():

@@ -77,6 +77,7 @@ class Moment(Fused):
     end: Whole | None = Field(description="likewise, not included")
     weight: Share | None = Field(description="how far to trust it")
     snr_db: float | None = Field(description="how far a voice stands above the noise")
+    mixed: list[Emotion] | None = Field(description="what face and voice say where they contradict each other strongly")
 
 
 class Face(Reading):
@@ -160,6 +161,14 @@ class Recommendations(BaseModel):
     movies: list[Row]
     food: list[Row]
     activities: list[Row]
+
+
+class MyData(BaseModel):
+    """All that is kept of a visitor; null and empty for who is not known."""
+
+    visitor: dict[str, Any] | None
+    opinions: list[dict[str, Any]]
+    saved: list[dict[str, Any]]
 
 
 class Problem(BaseModel):

@@ -10,6 +10,7 @@ const MOST_KEPT = 600; // moods: ten minutes, for the server sends one a second
 const GAP = 2.5; // seconds without a mood after which nothing was known
 const CLOCK_STEP = 30; // seconds: no message is delayed by so much, so a clock was changed, or another server answers
 const ANSWER_TIMEOUT = 10_000; // ms
+const SAVE_PAUSE = 10_000; // ms: by then a browser has taken what it downloads
 const SPEAKERS = ["text", "speech"]; // whose speaking is marked; a face is there or not
 const PICTURE_MARGIN = 24; // pixels of the page
 
@@ -220,7 +221,7 @@ function download(blob, moods, suffix) {
   link.download = `mood-mirror-${began}.${suffix}`;
   link.href = URL.createObjectURL(blob);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 0);
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVE_PAUSE);
 }
 
 const percent = (share) => `${Math.round(share * 100)}\u2009%`;

@@ -58,7 +58,7 @@ export function openSaved(socket) {
   async function forget() {
     let answer;
     try {
-      answer = await fetch("/my-data", { method: "DELETE", headers: { "X-Mood-Mirror": "1" } });
+      answer = await fetch("/api/my-data", { method: "DELETE", headers: { "X-Mood-Mirror": "1" } });
     } catch {
       answer = { ok: false };
     }

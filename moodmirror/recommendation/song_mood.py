@@ -1,0 +1,135 @@
+"""A song's mood from its audio features, by weights learnt from people's ratings.
+
+Spotify's own valence and energy agree with how people rate songs only in part. Two linear models over nine of its audio
+features agree better: ridge regressions for people's valence and arousal (PMEmo: K. Zhang et al., ICMR 2018), and a
+multinomial logistic regression for four labels, happy, sad, energetic and calm. ``python -m moodmirror.training.song_mood
+--data PATH`` fits them and measures them by cross-validation; song_mood.json holds the weights and these figures.
+
+The mood vector is the mean of two votes, for each knows what the other does not: labels tell calm from sad, the place on the
+circumplex tells furious from festive.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.recommendation.moods import emotions_near_each
+
+WEIGHTS: Final = Path(__file__).with_suffix(".json")
+MAKE_COMMAND: Final = "python -m moodmirror.training.song_mood --data PATH"
+AUDIO_FEATURES: Final = (
+    "danceability",
+    "energy",
+    "loudness",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+)
+"""Spotify's: loudness in dB below full scale, tempo in beats a minute, the others 0…1."""
+LABELS: Final = ("Calm", "Energetic", "Happy", "Sad")
+
+# A prediction's distance from the typical song, in standard deviations of predictions, times this is its place on the
+# circumplex: nineteen songs of twenty lie within its rim.
+SPREAD: Final = 0.5
+
+# What the labels say of the emotions. "Energetic" is festive in a bright song and furious in a dark one.
+_CALM: Final = mood_vector({"neutral": 0.8, "happy": 0.2})
+_HAPPY: Final = mood_vector({"happy": 0.85, "surprise": 0.15})
+_SAD: Final = mood_vector({"sad": 0.9, "neutral": 0.1})
+_FESTIVE: Final = mood_vector({"happy": 0.4, "surprise": 0.6})
+_FURIOUS: Final = mood_vector({"angry": 0.6, "fear": 0.25, "disgust": 0.15})
+
+Features = npt.NDArray[np.float64]
+"""[n, 9], in the order of :data:`AUDIO_FEATURES`."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Answers that are linear in the audio features: `weights` [9, answers] and `bias` [answers]."""
+
+    weights: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
+
+    def __call__(self, features: Features) -> npt.NDArray[np.float64]:
+        """The answers, float64 [n, answers]."""
+        answers: npt.NDArray[np.float64] = features @ self.weights + self.bias
+        return answers
+
+
+@dataclass(frozen=True)
+class SongMood:
+    """The learnt mapping.
+
+    `affect` answers with people's valence and arousal, 0…1, as in PMEmo; `typical` and `deviation`, [2], are the mean and
+    the standard deviation of its answers. `labels` answers with the logits of :data:`LABELS`. Features are first brought
+    within `least` and `most`, [9], the ends of what was seen in training.
+    """
+
+    affect: Linear
+    labels: Linear
+    typical: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+    least: npt.NDArray[np.float64]
+    most: npt.NDArray[np.float64]
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> Self:
+        """Read the weights."""
+        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The mapping that :meth:`to_json` wrote."""
+        affect, labels = (
+            Linear(*(np.array(stored[name][part]) for part in ("weights", "bias"))) for name in ("affect", "labels")
+        )
+        return cls(affect, labels, *(np.array(stored[name]) for name in ("typical", "deviation", "least", "most")))
+
+    def to_json(self) -> dict[str, Any]:
+        """What is stored of it: lists of numbers by name, rounded to six digits."""
+        stored: dict[str, Any] = {
+            name: {"weights": _rounded(linear.weights), "bias": _rounded(linear.bias)}
+            for name, linear in (("affect", self.affect), ("labels", self.labels))
+        }
+        return stored | {name: _rounded(getattr(self, name)) for name in ("typical", "deviation", "least", "most")}
+
+    def valence_arousal(self, features: Features) -> npt.NDArray[np.float64]:
+        """What people would say of songs, float64 [n, 2]: valence and arousal, 0…1."""
+        return self.affect(self._within(features))
+
+    def label_shares(self, features: Features) -> npt.NDArray[np.float64]:
+        """Probabilities of :data:`LABELS`, float64 [n, 4]."""
+        logits = self.labels(self._within(features))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return shares
+
+    def places(self, features: Features) -> npt.NDArray[np.float64]:
+        """Places on the circumplex of affect, float64 [n, 2]: valence and arousal in −1…1, 0 for the typical song."""
+        scaled = SPREAD * (self.valence_arousal(features) - self.typical) / self.deviation
+        return np.clip(scaled, -1, 1)
+
+    def vectors(self, features: Features) -> npt.NDArray[np.float32]:
+        """Mood vectors, float32 [n, 7]."""
+        places = self.places(features)
+        calm, energetic, happy, sad = self.label_shares(features).T[..., np.newaxis]
+        bright = (places[:, :1] + 1) / 2
+        said = calm * _CALM + happy * _HAPPY + sad * _SAD + energetic * (bright * _FESTIVE + (1 - bright) * _FURIOUS)
+        vectors: npt.NDArray[np.float32] = ((said + emotions_near_each(places)) / 2).astype(np.float32)
+        assert vectors.shape == (len(features), len(EMOTIONS))
+        return vectors
+
+    def _within(self, features: Features) -> Features:
+        return np.clip(features, self.least, self.most)
+
+
+def _rounded(numbers: npt.NDArray[np.float64]) -> Any:
+    return np.vectorize(lambda number: float(f"{number:.6g}"))(numbers).tolist()

@@ -1,0 +1,193 @@
+"""`flask import` and `flask cluster`: one's own catalogue, and playlists of it."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from flask.cli import with_appcontext
+
+from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.runtime import ModelError, opened_once
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recommendation.catalogue import read_tables
+from moodmirror.recommendation.importers import movies, songs, things
+from moodmirror.recommendation.importers.sources import Entry, Source, SourceError
+from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable, Row, import_entries
+from moodmirror.web.site import current_site
+
+if TYPE_CHECKING:
+    from moodmirror.recommendation.clustering import Song
+
+FILE: Final = click.Path(path_type=Path)
+TOLD: Final = ("title", "tags", "text", "minutes")
+SHOWN_SONGS: Final = 3  # of a group
+
+
+@click.group("import")
+def import_group() -> None:
+    """Bring in a catalogue of your own, beside the one that is shipped.
+
+    It is kept in instance/catalogue/ and read when the site starts. What was imported before is not imported again.
+    """
+
+
+def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[Row]], batch: int) -> ImportedTable:
+    """Import what is new of a source, and say what became of it all."""
+    table = ImportedTable(current_site().config.imported_dir, kind)
+    fresh = table.fresh(source)
+    try:
+        with click.progressbar(length=len(fresh), label=f"Importing {kind}", show_pos=True) as bar:
+            import_entries(table, fresh, make_rows, batch, bar.update)
+    except ModelError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(table.report(source))
+    return table
+
+
+def _text_recognizer() -> Callable[[], TextEmotionRecognizer]:
+    return opened_once(partial(TextEmotionRecognizer.load, threads=os.cpu_count() or 1))  # nobody else is served meanwhile
+
+
+def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
+    """Import songs and say what became of them. Raises SourceError if a file of `features` is in no known form."""
+    sources = [songs.read(path) for path in features]
+
+    @cache
+    def rows() -> songs.SongRows:
+        known = read_tables("songs", imported_dir=current_site().config.imported_dir)
+        made = songs.SongRows(known, _text_recognizer())
+        for further in (source, *sources):
+            made.learn(further)
+        return made
+
+    table = _run("songs", source, lambda entries: rows().make(entries), songs.BATCH)
+    if table.added and (note := songs.guessed_note(table.rows.values(), source.entries)):
+        click.echo(note)
+
+
+@import_group.command("songs")
+@click.argument("file", type=FILE)
+@click.option("--features", type=FILE, multiple=True, help="A file of songs with audio features, to look up missing ones.")
+@with_appcontext
+def import_songs(file: Path, features: tuple[Path, ...]) -> None:
+    """Import songs that come from Spotify; their mood is measured from audio features.
+
+    FILE is the Kaggle file "Spotify 1921-2020", the TidyTuesday file spotify_songs.csv, an Exportify CSV, or
+    YourLibrary.json of the account data download. Which one is told by its columns.
+
+    \b
+      flask import songs spotify_songs.csv
+      flask import songs YourLibrary.json --features spotify_songs.csv
+    """  # noqa: D301 - click's mark for lines that it must not join
+    try:
+        import_song_entries(songs.read(file), features)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@import_group.command("movies")
+@click.argument("file", type=FILE)
+@with_appcontext
+def import_movies(file: Path) -> None:
+    """Import films and series; their mood is read in the overview, genres and keywords.
+
+    FILE is TMDB's tmdb_5000_movies.csv (directors come from tmdb_5000_credits.csv beside it), MovieLens' movies.csv (tags
+    come from tags.csv beside it) or its folder, a list exported from IMDb, or the Kaggle file of IMDb's top 1000.
+    """
+    try:
+        source = movies.read(file)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None
+    _run("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
+
+
+def _import_things(kind: str) -> click.Command:
+    what = {"food": "dishes and drinks", "activities": "things to do"}[kind]
+
+    @with_appcontext
+    def command(file: Path, **columns: str | None) -> None:
+        told = {name.removesuffix("_column"): column for name, column in columns.items() if column is not None}
+        try:
+            source = things.read(file, kind, told)
+        except SourceError as error:
+            raise click.ClickException(str(error)) from None
+        _run(kind, source, partial(things.make_rows, kind, _text_recognizer()), things.BATCH)
+
+    for name in reversed(TOLD):
+        names = ", ".join(things.COLUMN_NAMES[name][:3])
+        command = click.option(f"--{name}-column", help=f"Which column holds it (default: {names} …).")(command)
+    command = click.argument("file", type=FILE)(command)
+    return click.command(
+        kind,
+        help=f"Import {what} from any CSV file with a title and, if possible, tags and a text.\n\n"
+        "Columns are guessed from their names unless options tell.",
+    )(command)
+
+
+import_group.add_command(_import_things("food"))
+import_group.add_command(_import_things("activities"))
+
+
+@click.group("cluster")
+def cluster_group() -> None:
+    """Group what you have by its mood."""
+
+
+@cluster_group.command("songs")
+@click.argument("file", type=FILE, required=False)
+@click.option("--k", type=click.IntRange(1, len(EMOTIONS)), default=6, show_default=True, help="How many groups.")
+@click.option(
+    "--emotion",
+    "emotions",
+    type=click.Choice(EMOTIONS),
+    multiple=True,
+    help="A name that a group may bear; give several (default: fear, happy, angry, surprise, sad, neutral).",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Where K-Means starts.")
+@click.option("--out", type=FILE, default=Path("playlists"), show_default=True, help="The folder to write to.")
+@with_appcontext
+def cluster_songs(file: Path | None, k: int, emotions: tuple[str, ...], seed: int, out: Path) -> None:
+    """Group songs by how they sound, and write one playlist an emotion.
+
+    FILE is any that `flask import songs` takes and that has audio features; without it, the imported songs are grouped. The
+    folder gets, for each group, a playlist as M3U, CSV and JSPF, and a picture of all, clusters.png.
+    """
+    from moodmirror.recommendation import clustering  # noqa: PLC0415  # scikit-learn takes a second
+
+    try:
+        found = songs_to_cluster(file)
+        clusters = clustering.cluster_songs(found, k, emotions or None, seed=seed)
+    except (SourceError, clustering.ClusterError) as error:
+        raise click.ClickException(str(error)) from None
+    clustering.write_playlists(clusters, out)
+    clustering.draw_clusters(clusters, out / "clusters.png")
+    for cluster in clusters:
+        shown = ", ".join(f"{song.title} by {song.artist}" for song in cluster.songs[:SHOWN_SONGS])
+        click.echo(f"{cluster.emotion:<9}{len(cluster.songs):>6,} songs, as {shown}")
+    click.echo(f"Playlists and clusters.png are in {out}.")
+
+
+def songs_to_cluster(file: Path | None) -> "list[Song]":
+    """The songs of a file, or the imported ones, that have audio features. Raises SourceError if none has."""
+    from moodmirror.recommendation.clustering import Song  # noqa: PLC0415  # scikit-learn takes a second
+
+    if file is not None:
+        found = [
+            Song(entry.title, entry.cells["artist"].replace("|", ", "), entry.cells[SPOTIFY_ID], entry.features)
+            for entry in songs.read(file).entries
+            if entry.features
+        ]
+    else:
+        rows = ImportedTable(current_site().config.imported_dir, "songs").rows.values()
+        found = [
+            Song(row["title"], row["artist"].replace("|", ", "), row[SPOTIFY_ID], features)
+            for row in rows
+            if (features := songs.features_of({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
+        ]
+    if not found:
+        where = f"{file} has" if file else "Of what was imported there are"
+        raise SourceError(f"{where} no songs with audio features. Import some first: flask import songs FILE")
+    return found

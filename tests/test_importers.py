@@ -1,0 +1,466 @@
+"""Importing catalogues, on small made-up files in each form; grouping songs; selecting the best of many."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+from app import create_app
+from moodmirror.config import CameraSource, Config
+from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.recommendation import Recommender
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_table, read_tables
+from moodmirror.recommendation.clustering import ClusterError, Song, cluster_songs, write_playlists
+from moodmirror.recommendation.importers import movies, things
+from moodmirror.recommendation.importers.sources import SourceError, slug
+from moodmirror.recommendation.selection import BLOCK, largest
+from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
+
+FESTIVE = {
+    "danceability": 0.85,
+    "energy": 0.9,
+    "loudness": -4.0,
+    "speechiness": 0.06,
+    "acousticness": 0.05,
+    "instrumentalness": 0.0,
+    "liveness": 0.1,
+    "valence": 0.95,
+    "tempo": 124.0,
+}
+MOURNFUL = {
+    **FESTIVE,
+    "danceability": 0.3,
+    "energy": 0.1,
+    "loudness": -18.0,
+    "acousticness": 0.95,
+    "valence": 0.08,
+    "tempo": 72.0,
+}
+
+
+def write_csv(path, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def kaggle(path):
+    song = {"id": "a1", "name": "Made-up Feast", "artists": "['The Inventions', 'A \"Guest\"']", "year": "1984"}
+    more = {"release_date": "1984-05-01", "popularity": "61", "duration_ms": "1", "explicit": "0", "key": "1", "mode": "1"}
+    return [
+        {**song, **more, **FESTIVE},
+        {**song, **more, **MOURNFUL, "id": "a2", "name": "Made-up Wake"},
+        {**song, **more, **FESTIVE, "id": "a3", "name": "Made-up Feast - 2011 Remaster"},
+        {**song, **more, **FESTIVE, "id": "a4", "name": "Broken", "tempo": "fast"},
+    ]
+
+
+def tidytuesday(path):
+    song = {"track_id": "a1", "track_name": "Made-up Feast", "track_artist": "The Inventions", "track_popularity": "61"}
+    more = {"track_album_release_date": "1984-05-01", "playlist_genre": "pop", "playlist_subgenre": "dance pop"}
+    wake = {"track_id": "a2", "track_name": "Made-up Wake", **MOURNFUL}
+    return [
+        {**song, **more, **FESTIVE},
+        {**song, **more, **wake},
+        {**song, **more, **FESTIVE},
+        {**song, **more, "tempo": "x"},
+    ]
+
+
+def exportify(path):
+    def row(name, uri, features):
+        columns = {feature.capitalize(): value for feature, value in features.items()}
+        known = {
+            "Artist Name(s)": "The Inventions,A Guest",
+            "Release Date": "1984",
+            "Genres": "Dance Pop",
+            "Popularity": "61",
+        }
+        return {"Track URI": f"spotify:track:{uri}", "Track Name": name, **known, **columns}
+
+    return [
+        row("Made-up Feast", "a1", FESTIVE),
+        row("Made-up Wake", "a2", MOURNFUL),
+        row("", "a3", FESTIVE),
+        row("Made-up Feast", "a4", FESTIVE),
+    ]
+
+
+@pytest.fixture
+def flask(tmp_path):
+    """Run a command of a site whose imported tables lie in a folder of its own."""
+
+    def run(*arguments):
+        app = create_app(Config(camera=CameraSource("off", "off"), instance=tmp_path))
+        return app.test_cli_runner().invoke(args=list(map(str, arguments)))
+
+    return run
+
+
+def imported(tmp_path, kind):
+    return {item.title: item for item in read_table(tmp_path / "catalogue" / f"{kind}.csv", kind, imported=True)}
+
+
+def leading(item):
+    return EMOTIONS[int(item.vector.argmax())]
+
+
+class TestSongs:
+    @pytest.mark.parametrize("form", [kaggle, tidytuesday, exportify])
+    def test_each_form_is_told_by_its_columns_and_its_moods_measured(self, flask, tmp_path, form):
+        file = write_csv(tmp_path / "whatever.txt", form(tmp_path))
+        done = flask("import", "songs", file)
+        assert done.exit_code == 0, done.output
+        assert "2 added, 0 there before, 2 skipped" in done.output
+        found = imported(tmp_path, "songs")
+        assert leading(found["Made-up Feast"]) == "happy"
+        assert leading(found["Made-up Wake"]) == "sad"
+        assert found["Made-up Feast"].facts["year"] == "1984"
+        assert found["Made-up Feast"].facts["artist"].split("|")[0] == "The Inventions"
+        assert found["Made-up Feast"].facts["popularity"] == "61"
+
+    def test_a_second_import_adds_nothing_and_says_so(self, flask, tmp_path):
+        file = write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path))
+        flask("import", "songs", file)
+        before = (tmp_path / "catalogue" / "songs.csv").read_bytes()
+        done = flask("import", "songs", file)
+        assert "0 added, 2 there before, 2 skipped" in done.output
+        assert "Nothing new." in done.output
+        assert (tmp_path / "catalogue" / "songs.csv").read_bytes() == before
+
+    def test_the_report_says_why_rows_were_skipped(self, flask, tmp_path):
+        shipped = read_table(CATALOGUE_DIR / "songs.csv", "songs")[0]
+        rows = [
+            *kaggle(tmp_path),
+            {**kaggle(tmp_path)[0], "name": shipped.title, "artists": f"[{shipped.facts['artist']!r}]"},
+        ]
+        done = flask("import", "songs", write_csv(tmp_path / "songs.csv", rows))
+        for line in ("1 skipped: the same again", "1 skipped: an audio feature is no number", "1 skipped: in the shipped"):
+            assert line in done.output
+
+    def test_a_library_without_features_looks_them_up_or_guesses_and_says_so(self, flask, tmp_path):
+        library = tmp_path / "YourLibrary.json"
+        tracks = [
+            {"artist": "The Inventions", "album": "x", "track": "Made-up Feast", "uri": "spotify:track:a1"},
+            {"artist": "The Inventions", "album": "x", "track": "Made-up Wake", "uri": "spotify:track:other"},
+            {"artist": "Nobody At All", "album": "x", "track": "I Am So Sad and Alone", "uri": "spotify:track:b"},
+        ]
+        library.write_text(json.dumps({"tracks": tracks, "albums": [], "shows": []}), encoding="utf-8")
+        features = write_csv(tmp_path / "features.csv", tidytuesday(tmp_path)[:2])
+        done = flask("import", "songs", library, "--features", features)
+        assert done.exit_code == 0, done.output
+        assert "3 added" in done.output
+        assert "1 came without audio features" in done.output
+        found = imported(tmp_path, "songs")
+        assert leading(found["Made-up Feast"]) == "happy"
+        assert leading(found["Made-up Wake"]) == "sad"
+        assert found["I Am So Sad and Alone"].facts["origin"].startswith("guessed")
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ("colour,shape\nred,round\n", "its columns are colour, shape"),
+            ("", "its columns are none"),
+            ('{"playlists": []}', "JSON in no form that is known"),
+        ],
+    )
+    def test_an_unknown_form_is_refused_and_the_known_ones_named(self, flask, tmp_path, content, words):
+        file = tmp_path / "spotify_songs.csv"
+        file.write_text(content, encoding="utf-8")
+        done = flask("import", "songs", file)
+        assert done.exit_code == 1
+        assert words in done.output
+        assert "YourLibrary.json" in done.output
+        assert not (tmp_path / "catalogue").exists()
+
+    def test_a_file_that_is_missing_is_named(self, flask, tmp_path):
+        done = flask("import", "songs", tmp_path / "none.csv")
+        assert done.exit_code == 1
+        assert "none.csv can't be read" in done.output
+
+    def test_imported_songs_are_recommended_beside_the_shipped(self, flask, tmp_path):
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
+        wake = imported(tmp_path, "songs")["Made-up Wake"]
+        recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
+        best = recommender.recommend(wake.vector, "songs", k=1)
+        assert best[0].item.title == "Made-up Wake"
+        assert best[0].score == pytest.approx(1, abs=1e-3)
+        assert len(read_tables("songs", imported_dir=tmp_path / "catalogue")) == len(read_tables("songs")) + 2
+
+
+TMDB = {
+    "id": "1",
+    "title": "Made-up Haunting",
+    "release_date": "1999-10-31",
+    "genres": json.dumps([{"id": 1, "name": "Horror"}]),
+    "keywords": json.dumps([{"id": 1, "name": "haunted house"}, {"id": 2, "name": "ghost"}]),
+    "overview": "A terrified family hides from a ghost. They are so scared that they dare not breathe.",
+    "original_language": "en",
+    "runtime": "101.0",
+    "status": "Released",
+    "vote_count": "12",
+}
+WEDDING = {
+    **TMDB,
+    "id": "2",
+    "title": "Made-up Wedding",
+    "genres": "[{'id': 1, 'name': 'Comedy'}, {'id': 2, 'name': 'Romance'}]",
+    "keywords": json.dumps([{"id": 1, "name": "wedding"}]),
+    "overview": "Everybody is so happy and dances with joy at the funniest wedding of the year.",
+    "vote_count": "90",
+}
+
+
+class TestMovies:
+    def test_tmdb_is_read_with_its_json_columns_and_directors_beside_it(self, flask, tmp_path):
+        file = write_csv(tmp_path / "movies.csv", [TMDB, WEDDING, {**TMDB, "id": "3", "genres": "[{broken"}])
+        crew = json.dumps([{"job": "Editor", "name": "E. Cutter"}, {"job": "Director", "name": "D. Shouter"}])
+        write_csv(tmp_path / "tmdb_5000_credits.csv", [{"movie_id": "1", "title": "x", "cast": "[]", "crew": crew}])
+        done = flask("import", "movies", file)
+        assert "2 added, 0 there before, 1 skipped" in done.output
+        assert "genres or keywords are no JSON" in done.output
+        found = imported(tmp_path, "movies")
+        haunting, wedding = found["Made-up Haunting"], found["Made-up Wedding"]
+        assert (leading(haunting), leading(wedding)) == ("fear", "happy")
+        assert haunting.tags[0] == "eerie"
+        assert (haunting.facts["director"], haunting.facts["minutes"], haunting.facts["year"]) == (
+            "D. Shouter",
+            "101",
+            "1999",
+        )
+        assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
+        assert wedding.line == WEDDING["overview"]
+        assert "0 added, 2 there before" in flask("import", "movies", file).output
+
+    def test_movielens_is_read_with_people_s_tags(self, tmp_path, flask):
+        rows = [
+            {"movieId": "1", "title": "Made-up Night, The (1995)", "genres": "Thriller"},
+            {"movieId": "2", "title": "Made-up Day", "genres": "(no genres listed)"},
+        ]
+        write_csv(tmp_path / "movies.csv", rows)
+        write_csv(tmp_path / "tags.csv", [{"userId": "1", "movieId": "2", "tag": "Heartwarming", "timestamp": "1"}])
+        done = flask("import", "movies", tmp_path)  # the folder
+        assert "2 added" in done.output
+        found = imported(tmp_path, "movies")
+        assert found["The Made-up Night"].facts["year"] == "1995"
+        assert leading(found["The Made-up Night"]) == "fear"
+        assert found["Made-up Day"].tags[0] == "comfort"
+        recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
+        for filters in ({"decade": 1990}, {"minutes": 100}, {"language": "en"}, {"audience": "family"}):
+            passing = recommender.recommend(mood_vector({"fear": 1}), "movies", k=1000, filters=filters)
+            assert "Made-up Day" not in {row.item.title for row in passing}  # what is not known passes no filter
+
+    @pytest.mark.parametrize(
+        ("row", "expected"),
+        [
+            (
+                {
+                    "Position": "1",
+                    "Const": "tt1",
+                    "Title": "Made-up Tale",
+                    "Title Type": "TV Mini Series",
+                    "Year": "2001",
+                    "Genres": "Drama, Mystery",
+                    "Runtime (mins)": "55",
+                    "Directors": "A. One, B. Two",
+                },
+                ("A. One|B. Two", "55", "", "series"),
+            ),
+            (
+                {
+                    "Series_Title": "Made-up Tale",
+                    "Released_Year": "2001",
+                    "Certificate": "PG-13",
+                    "Runtime": "142 min",
+                    "Genre": "Drama, Sci-Fi",
+                    "Overview": "A man weeps for his lost friend.",
+                    "Director": "A. One",
+                },
+                ("A. One", "142", "teen", "film"),
+            ),
+        ],
+    )
+    def test_imdb_lists(self, tmp_path, row, expected):
+        entry = movies.read(write_csv(tmp_path / "list.csv", [row])).entries[0]
+        assert entry.id == "made-up-tale-2001"
+        facts = entry.cells
+        assert (facts["director"], facts["minutes"], facts["audience"], facts["kind"]) == expected
+
+    def test_an_unknown_form_names_the_known(self, tmp_path):
+        file = write_csv(tmp_path / "movies.csv", [{"film": "x"}])
+        with pytest.raises(SourceError, match=r"TMDB: id, title(.|\n)*MovieLens(.|\n)*IMDb"):
+            movies.read(file)
+
+
+class TestThings:
+    def test_food_by_guessed_columns(self, flask, tmp_path):
+        rows = [
+            {"Name": "Made-up soup", "Category": "Soup", "Description": "Warm and soft.", "Total_Time": "PT1H10M"},
+            {"Name": "", "Category": "", "Description": "", "Total_Time": ""},
+        ]
+        done = flask("import", "food", write_csv(tmp_path / "f.csv", rows))
+        assert "1 added, 0 there before, 1 skipped" in done.output
+        assert "title from 'Name'" in done.output
+        soup = imported(tmp_path, "food")["Made-up soup"]
+        assert soup.tags[0] == "comfort"
+        assert soup.facts["minutes"] == "70"
+        vegan = Recommender.open(imported_dir=tmp_path / "catalogue").recommend(
+            soup.vector, "food", k=1000, filters={"diet": "vegan"}
+        )
+        assert soup.id not in {row.item.id for row in vegan}
+
+    def test_activities_by_told_columns(self, flask, tmp_path):
+        row = {"Idee": "Made-up walk in the woods", "Art": "relaxation", "participants": "1", "price": "0"}
+        file = write_csv(tmp_path / "a.csv", [row])
+        refused = flask("import", "activities", file)
+        assert refused.exit_code == 1
+        assert "Name it with --title-column" in refused.output
+        done = flask("import", "activities", file, "--title-column", "Idee", "--tags-column", "Art")
+        assert "1 added" in done.output
+        walk = imported(tmp_path, "activities")["Made-up walk in the woods"]
+        assert set(walk.tags) >= {"comfort", "calm"}
+        assert (walk.facts["company"], walk.facts["cost"], walk.facts["place"]) == ("alone", "free", "")
+        wrong = flask("import", "activities", file, "--title-column", "Idea")
+        assert "no column 'Idea'" in wrong.output
+
+    @pytest.mark.parametrize(
+        ("cell", "minutes"), [("15", "15"), ("1 h 30 min", "90"), ("10 min|5 min", "15"), ("PT45M", "45"), ("a while", "")]
+    )
+    def test_minutes(self, cell, minutes):
+        assert things.minutes_in(cell) == minutes
+
+
+class TestTables:
+    @pytest.mark.parametrize("mood", ["1|2", "a|b|c|d|e|f|g", "0|0|0|0|0|0|0", "1|1|1|1|1|1|-1", "nan|1|1|1|1|1|1"])
+    def test_a_stated_mood_is_checked(self, flask, tmp_path, mood):
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
+        path = tmp_path / "catalogue" / "songs.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        write_csv(path, [{**rows[0], "mood": mood}])
+        with pytest.raises(CatalogueError, match="line 2, column mood"):
+            read_table(path, "songs", imported=True)
+
+    def test_ids_keep_what_ascii_can_t(self):
+        assert slug("Björk", "Jóga") == "bjork-joga"
+        assert slug("10cc", "I'm Not in Love") == "10cc-im-not-in-love"
+        assert slug("Кино", "Группа крови") != slug("Кино", "Звезда")
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug("東京", "夜"))
+
+
+class TestClusters:
+    @pytest.fixture
+    def some_songs(self):
+        generator = np.random.default_rng(5)
+        dark = {**FESTIVE, "valence": 0.1, "danceability": 0.3, "energy": 0.97, "loudness": -2.5, "tempo": 165}
+        kinds = {"festive": FESTIVE, "mournful": MOURNFUL, "dark": dark}
+        return [
+            Song(f"{name} {number}", f"Band, {name}", f"{name}{number}", tuple(
+                float(features[feature]) * (1 + 0.02 * generator.normal()) for feature in AUDIO_FEATURES
+            ))
+            for name, features in kinds.items()
+            for number in range(12)
+        ]  # fmt: skip
+
+    def test_groups_that_sound_apart_are_found_and_named(self, some_songs):
+        clusters = {cluster.emotion: cluster for cluster in cluster_songs(some_songs, 3, ("happy", "sad", "angry"))}
+        for emotion, name in (("happy", "festive"), ("sad", "mournful"), ("angry", "dark")):
+            assert {song.title.split()[0] for song in clusters[emotion].songs} == {name}
+
+    @pytest.mark.parametrize("k", [1, 6, 7])
+    def test_no_two_groups_bear_one_name_and_none_is_lost(self, some_songs, k):
+        clusters = cluster_songs(some_songs, k)
+        names = [cluster.emotion for cluster in clusters]
+        assert len(set(names)) == k
+        assert k == 7 or "disgust" not in names
+        assert sorted(song.title for cluster in clusters for song in cluster.songs) == sorted(s.title for s in some_songs)
+
+    @pytest.mark.parametrize(
+        ("k", "emotions", "words"), [(8, None, "8 groups"), (3, ["happy"], "3 groups"), (1, ["bored"], "bored")]
+    )
+    def test_what_can_t_be_named_is_refused(self, some_songs, k, emotions, words):
+        with pytest.raises(ClusterError, match=words):
+            cluster_songs(some_songs, k, emotions)
+
+    def test_fewer_songs_than_groups_are_refused(self, some_songs):
+        with pytest.raises(ClusterError, match="2 songs with audio features are too few for 6 groups"):
+            cluster_songs(some_songs[:2])
+
+    def test_playlists_parse_back(self, some_songs, tmp_path):
+        clusters = cluster_songs([*some_songs, Song('Odd, "one"\nmore', "Ärtist", "", some_songs[0].features)], 2)
+        write_playlists(clusters, tmp_path)
+        for cluster in clusters:
+            titles = [song.title for song in cluster.songs]
+            with (tmp_path / f"{cluster.emotion}.csv").open(encoding="utf-8", newline="") as file:
+                assert [row["title"] for row in csv.DictReader(file)] == titles
+            playlist = json.loads((tmp_path / f"{cluster.emotion}.jspf").read_text(encoding="utf-8"))["playlist"]
+            assert [track["title"] for track in playlist["track"]] == titles
+            lines = (tmp_path / f"{cluster.emotion}.m3u").read_text(encoding="utf-8").splitlines()
+            assert lines[0] == "#EXTM3U"
+            assert len(lines) == 2 + 2 * len(titles)
+            assert all(line.startswith("https://open.spotify.com/") for line in lines[3::2])
+
+    def test_the_command_writes_playlists_and_a_picture(self, flask, tmp_path):
+        rows = [
+            {
+                **tidytuesday(tmp_path)[index % 2],
+                "track_id": f"s{index}",
+                "track_name": f"Made-up {index}",
+                "tempo": 70 + index,
+            }
+            for index in range(12)
+        ]
+        file = write_csv(tmp_path / "songs.csv", rows)
+        none = flask("cluster", "songs", "--out", tmp_path / "lists")
+        assert none.exit_code == 1
+        assert "flask import songs FILE" in none.output
+        flask("import", "songs", file)
+        for given in ([file], []):
+            done = flask("cluster", "songs", *given, "--k", "2", "--out", tmp_path / "lists")
+            assert done.exit_code == 0, done.output
+            assert "6 songs" in done.output
+        assert (tmp_path / "lists" / "clusters.png").read_bytes().startswith(b"\x89PNG")
+
+
+class TestSongMood:
+    def test_moods_are_shares_and_move_with_the_sound(self):
+        mood = SongMood.load()
+        features = np.array([[song[name] for name in AUDIO_FEATURES] for song in (FESTIVE, MOURNFUL)], dtype=float)
+        vectors, places = mood.vectors(features), mood.places(features)
+        assert vectors.dtype == np.float32
+        assert vectors.sum(axis=1) == pytest.approx(1)
+        assert (places[0] > places[1]).all()
+        assert np.abs(places).max() <= 1
+
+    def test_what_lies_far_outside_the_training_is_brought_within(self):
+        wild = np.array([[9, -9, -200, 5, 7, 9, 9, -4, 5000]], dtype=float)
+        assert np.isfinite(SongMood.load().vectors(wild)).all()
+
+    def test_the_weights_survive_being_stored(self):
+        mood = SongMood.load()
+        assert SongMood.from_json(mood.to_json()).to_json() == mood.to_json()
+
+
+class TestSelection:
+    @pytest.mark.parametrize("n", [1, 20, BLOCK - 1, BLOCK, 3 * BLOCK + 17])
+    @pytest.mark.parametrize("k", [1, 20])
+    def test_it_is_what_sorting_gives_with_the_earlier_of_equals_first(self, n, k):
+        values = np.random.default_rng(n).integers(0, 1000, n).astype(np.float32)
+        k = min(k, n)
+        assert largest(values, k).tolist() == np.argsort(-values, kind="stable")[:k].tolist()
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_sorted_values(self, order):
+        values = np.arange(2 * BLOCK, dtype=np.float32)[::order]
+        assert largest(values, 3).tolist() == np.argsort(-values, kind="stable")[:3].tolist()
+
+    def test_a_million_moods_are_ranked_exactly(self):
+        # Quarters, so that sums are exact and no order of adding changes them.
+        features = np.random.default_rng(0).integers(0, 8, (1_000_000, 7)).astype(np.float32) / 4
+        fits = (np.asfortranarray(features) @ np.arange(1, 8, dtype=np.float32)).astype(np.float32)
+        expected = np.argsort(-(features.astype(np.float64) @ np.arange(1, 8)), kind="stable")[:20]
+        assert largest(fits, 20).tolist() == expected.tolist()
