@@ -169,6 +169,7 @@ socket.on("connect", () => {
   trouble = "";
   // The server keeps nothing of a connection that ended: tell it again what this page is at.
   if (mode === "server") startServer();
+  chosen ??= choices.find((choice) => choice.checked)?.value ?? null; // a browser may bring a choice back with the page
   if (chosen) choose(chosen);
   readWords();
   tellChoices();
