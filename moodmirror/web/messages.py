@@ -284,4 +284,4 @@ def _duration(minutes: str) -> str:
     if number < 120:
         return f"{number} min"
     hours = number / 60
-    return f"{hours:g} h" if hours < 24 else f"{round(hours / 24)} {'day' if hours < 36 else 'days'}"
+    return f"{round(2 * hours) / 2:g} h" if hours < 24 else f"{round(hours / 24)} {'day' if hours < 36 else 'days'}"
