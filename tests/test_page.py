@@ -152,7 +152,7 @@ def test_stop_closes_the_camera_and_forgets(browser, hosted):
 def test_a_refused_camera_is_told_with_what_to_do(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         page.get_by_role("button", name="Use this browser's camera").click()
-        expect(page.get_by_role("status")).to_contain_text("The camera was refused. Allow it")
+        expect(page.locator("#status")).to_contain_text("The camera was refused. Allow it")
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
 
 
@@ -380,7 +380,7 @@ def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
         page.wait_for_function("() => document.getElementById('stream').naturalWidth === 640")
         await_label(page, "happy")
         await_filled_tables(page)
-        expect(page.get_by_role("status")).to_have_text("Reading your face.")
+        expect(page.locator("#status")).to_have_text("Reading your face.")
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
         await_label(page, "not read yet")
@@ -394,7 +394,7 @@ def test_a_face_that_cant_be_read_gets_a_reason_in_place_of_a_guess(browser, sce
     writer.release()
     with serving(tmp_path / "log", CAMERA=str(video)) as server, visiting(browser, server, camera=False) as page:
         page.get_by_role("button", name="Start the mirror").click()
-        expect(page.get_by_role("status")).to_have_text(re.compile("too blurred to read: hold still"))
+        expect(page.locator("#status")).to_have_text(re.compile("too blurred to read: hold still"))
         expect(page.locator("#mood-label")).to_have_text("not read yet")
 
 
@@ -403,15 +403,15 @@ def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face
         with Viewer(server) as viewer:
             next(viewer.parts())
             page.get_by_role("button", name="Start the mirror").click()
-            expect(page.get_by_role("status")).to_contain_text("Trying again")
+            expect(page.locator("#status")).to_contain_text("Trying again")
         page.wait_for_function("() => document.getElementById('stream').naturalWidth === 640")
-        expect(page.get_by_role("status")).to_have_text("Reading your face.")
+        expect(page.locator("#status")).to_have_text("Reading your face.")
 
 
 def test_a_server_camera_in_trouble_is_told_with_what_to_do(browser, tmp_path):
     with serving(tmp_path / "log", CAMERA=str(tmp_path / "none.mp4")) as server, visiting(browser, server) as page:
         page.get_by_role("button", name="Start the mirror").click()
-        expect(page.get_by_role("status")).to_contain_text("The video can't be read. CAMERA must name a video file")
+        expect(page.locator("#status")).to_contain_text("The video can't be read. CAMERA must name a video file")
         expect(page.locator("#live")).to_be_hidden()
 
 
@@ -429,11 +429,11 @@ def test_a_lost_connection_is_told_and_mended_with_the_choice_kept(browser, tmp_
         page.get_by_role("radio", name="surprise").check(force=True)
         await_label(page, "surprise")
         server.stop()
-        expect(page.get_by_role("status")).to_contain_text("Reconnecting")
+        expect(page.locator("#status")).to_contain_text("Reconnecting")
         page.eval_on_selector("#mood-label", "label => { label.textContent = 'old'; }")
         with serving(tmp_path / "second.log", port, CAMERA="off"):
             await_label(page, "surprise")
-            expect(page.get_by_role("status")).not_to_contain_text("Reconnecting")
+            expect(page.locator("#status")).not_to_contain_text("Reconnecting")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
