@@ -33,7 +33,7 @@ from moodmirror.recommendation.vectors import CatalogueVectors, described
 from moodmirror.training import catalogue_vectors
 
 CASES_PATH = Path(__file__).with_name("text_cases.tsv")
-LEAST_RIGHT = 0.85  # of the case table: what the shipped network reaches; the aim is 0.9
+LEAST_RIGHT = 0.89  # of the case table: what the shipped network reaches; the aim is 0.9
 
 
 @pytest.fixture(scope="module")
@@ -403,4 +403,4 @@ class TestModelFiles:
         told = json.loads((MODELS_DIR / "text_emotion.json").read_text(encoding="utf-8"))
         assert told["keras_litert_agreement"] >= 0.99
         assert told["everyday"]["accuracy"] >= 0.75
-        assert told["development"]["expected_calibration_error"] <= 0.035  # the aim is 0.03
+        assert told["development"]["expected_calibration_error"] <= 0.03
