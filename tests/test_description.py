@@ -6,6 +6,13 @@ from schemathesis.checks import positive_data_acceptance
 
 from app import app
 
+
+@schemathesis.serializer("audio/*", "video/*")
+def serialize_bytes(_context, value):
+    """A file's bytes as they are."""
+    return value
+
+
 schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 

@@ -36,7 +36,7 @@ def smile(scene) -> np.ndarray:
 
 
 def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away(browser, hosted, portrait):
-    with visiting(browser, hosted) as page:
+    with visiting(browser, hosted, bypass_csp=True) as page:
         give(page, "drop", encoded(portrait, "JPEG"), "me.jpg", "image/jpeg")
         await_label(page, "happy")
         await_filled_tables(page)
@@ -58,7 +58,7 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
 
 def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
     nobody = np.full_like(smile, 90)
-    with visiting(browser, hosted) as page:
+    with visiting(browser, hosted, bypass_csp=True) as page:
         give(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
         expect(page.locator("#file-course polygon")).to_have_count(7)
         expect(page.locator("#file-words")).to_have_text(re.compile(r"^happy 0\.0–"))

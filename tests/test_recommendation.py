@@ -487,10 +487,10 @@ class TestInterface:
         ("query", "complaint"),
         [
             ("mode=journey", "needs an emotion"),
-            ("mode=journey&towards=bliss", "needs an emotion"),
+            ("mode=journey&towards=bliss", "towards: Input should be 'angry'"),
             ("towards=happy", "only the mode journey"),
-            ("mode=sideways", "match, lift, journey, surprise"),
-            ("mode=surprise&seed=x", "whole number"),
+            ("mode=sideways", "'match', 'lift', 'journey' or 'surprise'"),
+            ("mode=surprise&seed=x", "seed: Input should be a valid integer"),
             ("genre=polka-metal", "unknown genre"),
             ("decade=eighties", "decade"),
             ("diet=paleo", "paleo"),

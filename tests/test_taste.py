@@ -161,7 +161,7 @@ class TestTaste:
         taste.give("songs", "a", "like")
         rows = {row.item.id: row for row in recommender.recommend(SAD, "songs")}
         assert rows["c"].why.endswith("you liked a song by x")
-        liked, same_artist, same_genre, other = ItemFeatures(items).worth(np.array([0]), np.ones(1, np.float32))
+        liked, same_genre, same_artist, other = ItemFeatures(items).worth(np.array([0]), np.ones(1, np.float32))
         assert liked >= same_artist > same_genre > other
 
     def test_popularity_chooses_only_among_equals(self):

@@ -214,6 +214,6 @@ def problem_answer(description: str) -> dict[str, Any]:
 def file_body(*media_types: str) -> dict[str, Any]:
     """How an operation's description tells of a body that is a file, or a form with one."""
     binary = {"type": "string", "format": "binary"}
-    form = {"type": "object", "properties": {"file": binary}, "required": ["file"], "additionalProperties": False}
+    form = {"type": "object", "properties": {"file": binary}, "required": ["file"]}
     content: dict[str, Any] = {media_type: {"schema": binary} for media_type in media_types}
     return {"required": True, "content": content | {"multipart/form-data": {"schema": form}}}
