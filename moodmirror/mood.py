@@ -27,6 +27,11 @@ TOLD_CHANGE: Final = 0.01
 TOLD_SOURCE_CHANGE: Final = 0.05  # likewise of what the mood is made from
 HISTORY_SECONDS: Final = 600
 HISTORY_STEP_SECONDS: Final = 1.0
+# A mood counts as very low for long when it was so unpleasant on average for this time, with few gaps: sadness alone has a
+# valence of -0.8, and what passes within minutes is none of the mirror's business.
+LOW_SECONDS: Final = 300
+LOW_VALENCE: Final = -0.6
+LOW_LEAST_MOODS: Final = 0.8  # share of the seconds of which a mood is known
 
 Subscriber = Callable[[Mood | None], None]
 
@@ -55,6 +60,15 @@ class MoodState:
         """The course of the last ten minutes, oldest first, at most one mood a second and 600 in all."""
         with self._lock:
             return list(self._history)
+
+    @property
+    def low_for_long(self) -> bool:
+        """Whether the mood has been very low for minutes."""
+        with self._lock:
+            since = self._clock() - LOW_SECONDS
+            lately = [mood.valence for mood in self._history if mood.at >= since]
+        known = len(lately) >= LOW_LEAST_MOODS * LOW_SECONDS / HISTORY_STEP_SECONDS
+        return known and sum(lately) / len(lately) <= LOW_VALENCE
 
     def update(self, reading: Reading) -> Mood:
         """Take in a reading and return the mood that follows. A chosen mood stays until :meth:`release`."""

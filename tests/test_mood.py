@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import Mood, Reading, Source, fuse
-from moodmirror.mood import MoodState
+from moodmirror.mood import LOW_SECONDS, MoodState
+from moodmirror.web.live import Audience
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
 SAD = mood_vector({"sad": 8, "neutral": 2})
@@ -366,6 +367,24 @@ class TestMoodState:
         assert len(state.history) == 3
         state.forget()
         assert (state.mood, state.history) == (None, [])
+
+    def test_only_a_mood_that_is_very_low_for_minutes_is_told_as_such(self, state, clock):
+        told = []
+        audience = Audience("a visitor", state, lambda event, content, to: told.append((event, content)), lambda: None)
+
+        def live(vector, seconds):
+            for _ in range(seconds):
+                watch(state, clock, vector, 1, rate=2)
+                audience.publish(clock.now)
+
+        live(SAD, LOW_SECONDS - 70)
+        assert ("low", True) not in told
+        live(SAD, 70)
+        assert told.count(("low", True)) == 1
+        live(HAPPY, 120)
+        assert told.count(("low", False)) == 1
+        state.forget()
+        assert not state.low_for_long
 
     def test_is_safe_from_several_threads(self, state, clock):
         failures = []

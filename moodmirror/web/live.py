@@ -56,6 +56,7 @@ class Audience:
         self._mood_at = 0.0
         self._course_at = -math.inf  # when the course was looked at
         self._course_told = -math.inf  # the time of the last mood of it that was told
+        self._low_told = False  # that the mood has been very low for long
         self._wake = wake
         self._unsubscribe = state.subscribe(self._on_change)
 
@@ -86,15 +87,20 @@ class Audience:
             self._publish_course()
 
     def _publish_course(self) -> None:
-        """Send the moods that the course has gained."""
+        """Send the moods that the course has gained, and whether they are very low for long."""
         gained = [mood for mood in self.state.history if mood.at > self._course_told]
         if gained:
             self._course_told = gained[-1].at
             self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
+        low = self.state.low_for_long
+        if low != self._low_told:
+            self._low_told = low
+            self._emit("low", low, to=self.name)
 
     def greet(self, sid: str) -> None:
         """Send one newcomer what the others know."""
         self._emit("mood", mood_message(self.state.mood), to=sid)
+        self._emit("low", self._low_told, to=sid)
 
 
 class Visitor(Audience):

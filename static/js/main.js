@@ -198,6 +198,7 @@ socket.on("mood", (mood) => {
   showMood(mood);
   followCourse(mood);
 });
+socket.on("low", (low) => (element("help").hidden = !low));
 socket.on("recommendations", openTables(socket));
 
 showStatus();
