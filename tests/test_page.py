@@ -426,7 +426,7 @@ def test_auto_without_webcam_offers_the_browsers_camera_at_once(browser, tmp_pat
 def test_a_lost_connection_is_told_and_mended_with_the_choice_kept(browser, tmp_path):
     port = free_port()
     with serving(tmp_path / "first.log", port, CAMERA="off") as server, visiting(browser, server) as page:
-        page.get_by_role("radio", name="surprise").check(force=True)
+        page.get_by_role("radio", name="surprise", exact=True).check(force=True)
         await_label(page, "surprise")
         server.stop()
         expect(page.locator("#status")).to_contain_text("Reconnecting")
