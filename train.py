@@ -80,6 +80,9 @@ def _add_face(commands: Any) -> None:
         "--start-from", metavar="RUN", default="", help="begin with the best weights of the run in this folder"
     )
     face.add_argument(
+        "--kept", type=float, default=0.0, help="share of those weights in what is served (default: %(default)s)"
+    )
+    face.add_argument(
         "--cool-down", type=float, default=0.92, help="share of the epochs before faces change little (default: %(default)s)"
     )
     face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")

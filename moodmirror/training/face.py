@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from moodmirror.emotions import EMOTIONS
@@ -46,6 +46,9 @@ class FaceTraining:
     # Folder of a run whose best weights this one begins with, none if empty: a warm restart of the learning rate
     # (Loshchilov and Hutter, "SGDR", ICLR 2017).
     start_from: str = ""
+    # Share that those weights keep in the network that is served: it then stands worse pictures as the first did and reads
+    # good ones as the second (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+    kept: float = 0.0
     # Share of the epochs after which faces are only mirrored and moved a little, so that the network ends on pictures as
     # they are served (He et al., "Data Augmentation Revisited", arXiv:1909.09148).
     cool_down: float = 0.92
@@ -65,6 +68,7 @@ GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has what is coarse already.
 GROWTH_OF_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
 
+CERTAIN: Final = 1e-6  # so near to 0 or 1 a probability counts as, lest one face outweighs all
 # How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
 RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 
@@ -423,7 +427,11 @@ def _stored_run(run_dir: Path) -> tuple[FaceTraining, list[dict[str, float]]]:
 def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the best epoch of the run in `run_dir` to `models_dir`: Keras, LiteRT, manifest, figures, pictures, card."""
     two_answers = build_network(config.dropout)
-    two_answers.set_weights(_load_weights(run_dir / "best.npz"))
+    weights = _load_weights(run_dir / "best.npz")
+    if config.start_from and config.kept > 0:
+        before = _load_weights(Path(config.start_from) / "best.npz")
+        weights = [config.kept * old + (1 - config.kept) * new for old, new in zip(before, weights, strict=True)]
+    two_answers.set_weights(weights)
     calibration_half, _ = halves(without_copies(corpus.development, corpus.training))
     network, calibration = calibrated(two_answers, calibration_half, corpus.training.labels)
     models_dir.mkdir(parents=True, exist_ok=True)
@@ -454,8 +462,9 @@ def calibrated(
 
     Two factors, found by least log loss on `half` of the development part, scale and mix the logits: temperature
     scaling (Guo et al., ICML 2017) of two experts. Rare emotions are then helped as far as macro-F1 on that half gains from
-    it: logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). All of it is folded into the
-    last layer, so it costs nothing.
+    it: logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). At last all are scaled
+    together until the likeliest emotion is as often right as its probability says. All of it is folded into the last layer,
+    so it costs nothing.
     """
     features = keras.Model(network.input, network.get_layer(FEATURES).output)
     kernels, biases = zip(*(network.get_layer(name).get_weights() for name in (EMOTIONS_ANSWER, VOTES)), strict=True)
@@ -477,6 +486,14 @@ def calibrated(
         return report.figures(half.labels, softmax(mixed - rarity * log_shares, axis=1).astype(np.float32)).macro_f1
 
     rarity = max(RARITIES, key=macro_f1)
+
+    def loss_of_being_right(scale: float) -> float:
+        moods = softmax(scale * (mixed - rarity * log_shares), axis=1)
+        surest = np.clip(moods.max(axis=1), CERTAIN, 1 - CERTAIN)
+        return float(-np.where(moods.argmax(axis=1) == half.labels, np.log(surest), np.log(1 - surest)).mean())
+
+    scale = float(minimize_scalar(loss_of_being_right, bounds=(0.3, 3.0), method="bounded").x)
+    labels, votes, rarity = scale * labels, scale * votes, scale * rarity
     answer = layers.Dense(len(EMOTIONS), activation="softmax", name=EMOTIONS_ANSWER)
     served = keras.Model(network.input, answer(network.get_layer(FEATURES).output), name=MODEL_NAME)
     bias = labels * biases[0] + votes * biases[1] - rarity * log_shares
@@ -524,9 +541,9 @@ def write_card(
         f"Residual CNN, {network.count_params():,} parameters, trained from nothing with SGD (Nesterov), cosine decay and "
         f"averaged weights under Keras {keras.version()}, on faces that grow from {GROWTH[0][1]} to {FACE_SIZE} pixels. "
         "While it trains it has two answers, FER2013's labels and the FER+ votes; the served one is "
-        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes' − {calibration.rarity:.1f} × "
+        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes' − {calibration.rarity:.2f} × "
         "the log of each emotion's share in training, found on one half of the development part (least log loss, then best "
-        "macro-F1).",
+        "macro-F1, then as sure as it is right).",
         "",
         *(f"{number}. {line}" for number, line in enumerate(_course_of_runs(config, history), 1)),
         "",
@@ -538,7 +555,8 @@ def write_card(
         "## Figures",
         "",
         "All of the served `.tflite`, one forward pass a face, against FER2013's own labels. The development part "
-        "(publictest) chose the epoch, and one half of it the calibration, so its figures are a little kind; no face of it "
+        "(publictest) chose the epoch (and what is kept of earlier weights, where that is told above), and one half of it "
+        "the calibration, so its figures are a little kind; no face of it "
         "was trained on, but FER2013 itself repeats some training faces there, so the figures without those copies come "
         f"first. Measured by `python train.py face --data PATH --evaluate`; for programs in `{MODEL_NAME}.json`.",
         "",
@@ -585,12 +603,15 @@ def _course_of_runs(config: FaceTraining, history: list[dict[str, float]]) -> li
     settings = {
         name: value
         for name, value in asdict(config).items()
-        if name not in ("teachers", "start_from") and (name != "distilled" or config.teachers)
+        if name not in ("teachers", "start_from", *(() if config.start_from else ("kept",)))
+        and (name != "distilled" or config.teachers)
     }
     length = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     line = f"{length}; the best at its largest size was epoch {best_epoch(history):.0f}"
     if config.start_from:
         line += ". It began with the best weights of the run before"
+        if config.kept > 0:
+            line += f", of which the served network keeps {config.kept:.0%}, mixed weight by weight"
     if config.teachers:
         taught = f"{len(config.teachers)} trained networks" if len(config.teachers) > 1 else "Another trained network"
         line += f". {taught} taught it beside the labels"
