@@ -53,8 +53,6 @@ def main() -> None:
             _refused(content)
         passed = time.perf_counter() - began
         print(f"  {name:50}{passed:8.2f}{_children() - theirs:9.2f}{time.process_time() - own:9.2f}")
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    print(f"  {'the most memory that a decoder took, MB':50}{most:8.0f}")
 
 
 def _refused(content: bytes) -> None:
