@@ -50,6 +50,7 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         x = (box["x"] + box["width"] / 2 - picture["x"] - (picture["width"] - side) / 2) / side
         y = (box["y"] + box["height"] / 2 - picture["y"] - (picture["height"] - side) / 2) / side
         assert (x, y) == (pytest.approx(224 / 512, abs=0.06), pytest.approx(115 / 512, abs=0.06))
+        page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
         assert accessibility_faults(page) == []
         page.get_by_role("button", name="Put it away").click()
         expect(page.locator("#shown")).to_be_hidden()
@@ -65,6 +66,7 @@ def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
         expect(page.locator("#file-end")).to_have_text("4.0\u2009s")
         await_label(page, "happy")
         await_filled_tables(page)
+        page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
         assert accessibility_faults(page) == []
 
 
