@@ -77,7 +77,7 @@ def _add_face(commands: Any) -> None:
         "--distil", dest="teachers", metavar="KERAS", nargs="+", default=(), help="learn from these trained models too"
     )
     face.add_argument(
-        "--start-from", metavar="RUN", default="", help="begin with the best weights of the run in this folder"
+        "--start-from", metavar="RUN", default="", help="begin with the weights that the run in this folder led to"
     )
     face.add_argument(
         "--kept", type=float, default=0.0, help="share of those weights in what is served (default: %(default)s)"

@@ -54,6 +54,22 @@ CIRCUMPLEX: Final[Mapping[str, tuple[float, float]]] = {
 _CIRCUMPLEX_MATRIX: Final = np.array([CIRCUMPLEX[emotion] for emotion in EMOTIONS], dtype=np.float32)
 
 
+class HasMoodVector:
+    """What says something by a mood vector, float32 [7], which it has as `vector`."""
+
+    vector: MoodVector
+
+    @property
+    def label(self) -> str:
+        """The leading emotion."""
+        return EMOTIONS[int(self.vector.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """The leading emotion's share, 0…1."""
+        return float(self.vector.max())
+
+
 def mood_vector(weights: Mapping[str, float]) -> MoodVector:
     """Make a mood vector from non-negative weights by emotion; emotions left out weigh nothing.
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
+from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector, valence_arousal
 
 Source = Literal["face", "speech", "text", "chosen"]
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
@@ -55,7 +55,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Said:
+class Said(HasMoodVector):
     """What one source says in a mood.
 
     `vector` is a mood vector, float32 [7], the source's own; `weight`, 0…1, how far it is trusted by now, `share`, 0…1, its
@@ -66,16 +66,6 @@ class Said:
     weight: float
     share: float
     at: float
-
-    @property
-    def label(self) -> str:
-        """The source's leading emotion."""
-        return EMOTIONS[int(self.vector.argmax())]
-
-    @property
-    def confidence(self) -> float:
-        """That one's share in what the source says, 0…1."""
-        return float(self.vector.max())
 
 
 @dataclass(frozen=True)

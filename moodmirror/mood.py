@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from moodmirror.emotions import EMOTIONS
+from moodmirror.emotions import EMOTIONS, valence_arousal
 from moodmirror.fusion import Mood, Reading, Source, fuse
 
 # Seconds after which a reading is forgotten: a face that left says nothing of the mood any more, a voice may pause while it
@@ -66,9 +66,12 @@ class MoodState:
         """Whether the mood has been very low for minutes."""
         with self._lock:
             since = self._clock() - LOW_SECONDS
-            lately = [mood.valence for mood in self._history if mood.at >= since]
-        known = len(lately) >= LOW_LEAST_MOODS * LOW_SECONDS / HISTORY_STEP_SECONDS
-        return known and sum(lately) / len(lately) <= LOW_VALENCE
+            lately = [mood.vector for mood in self._history if mood.at >= since]
+        if len(lately) < LOW_LEAST_MOODS * LOW_SECONDS / HISTORY_STEP_SECONDS:
+            return False
+        # The valence of the mean is the mean of the valences, for one product in place of hundreds.
+        valence, _ = valence_arousal(np.mean(lately, axis=0))
+        return valence <= LOW_VALENCE
 
     def update(self, reading: Reading) -> Mood:
         """Take in a reading and return the mood that follows. A chosen mood stays until :meth:`release`."""

@@ -5,7 +5,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -20,16 +20,17 @@ PATIENCE = 60  # seconds
 
 
 class Visitor:
-    """A connection, and what it is told."""
+    """A connection, under a cookie if there is one, and what it is told."""
 
-    def __init__(self, server: Server):
+    def __init__(self, server: Server, cookie: str | None = None):
+        self.server = server
         self.client = socketio.Client(reconnection=False)
         self.told: dict[str, queue.Queue[Any]] = {
-            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course")
+            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course", "taste")
         }
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
-        self.client.connect(server.url, transports=["websocket"])
+        self.client.connect(server.url, headers={"Cookie": cookie} if cookie else {}, transports=["websocket"])
 
     def ask(self, event: str, *arguments: Any) -> Any:
         return self.client.call(event, *arguments, timeout=PATIENCE)
@@ -41,15 +42,12 @@ class Visitor:
             pass
         return message
 
+    def __enter__(self) -> Self:
+        return self
 
-@contextmanager
-def visiting(server: Server) -> Iterator[Visitor]:
-    visitor = Visitor(server)
-    try:
-        yield visitor
-    finally:
-        visitor.client.disconnect()
-        visitor.client.wait()
+    def __exit__(self, *_: object) -> None:
+        self.client.disconnect()
+        self.client.wait()
 
 
 @pytest.fixture
@@ -60,7 +58,7 @@ def frame(scene) -> bytes:
 
 class TestFrames:
     def test_a_frame_is_answered_with_its_faces_and_moves_mood_and_tables(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answer = visitor.ask("frame", frame)
             assert (answer["width"], answer["height"]) == (320, 240)
             [face] = answer["faces"]
@@ -82,7 +80,7 @@ class TestFrames:
             }
 
     def test_a_face_keeps_its_number_from_frame_to_frame(self, hosted, scene):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             for x in (300, 310, 320, 330):
                 picture = cv2.resize(scene(x), (320, 240), interpolation=cv2.INTER_AREA)
                 [face] = visitor.ask("frame", cv2.imencode(".jpg", picture)[1].tobytes())["faces"]
@@ -90,14 +88,14 @@ class TestFrames:
 
     def test_a_face_that_cant_be_read_gets_a_reason_and_moves_no_mood(self, hosted, scene):
         blurred = cv2.GaussianBlur(cv2.resize(scene(), (320, 240), interpolation=cv2.INTER_AREA), (0, 0), 5)
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             [face] = visitor.ask("frame", cv2.imencode(".jpg", blurred)[1].tobytes())["faces"]
             assert face["label"] is None
             assert "too blurred" in face["obstacle"]
             assert all(mood["label"] is None for mood in list(visitor.told["mood"].queue))
 
     def test_the_mood_fades_when_the_face_has_gone(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("frame", frame)
             visitor.await_told("mood", lambda mood: mood["label"] == "happy")
             visitor.await_told("mood", lambda mood: mood["label"] is None)
@@ -115,12 +113,12 @@ class TestFrames:
         ],
     )
     def test_what_is_no_frame_is_refused_and_the_visitor_stays(self, hosted, frame, content):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert "error" in visitor.ask("frame", content)
             assert visitor.ask("frame", frame)["faces"]
 
     def test_who_floods_frames_is_answered_one_at_a_time(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answers: queue.Queue[Any] = queue.Queue()
             for _ in range(30):
                 visitor.client.emit("frame", frame, callback=answers.put)
@@ -130,7 +128,7 @@ class TestFrames:
             assert visitor.ask("frame", frame)["faces"]
 
     def test_tables_are_sent_only_when_they_change(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "sad")
             visitor.await_told("recommendations")
             for _ in range(20):
@@ -148,7 +146,7 @@ def packets(samples: np.ndarray) -> list[bytes]:
 class TestSound:
     def test_a_voice_is_heard_after_a_second_and_a_half_as_the_python_call_hears_it(self, hosted, voice):
         sent = voice[: 6 * PACKET]
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             *before, answer = [visitor.ask("audio", packet) for packet in packets(sent)]
             assert [given["state"] for given in before] == ["listening"] * 5
             assert all("reading" not in given for given in before)
@@ -164,7 +162,7 @@ class TestSound:
             visitor.await_told("recommendations")
 
     def test_silence_moves_no_mood(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answers = [visitor.ask("audio", packet) for packet in packets(np.zeros(8 * PACKET))]
             assert answers[-1] == {"level": -96.0, "state": "silence"}
             assert all(mood["label"] is None for mood in list(visitor.told["mood"].queue))
@@ -172,23 +170,23 @@ class TestSound:
     @pytest.mark.parametrize(("amplitude", "level"), [(1.0, 0.0), (0.1, -20.0), (0.01, -40.0)])
     def test_the_level_is_in_decibels_of_full_scale(self, hosted, amplitude, level):
         square = amplitude * np.where(np.arange(PACKET) % 32 < 16, 1.0, -1.0)
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert visitor.ask("audio", pcm(square))["level"] == pytest.approx(level, abs=0.1)
 
     @pytest.mark.parametrize("content", [b"", b"\0", b"\0" * 32_002, "text", None, {"a": 1}, [1, 2]])
     def test_what_is_no_sound_is_refused_and_the_visitor_stays(self, hosted, voice, content):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert "error" in visitor.ask("audio", content)
             assert visitor.ask("audio", pcm(voice[:PACKET]))["state"] == "listening"
 
     def test_sound_that_comes_faster_than_it_can_be_spoken_is_refused(self, hosted, voice):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answers = [visitor.ask("audio", packet) for packet in packets(np.tile(voice, 3))]
             assert "faster than anybody speaks" in answers[-1]["error"]
             assert not any("error" in answer for answer in answers[:12])
 
     def test_who_floods_sound_is_answered_one_packet_at_a_time(self, hosted, voice):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answers: queue.Queue[Any] = queue.Queue()
             for _ in range(200):
                 visitor.client.emit("audio", pcm(voice[:PACKET]), callback=answers.put)
@@ -197,7 +195,7 @@ class TestSound:
             assert any("error" in answer for answer in given)
 
     def test_stopping_forgets_the_voice_alone(self, hosted, voice):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("text", "I am so happy today!")
             for packet in packets(voice[: 6 * PACKET]):
                 visitor.ask("audio", packet)
@@ -209,7 +207,7 @@ class TestSound:
 
 class TestWords:
     def test_a_text_is_answered_with_what_it_says_and_moves_mood_and_tables(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             text = "I am so happy today!"
             answer = visitor.ask("text", text)
             assert answer["label"] == "happy"
@@ -221,7 +219,7 @@ class TestWords:
             assert set(visitor.await_told("recommendations")) == {"songs", "movies", "food", "activities"}
 
     def test_the_newest_text_wins(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("text", "I am so happy today!")
             answers: queue.Queue[Any] = queue.Queue()
             for text in ["I", "I am", "I am so", "I am so sad", "I am so sad and lonely, I keep crying."]:
@@ -233,14 +231,14 @@ class TestWords:
 
     @pytest.mark.parametrize("nothing", ["", "  \n"])
     def test_an_emptied_box_takes_the_words_back(self, hosted, nothing):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("text", "I am so sad today.")
             visitor.await_told("mood", lambda mood: mood["label"] == "sad")
             assert visitor.ask("text", nothing)["label"] is None
             assert visitor.await_told("mood")["label"] is None
 
     def test_a_language_it_does_not_know_moves_no_mood(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answer = visitor.ask("text", "Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
             assert not answer["language_known"]
             assert answer["words"] == []
@@ -248,18 +246,18 @@ class TestWords:
 
     @pytest.mark.parametrize("content", [None, 3, b"bytes", ["I am happy"], {"text": "I am happy"}, "long " * 201])
     def test_what_is_no_text_is_refused_and_the_visitor_stays(self, hosted, content):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert "error" in visitor.ask("text", content)
             assert visitor.ask("text", "I am so happy today!")["label"] == "happy"
 
     @pytest.mark.parametrize("odd", ["\0\x1b[31m", "\u202e\u2066", "👩‍👩‍👧🏽" * 20, "\ud800", "?"])
     def test_odd_characters_are_read_safely(self, hosted, odd):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answer = visitor.ask("text", f"I am so happy today! {odd}")
             assert answer.get("label") in EMOTIONS or "error" in answer
 
     def test_what_was_written_stands_in_no_log(self, tmp_path):
-        with serving(tmp_path / "log", CAMERA="off") as server, visiting(server) as visitor:
+        with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
             visitor.ask("text", "I am so happy about xylophones!")
             assert "error" in visitor.ask("text", "xylophones" * 200)
             visitor.await_told("mood")
@@ -268,7 +266,7 @@ class TestWords:
 
 class TestMoods:
     def test_each_visitor_has_a_mood_of_their_own(self, hosted, frame):
-        with visiting(hosted) as one, visiting(hosted) as other:
+        with Visitor(hosted) as one, Visitor(hosted) as other:
             one.ask("choose", "sad")
             other.ask("frame", frame)
             assert one.await_told("mood")["label"] == "sad"
@@ -279,7 +277,7 @@ class TestMoods:
                 assert {row["id"] for row in sad[kind]}.isdisjoint(row["id"] for row in happy[kind])
 
     def test_a_chosen_mood_is_let_go_again(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "fear")
             mood = visitor.await_told("mood")
             assert (mood["label"], mood["sources"]) == ("fear", {"chosen": 1.0})
@@ -288,7 +286,7 @@ class TestMoods:
             assert visitor.await_told("mood", lambda mood: mood["label"] != "fear")["label"] == "happy"
 
     def test_the_mood_of_a_shown_file_holds_until_it_is_let_go_of(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert visitor.ask("show", {"sad": 0.7, "neutral": 0.3}) == {}
             mood = visitor.await_told("mood")
             assert (mood["label"], mood["confidence"]) == ("sad", pytest.approx(0.7))
@@ -298,7 +296,7 @@ class TestMoods:
             assert visitor.await_told("mood", lambda mood: mood["label"] != "sad")["label"] == "happy"
 
     def test_face_and_words_make_one_mood(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("text", "I am so sad and alone.")
             visitor.ask("frame", frame)
             mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
@@ -306,7 +304,7 @@ class TestMoods:
             assert min(mood["vector"]["happy"], mood["vector"]["sad"]) > 0.15
 
     def test_a_smile_and_sad_words_are_told_as_mixed(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("text", "I am so sad and lonely tonight, I keep crying.")
             visitor.ask("frame", frame)
             mood = visitor.await_told("mood", lambda mood: len(mood["sources"]) == 2)
@@ -316,7 +314,7 @@ class TestMoods:
             assert {source: said["label"] for source, said in mood["said"].items()} == {"face": "happy", "text": "sad"}
 
     def test_the_course_is_told_and_forgotten_on_request(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "sad")
             [first] = visitor.await_told("course")
             assert (first["label"], first["sources"]) == ("sad", {"chosen": 1.0})
@@ -327,7 +325,7 @@ class TestMoods:
             assert later["at"] > first["at"]
 
     def test_forget_leaves_nothing(self, hosted, frame):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "angry")
             visitor.await_told("mood")
             visitor.ask("forget")
@@ -339,7 +337,7 @@ class TestMoods:
         + [("show", shares) for shares in (None, "sad", {"bored": 1}, {"sad": -1}, {"sad": "1"}, {"sad": [1]}, {})],
     )
     def test_what_makes_no_sense_is_refused(self, hosted, event, argument):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert "error" in visitor.ask(event, argument)
 
 
@@ -364,7 +362,7 @@ def watched(server: Server) -> Iterator[None]:
 
 class TestServerCamera:
     def test_those_who_watch_share_its_mood_until_they_choose(self, filming):
-        with watched(filming), visiting(filming) as one, visiting(filming) as other:
+        with watched(filming), Visitor(filming) as one, Visitor(filming) as other:
             one.ask("watch", True)
             other.ask("watch", True)
             for visitor in (one, other):
@@ -387,7 +385,7 @@ class TestServerCamera:
                 one.await_told("mood", lambda mood: mood["label"] != "fear", patience=1)
 
     def test_words_count_beside_the_face_that_it_sees(self, filming):
-        with watched(filming), visiting(filming) as visitor:
+        with watched(filming), Visitor(filming) as visitor:
             visitor.ask("watch", True)
             visitor.await_told("mood", lambda mood: mood["sources"] == {"face": 1.0})
             visitor.ask("text", "I am so sad and alone.")
@@ -398,14 +396,14 @@ class TestServerCamera:
             visitor.await_told("mood", lambda mood: mood["label"] is None)
 
     def test_its_status_is_told_at_once(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             assert visitor.await_told("camera")["state"] == "off"
 
 
 def test_more_visitors_than_allowed_are_refused_with_a_reason(tmp_path):
     with (
         serving(tmp_path / "log", CAMERA="off", MAX_VISITORS="1") as server,
-        visiting(server),
+        Visitor(server),
         pytest.raises(socketio.exceptions.ConnectionError),
     ):
         Visitor(server)

@@ -5,44 +5,30 @@ import queue
 import signal
 import sqlite3
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import socketio
 
 from moodmirror.recommendation import Recommender
+from tests import test_live
 from tests.conftest import Server, serving
 from tests.test_live import PATIENCE, watched
 
 KINDS = ("songs", "movies", "food", "activities")
 
 
-class Visitor:
-    """A connection under a cookie, what it is told, and what its tables show."""
+class Visitor(test_live.Visitor):
+    """A connection under a cookie, and what its tables show."""
 
     def __init__(self, server: Server, cookie: str | None = None):
-        self.server = server
         self.cookie = cookie or new_cookie(server)
-        self.client = socketio.Client(reconnection=False)
-        self.told: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("recommendations", "taste")}
-        for name, messages in self.told.items():
-            self.client.on(name, messages.put)
-        self.client.connect(server.url, headers={"Cookie": self.cookie}, transports=["websocket"])
-
-    def ask(self, event: str, content: Any) -> Any:
-        return self.client.call(event, content, timeout=PATIENCE)
+        super().__init__(server, self.cookie)
 
     def await_tables(self, wanted=lambda tables: True) -> dict[str, Any]:
-        while not wanted(tables := self.told["recommendations"].get(timeout=PATIENCE)):
-            pass
-        return tables
+        return self.await_told("recommendations", wanted)
 
     def await_taste(self, wanted=lambda taste: True) -> dict[str, Any]:
-        while not wanted(taste := self.told["taste"].get(timeout=PATIENCE)):
-            pass
-        return taste
+        return self.await_told("taste", wanted)
 
     def think(self, verdict: str, item: str, kind: str = "songs", **more: Any) -> Any:
         return self.ask("feedback", {"kind": kind, "id": item, "verdict": verdict, **more})
@@ -61,23 +47,13 @@ def my_data(server: Server, cookie: str, method: str = "GET") -> Any:
         return json.loads(answer.read() or "null")
 
 
-@contextmanager
-def visiting(server: Server, cookie: str | None = None) -> Iterator[Visitor]:
-    visitor = Visitor(server, cookie)
-    try:
-        yield visitor
-    finally:
-        visitor.client.disconnect()
-        visitor.client.wait()
-
-
 def ids(tables: dict[str, Any], kind: str = "songs") -> list[str]:
     return [row["id"] for row in tables[kind]]
 
 
 class TestFeedback:
     def test_a_like_is_told_in_the_tables_at_once_and_lives_on(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "sad")
             liked = ids(visitor.await_tables())[3]
             assert visitor.think("like", liked) == {"kept": True}
@@ -86,7 +62,7 @@ class TestFeedback:
             assert row["id"] == liked
             assert row["why"].endswith("you liked it")
             cookie = visitor.cookie
-        with visiting(hosted, cookie) as again, visiting(hosted) as somebody_else:
+        with Visitor(hosted, cookie) as again, Visitor(hosted) as somebody_else:
             for one in (again, somebody_else):
                 one.ask("choose", "sad")
             assert any("you liked" in row["why"] for row in again.await_tables()["songs"])
@@ -94,7 +70,7 @@ class TestFeedback:
 
     @pytest.mark.parametrize("verdict", ["skip", "hide"])
     def test_what_is_skipped_or_hidden_leaves_and_can_be_called_back(self, hosted, verdict):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "happy")
             first = ids(visitor.await_tables(), "food")[0]
             visitor.think(verdict, first, "food")
@@ -104,7 +80,7 @@ class TestFeedback:
             visitor.await_tables(lambda tables: first in ids(tables, "food"))
 
     def test_what_is_saved_is_told_to_all_windows(self, hosted):
-        with visiting(hosted) as one, visiting(hosted, one.cookie) as other:
+        with Visitor(hosted) as one, Visitor(hosted, one.cookie) as other:
             one.ask("choose", "fear")
             item = ids(one.await_tables(), "movies")[0]
             one.think("save", item, "movies")
@@ -116,7 +92,7 @@ class TestFeedback:
             one.await_taste(lambda taste: not taste["saved"])
 
     def test_others_are_others(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "angry")
             first = visitor.await_tables()
             assert visitor.ask("others", "songs") == {}
@@ -173,13 +149,13 @@ class TestFeedback:
         ids=["feedback", "others", "preferences"],
     )
     def test_what_makes_no_sense_is_refused_and_the_visitor_stays(self, hosted, event, contents):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             for content in contents:
                 assert visitor.ask(event, content)["error"]
             assert visitor.ask("preferences", {}) == {}
 
     def test_who_floods_is_told_to_wait(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             answers: queue.Queue[Any] = queue.Queue()
             for _ in range(60):
                 visitor.client.emit("others", "songs", callback=answers.put)
@@ -190,7 +166,7 @@ class TestFeedback:
 
 class TestPreferences:
     def test_modes_filters_and_wishes_change_the_tables(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "sad")
             visitor.await_tables()
             visitor.ask("preferences", {"mode": "lift"})
@@ -211,7 +187,7 @@ class TestPreferences:
             assert any("close to your wish" in row["why"] for row in wished["food"])
 
     def test_a_visitor_in_the_cameras_room_has_tables_of_their_own(self, filming):
-        with watched(filming), visiting(filming) as one, visiting(filming) as other:
+        with watched(filming), Visitor(filming) as one, Visitor(filming) as other:
             for visitor in (one, other):
                 visitor.ask("watch", True)
             first = one.await_tables()
@@ -225,7 +201,7 @@ class TestPreferences:
 
 class TestForgetting:
     def test_to_be_forgotten_ends_the_connections_and_leaves_nothing(self, hosted):
-        with visiting(hosted) as visitor:
+        with Visitor(hosted) as visitor:
             visitor.ask("choose", "sad")
             visitor.think("like", ids(visitor.await_tables())[0])
             assert len(my_data(hosted, visitor.cookie)["opinions"]) == 1
@@ -238,7 +214,7 @@ class TestForgetting:
         with (
             serving(tmp_path / "one.log", CAMERA="off", DATABASE_URL=address, SECRET_KEY="k" * 32) as one,
             serving(tmp_path / "two.log", CAMERA="off", DATABASE_URL=address, SECRET_KEY="k" * 32) as two,
-            visiting(one) as visitor,
+            Visitor(one) as visitor,
         ):
             visitor.think("like", "10cc-im-not-in-love")
             assert len(my_data(two, visitor.cookie)["opinions"]) == 1
@@ -251,7 +227,7 @@ class TestForgetting:
 class TestAway:
     def test_taste_rests_while_the_database_is_away_and_the_page_is_told(self, tmp_path):
         with serving(tmp_path / "log", CAMERA="off", DATABASE_URL="sqlite:////dev/null/none.sqlite3") as server:
-            with visiting(server) as visitor:
+            with Visitor(server) as visitor:
                 assert visitor.await_taste()["kept"] is False
                 visitor.ask("choose", "sad")
                 first = ids(visitor.await_tables())[0]
@@ -262,7 +238,7 @@ class TestAway:
 
     def test_no_word_of_a_wish_is_kept_or_logged(self, tmp_path):
         secret = "xylophone dreams of my secret aunt"
-        with serving(tmp_path / "log", CAMERA="off") as server, visiting(server) as visitor:
+        with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
             visitor.ask("choose", "sad")
             visitor.await_tables()
             visitor.ask("preferences", {"wish": secret})

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
-from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
 from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples, SoundError, read_sound, resample
 
@@ -248,7 +248,7 @@ def voice_activity(samples: Samples) -> Voice | None:
 
 
 @dataclass(frozen=True)
-class SpeechReading:
+class SpeechReading(HasMoodVector):
     """What is heard in one window.
 
     `vector` is a mood vector, float32 [7]; `snr_db` the estimated signal-to-noise ratio in dB; `weight`, in (0, 1], how much
@@ -259,16 +259,6 @@ class SpeechReading:
     snr_db: float
     weight: float
     voice: float = 1.0
-
-    @property
-    def label(self) -> str:
-        """The likeliest emotion."""
-        return EMOTIONS[int(self.vector.argmax())]
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the likeliest emotion, 0…1."""
-        return float(self.vector.max())
 
 
 def windows(samples: Samples) -> Iterator[tuple[float, Samples]]:

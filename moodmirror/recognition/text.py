@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
 from moodmirror.recognition.runtime import MODELS_DIR, LiteRTSignature, ModelError, opened_once, verified_model_bytes
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SentenceReading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TextReading:
+class TextReading(HasMoodVector):
     """What is read in a text.
 
     `vector` is the whole text's; `sentences` are the course through it. Where `language_known` is false, the text is in
@@ -78,16 +78,6 @@ class TextReading:
     language_known: bool
     sentences: list[SentenceReading]
     words: int
-
-    @property
-    def label(self) -> str:
-        """The likeliest emotion."""
-        return EMOTIONS[int(self.vector.argmax())]
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the likeliest emotion, 0…1."""
-        return float(self.vector.max())
 
     @property
     def weight(self) -> float:

@@ -16,13 +16,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardise
 from moodmirror.recognition.runtime import record_in_manifest
 from moodmirror.training import report
+from moodmirror.training.calibration import scale_to_be_right
 from moodmirror.training.corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.export import DYNAMIC_RANGE, export_to_litert
 from moodmirror.training.face_evaluation import HAAR_FACES, evaluation, halves, write_json
@@ -43,7 +44,7 @@ class FaceTraining:
     dropout: float = 0.2
     distilled: float = 0.7  # share of the teachers' answers in the target, where there are teachers
     teachers: tuple[str, ...] = ()  # paths of Keras models whose mean answer is learnt beside the labels
-    # Folder of a run whose best weights this one begins with, none if empty: a warm restart of the learning rate
+    # Folder of a run whose weights, as served, this one begins with, none if empty: a warm restart of the learning rate
     # (Loshchilov and Hutter, "SGDR", ICLR 2017).
     start_from: str = ""
     # Share that those weights keep in the network that is served: it then stands worse pictures as the first did and reads
@@ -68,7 +69,6 @@ GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has what is coarse already.
 GROWTH_OF_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
 
-CERTAIN: Final = 1e-6  # so near to 0 or 1 a probability counts as, lest one face outweighs all
 # How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
 RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 
@@ -353,8 +353,7 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         config, history = _stored_run(run_dir)
         first_epoch = len(history)
     elif config.start_from:
-        _stored_run(Path(config.start_from))
-        start = _load_weights(Path(config.start_from) / "best.npz")
+        start = served_weights(Path(config.start_from))
     keras.utils.set_random_seed(config.seed)
     corpus = load_faces(data, config.seed)
     print(
@@ -424,14 +423,23 @@ def _stored_run(run_dir: Path) -> tuple[FaceTraining, list[dict[str, float]]]:
     return FaceTraining(**{**state["config"], "teachers": tuple(state["config"]["teachers"])}), state["history"]
 
 
+def served_weights(run_dir: Path) -> list[npt.NDArray[np.float32]]:
+    """The weights that the run in `run_dir` leads to: its best epoch's, mixed with those kept of what it started from.
+
+    Raises FileNotFoundError if there is no run.
+    """
+    config, _ = _stored_run(run_dir)
+    weights = _load_weights(run_dir / "best.npz")
+    if not config.start_from or config.kept == 0:
+        return weights
+    before = served_weights(Path(config.start_from))
+    return [config.kept * old + (1 - config.kept) * new for old, new in zip(before, weights, strict=True)]
+
+
 def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the best epoch of the run in `run_dir` to `models_dir`: Keras, LiteRT, manifest, figures, pictures, card."""
     two_answers = build_network(config.dropout)
-    weights = _load_weights(run_dir / "best.npz")
-    if config.start_from and config.kept > 0:
-        before = _load_weights(Path(config.start_from) / "best.npz")
-        weights = [config.kept * old + (1 - config.kept) * new for old, new in zip(before, weights, strict=True)]
-    two_answers.set_weights(weights)
+    two_answers.set_weights(served_weights(run_dir))
     calibration_half, _ = halves(without_copies(corpus.development, corpus.training))
     network, calibration = calibrated(two_answers, calibration_half, corpus.training.labels)
     models_dir.mkdir(parents=True, exist_ok=True)
@@ -486,13 +494,8 @@ def calibrated(
         return report.figures(half.labels, softmax(mixed - rarity * log_shares, axis=1).astype(np.float32)).macro_f1
 
     rarity = max(RARITIES, key=macro_f1)
-
-    def loss_of_being_right(scale: float) -> float:
-        moods = softmax(scale * (mixed - rarity * log_shares), axis=1)
-        surest = np.clip(moods.max(axis=1), CERTAIN, 1 - CERTAIN)
-        return float(-np.where(moods.argmax(axis=1) == half.labels, np.log(surest), np.log(1 - surest)).mean())
-
-    scale = float(minimize_scalar(loss_of_being_right, bounds=(0.3, 3.0), method="bounded").x)
+    logits_served = mixed - rarity * log_shares
+    scale = scale_to_be_right([(logits_served, logits_served.argmax(axis=1) == half.labels, 1.0)])
     labels, votes, rarity = scale * labels, scale * votes, scale * rarity
     answer = layers.Dense(len(EMOTIONS), activation="softmax", name=EMOTIONS_ANSWER)
     served = keras.Model(network.input, answer(network.get_layer(FEATURES).output), name=MODEL_NAME)
@@ -600,12 +603,8 @@ def write_card(
 def _course_of_runs(config: FaceTraining, history: list[dict[str, float]]) -> list[str]:
     """A line for each run that led to a network, the first first: how long it was, who taught, with which settings."""
     earlier = _course_of_runs(*_stored_run(Path(config.start_from))) if config.start_from else []
-    settings = {
-        name: value
-        for name, value in asdict(config).items()
-        if name not in ("teachers", "start_from", *(() if config.start_from else ("kept",)))
-        and (name != "distilled" or config.teachers)
-    }
+    tells = {"teachers": False, "start_from": False, "distilled": config.teachers, "kept": config.start_from}
+    settings = {name: value for name, value in asdict(config).items() if tells.get(name, True)}
     length = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     line = f"{length}; the best at its largest size was epoch {best_epoch(history):.0f}"
     if config.start_from:

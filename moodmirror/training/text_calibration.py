@@ -6,17 +6,17 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import minimize
+from scipy.special import log_softmax
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.training.calibration import scale_to_be_right
 from moodmirror.training.text_corpora import TextCorpora, TextSplit
 
 Logits = Callable[[list[str]], npt.NDArray[np.float32]]
 
 # How much everyday talk counts beside Reddit's comments, each as a whole.
 EVERYDAY_WEIGHT: Final = 0.3
-CERTAIN: Final = 1e-6  # so near to 0 or 1 a probability counts as, lest one text outweighs all
 BIAS_PENALTY: Final = 0.01  # on the squared biases: a rare emotion's must not run away
 
 
@@ -52,15 +52,8 @@ def calibrate(corpora: TextCorpora, logits_of: Logits) -> Calibration:
     start = np.concatenate([[1.0], np.zeros(len(EMOTIONS))])
     bounds = [(0.2, 3.0), *[(-4.0, 4.0)] * len(EMOTIONS)]
     found = minimize(log_loss, start, bounds=bounds, method="L-BFGS-B").x
-
-    def loss_of_being_right(scale: float) -> float:
-        losses = []
-        for logits, part, weight in seen:
-            moods = softmax(scale * (found[0] * logits + found[1:]), axis=1)
-            right = part.labels[np.arange(len(part)), moods.argmax(axis=1)]
-            surest = np.clip(moods.max(axis=1), CERTAIN, 1 - CERTAIN)
-            losses.append(weight * -np.where(right, np.log(surest), np.log(1 - surest)).mean())
-        return float(sum(losses))
-
-    scale = float(minimize_scalar(loss_of_being_right, bounds=(0.3, 3.0), method="bounded").x)
+    calibrated = [(found[0] * logits + found[1:], part, weight) for logits, part, weight in seen]
+    scale = scale_to_be_right(
+        (logits, part.labels[np.arange(len(part)), logits.argmax(axis=1)], weight) for logits, part, weight in calibrated
+    )
     return Calibration(scale * float(found[0]), scale * (found[1:] - found[1:].mean()))

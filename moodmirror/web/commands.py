@@ -75,7 +75,7 @@ def _analyze_inputs(site: Site, inputs: tuple[str, ...], form: str | None, plot:
     problems: list[str] = []
     with click.progressbar(length=len(inputs) * 100, label="Reading", file=sys.stderr) as bar:
         for number, given in enumerate(inputs):
-            bar.label = f"Reading {_shortened(given, SHOWN_NAME)}"
+            bar.label = f"Reading {reports.shortened(given, SHOWN_NAME)}"
 
             def tell(progress: Progress, done: int = 100 * number) -> None:
                 bar.update(done + int(100 * (progress or 0)) - bar.pos)
@@ -83,7 +83,7 @@ def _analyze_inputs(site: Site, inputs: tuple[str, ...], form: str | None, plot:
             try:
                 read.append(_analyzed(site, given, tell))
             except (MediaError, TextError) as error:
-                problems.append(f"{_shortened(given)}: {error}")
+                problems.append(f"{reports.shortened(given, SHOWN_CHARACTERS)}: {error}")
             tell(1.0)
     match form:
         case "json":
@@ -119,11 +119,6 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _shortened(text: str, most: int = SHOWN_CHARACTERS) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
 def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
     """Read each line that is not empty and print what it says; returns whether all could be read."""
     texts: list[tuple[int, str]] = []
@@ -152,7 +147,9 @@ def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
                 elif form == "csv":
                     click.echo(reports.csv_line([str(number), text, *reports.figures(message)]), nl=False)
                 else:
-                    click.echo(f"{message['label']:<8} {message['confidence']:4.0%}  {_shortened(text)}")
+                    click.echo(
+                        f"{message['label']:<8} {message['confidence']:4.0%}  {reports.shortened(text, SHOWN_CHARACTERS)}"
+                    )
             bar.update(len(batch))
     return not unreadable
 

@@ -19,7 +19,7 @@ SHOWN_WORDS: Final = 3  # that weighed most
 WIDEST: Final = 40  # characters of a table's column
 SOURCES: Final = {"face": "face", "speech": "voice", "text": "words", "chosen": "choice"}
 MOST_BARS: Final = 8  # of one drawing, side by side
-COLOURS: Final = ("#c8443c", "#5f8a3a", "#7a56b8", "#d99a17", "#3f74c4", "#c9589c", "#8d95a5")  # as the page's
+COLOURS: Final = ("#c0392f", "#4f7d2c", "#6d45b0", "#9a6a00", "#2f6fbd", "#c23a7e", "#6f7787")  # as the page's
 PLOT_SIZE: Final = (9.0, 2.6)  # inches: width of the drawing, height of each course
 
 
@@ -64,12 +64,12 @@ def as_table(read: Sequence[Read]) -> str:
     """A table to read: the whole of each input first, then its parts where it has several."""
     rows = [("", "mood", "", "valence", "arousal", "from")]
     for given in read:
-        rows.append((_shortened(given.name), *_cells(given.message, NOTHING[given.message["kind"]])))
+        rows.append((shortened(given.name), *_cells(given.message, NOTHING[given.message["kind"]])))
         rows += [(f"  {detail}", "", "", "", "", "") for detail in _details(given)]
         parts = _parts(given)
         if len(parts) > 1:
             rows += [
-                (f"  {_shortened(part)}", *_cells(reading, reading.get("obstacle") or "nothing read"))
+                (f"  {shortened(part)}", *_cells(reading, reading.get("obstacle") or "nothing read"))
                 for part, reading in parts
             ]
     widths = [max(len(row[column]) for row in rows if column < len(row) - 1 or row[2]) for column in range(6)]
@@ -116,9 +116,10 @@ def _parts(given: Read) -> list[tuple[str, dict[str, Any]]]:
     return parts + [(f"face {face['number']}", face) for face in given.message["faces"]]
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str, most: int = WIDEST) -> str:
+    """A text on one line of at most so many characters."""
     line = " ".join(text.split())
-    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def draw(read: Sequence[Read], path: Path) -> None:
@@ -129,7 +130,7 @@ def draw(read: Sequence[Read], path: Path) -> None:
     for axes, given in zip(figure.subplots(len(read), squeeze=False)[:, 0], read, strict=True):
         message = given.message
         parts = [(part, reading) for part, reading in _parts(given) if reading["label"] is not None]
-        axes.set_title(f"{_shortened(given.name)}: {message['label'] or NOTHING[message['kind']]}", loc="left", fontsize=10)
+        axes.set_title(f"{shortened(given.name)}: {message['label'] or NOTHING[message['kind']]}", loc="left", fontsize=10)
         axes.set_ylim(0, 1)
         moments = [moment for moment in message["course"] if moment["at"] is not None]
         timed = len(moments) > 1
@@ -144,6 +145,6 @@ def draw(read: Sequence[Read], path: Path) -> None:
             for emotion, heights, colour in zip(EMOTIONS, shares, COLOURS, strict=True):
                 axes.bar(range(len(parts)), heights, bottom=below, label=emotion, color=colour)
                 below = [low + height for low, height in zip(below, heights, strict=True)]
-            axes.set_xticks(range(len(parts)), [_shortened(part) for part, _ in parts])
+            axes.set_xticks(range(len(parts)), [shortened(part) for part, _ in parts])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     figure.savefig(path, format="png", dpi=120)

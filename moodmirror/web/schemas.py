@@ -9,14 +9,13 @@ from moodmirror.fusion import Source
 from moodmirror.recognition.decoding import Kind
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.web.messages import ROWS
-from moodmirror.web.preferences import MAX_WISH
+from moodmirror.web.preferences import MAX_SEED, MAX_WISH
 
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Mode = Literal["match", "lift", "journey", "surprise"]
 assert get_args(Emotion) == EMOTIONS
 
 MAX_ROWS: Final = 100
-MAX_SEED: Final = 999_999_999
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Signed = Annotated[float, Field(ge=-1, le=1)]

@@ -23,7 +23,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import MOOD, MOST_TAGS
+from moodmirror.recommendation.catalogue import MOST_TAGS
 from moodmirror.recommendation.importers.sources import (
     Entry,
     Form,
@@ -37,7 +37,7 @@ from moodmirror.recommendation.importers.sources import (
     slug,
     year_in,
 )
-from moodmirror.recommendation.importers.table import ORIGIN, POPULARITY, Row
+from moodmirror.recommendation.importers.table import POPULARITY, Row, row_of
 from moodmirror.recommendation.importers.words import mood_of_genres, mood_of_tags, plain_tags, tags_in
 
 BATCH: Final = 128  # overviews that are read at once: a few seconds' work
@@ -254,23 +254,17 @@ def make_rows(recognizer: Callable[[], TextEmotionRecognizer], entries: Sequence
             for index, (entry, own) in enumerate(zip(entries, tags, strict=True))
         ]
     )
-    rows = []
-    for entry, vector, own, plain in zip(entries, vectors, tags, plain_tags(vectors), strict=True):
-        valence, arousal = valence_arousal(vector)
-        rows.append(
-            {
-                **entry.cells,
-                "id": entry.id,
-                "title": entry.title,
-                "energy": f"{(arousal + 1) / 2:.3f}",
-                "valence": f"{(valence + 1) / 2:.3f}",
-                "tags": "|".join(list(dict.fromkeys([*own, *plain]))[:MOST_TAGS]),
-                "line": first_sentence(entry.text) or _line(entry),
-                MOOD: "|".join(f"{share:.4f}" for share in vector),
-                ORIGIN: "measured from overview, keywords and genres",
-            }
+    return [
+        row_of(
+            entry,
+            vector,
+            valence_arousal(vector),
+            tags=list(dict.fromkeys([*own, *plain]))[:MOST_TAGS],
+            line=first_sentence(entry.text) or _line(entry),
+            origin="measured from overview, keywords and genres",
         )
-    return rows
+        for entry, vector, own, plain in zip(entries, vectors, tags, plain_tags(vectors), strict=True)
+    ]
 
 
 def story_moods(recognizer: TextEmotionRecognizer, texts: Sequence[str]) -> list[MoodVector]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from moodmirror.emotions import MoodVector, valence_arousal
 from moodmirror.recognition.text import MOST_CHARACTERS, TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import MOOD, Item
+from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.importers.sources import (
     Entry,
     Form,
@@ -36,7 +36,7 @@ from moodmirror.recommendation.importers.sources import (
     slug,
     year_in,
 )
-from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row
+from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
 from moodmirror.recommendation.importers.words import plain_tags
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
@@ -225,22 +225,15 @@ class SongRows:
             vectors[guessed] = self._guess([entries[index] for index in guessed])
             places[guessed] = [valence_arousal(vectors[index]) for index in guessed]
         return [
-            {
-                **entry.cells,
-                "id": entry.id,
-                "title": entry.title,
-                "energy": f"{(place[1] + 1) / 2:.3f}",
-                "valence": f"{(place[0] + 1) / 2:.3f}",
-                "tags": "|".join(tags),
-                "line": _line(entry, own),
-                MOOD: "|".join(f"{share:.4f}" for share in vector),
-                ORIGIN: "measured from audio features" if own else f"{GUESSED} from artist or title",
-                **(
-                    {column: f"{number:g}" for column, number in zip(AUDIO_COLUMNS.values(), own, strict=True)}
-                    if own
-                    else {}
-                ),
-            }
+            row_of(
+                entry,
+                vector,
+                (place[0], place[1]),
+                tags=tags,
+                line=_line(entry, own),
+                origin="measured from audio features" if own else f"{GUESSED} from artist or title",
+            )
+            | _audio_cells(own)
             for entry, own, vector, place, tags in zip(entries, features, vectors, places, plain_tags(vectors), strict=True)
         ]
 
@@ -265,6 +258,12 @@ def guessed_note(rows: Iterable[Mapping[str, str]], entries: Sequence[Entry]) ->
         f"{count:,} came without audio features: their moods are guessed from the artist's other songs or the title. "
         "Give a file that has the features with --features FILE to measure them."
     )
+
+
+def _audio_cells(own: tuple[float, ...] | None) -> Row:
+    if not own:
+        return {}
+    return {column: f"{number:g}" for column, number in zip(AUDIO_COLUMNS.values(), own, strict=True)}
 
 
 def _line(entry: Entry, features: tuple[float, ...] | None) -> str:

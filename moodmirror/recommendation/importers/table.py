@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from moodmirror.emotions import MoodVector
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD, cell_faults
 from moodmirror.recommendation.importers.sources import Entry, Source
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
@@ -24,6 +25,24 @@ FURTHER_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 Row = dict[str, str]
+
+
+def row_of(
+    entry: Entry, vector: MoodVector, place: tuple[float, float], *, tags: Iterable[str], line: str, origin: str
+) -> Row:
+    """An entry's row, with its mood vector, float32 [7], and its `place`: valence and arousal in −1…1."""
+    valence, arousal = place
+    return {
+        **entry.cells,
+        "id": entry.id,
+        "title": entry.title,
+        "energy": f"{(arousal + 1) / 2:.3f}",
+        "valence": f"{(valence + 1) / 2:.3f}",
+        "tags": "|".join(tags),
+        "line": line,
+        MOOD: "|".join(f"{share:.4f}" for share in vector),
+        ORIGIN: origin,
+    }
 
 
 class ImportedTable:

@@ -12,7 +12,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import COSTS, MOOD, MOST_TAGS
+from moodmirror.recommendation.catalogue import COSTS, MOST_TAGS
 from moodmirror.recommendation.importers.movies import story_moods
 from moodmirror.recommendation.importers.sources import (
     Entry,
@@ -26,7 +26,7 @@ from moodmirror.recommendation.importers.sources import (
     required,
     slug,
 )
-from moodmirror.recommendation.importers.table import ORIGIN, Row
+from moodmirror.recommendation.importers.table import Row, row_of
 from moodmirror.recommendation.importers.words import mood_of_tags, plain_tags, tags_in
 
 BATCH: Final = 64
@@ -124,18 +124,14 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
         if tags:
             vector = WORDS_SHARE * mood_of_tags(tags) + (1 - WORDS_SHARE) * vector
         assert vector.shape == (len(EMOTIONS),)
-        valence, arousal = valence_arousal(vector)
         rows.append(
-            {
-                **entry.cells,
-                "id": entry.id,
-                "title": entry.title,
-                "energy": f"{(arousal + 1) / 2:.3f}",
-                "valence": f"{(valence + 1) / 2:.3f}",
-                "tags": "|".join(tags[:MOST_TAGS] or plain_tags(vector[np.newaxis])[0]),
-                "line": first_sentence(entry.text) or f"{entry.title}.",
-                MOOD: "|".join(f"{share:.4f}" for share in vector),
-                ORIGIN: "measured from tags, title and text",
-            }
+            row_of(
+                entry,
+                vector,
+                valence_arousal(vector),
+                tags=tags[:MOST_TAGS] or plain_tags(vector[np.newaxis])[0],
+                line=first_sentence(entry.text) or f"{entry.title}.",
+                origin="measured from tags, title and text",
+            )
         )
     return rows
