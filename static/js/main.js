@@ -28,7 +28,11 @@ const browserCamera = new BrowserCamera({ video: element("video"), overlay: elem
 openVoice(socket);
 const readWords = openWords(socket);
 const files = openFiles(socket, {
-  onShow: () => mode !== "none" && stop(),
+  onMirror(name) {
+    shownFile = name;
+    if (name && mode !== "none") stop();
+    else showStatus();
+  },
   onHeld: () => showChoice(null, true),
   onAway: () => choose(null),
 });
@@ -36,6 +40,7 @@ const followCourse = openCourse(socket);
 const tellChoices = openChoices(socket);
 openSaved(socket);
 
+let shownFile = null; // the name of the file that the mirror shows instead of a camera
 let mode = "none"; // whose camera the mirror shows: none, server or browser
 // Until the server tells of its camera, what the page itself says of it.
 let serverCamera = { state: element("start-server").hidden ? "off" : "idle", message: "", advice: "" };
@@ -51,6 +56,7 @@ function showStatus() {
   else if (!socket.connected && everConnected) text = "The connection to the server is lost. Reconnecting …";
   else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
   else if (mode !== "none") text = obstacle ?? (faces ? "Reading your face." : NO_FACE);
+  else if (shownFile) text = `In the mirror: ${shownFile}`;
   else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // a live region speaks at every change
