@@ -37,7 +37,11 @@ const stopVoice = openVoice(socket, {
 });
 const readWords = openWords(socket);
 const files = openFiles(socket, {
-  onShow: () => looking() && stop(),
+  onMirror(name) {
+    shownFile = name;
+    if (name && looking()) stop();
+    else showStatus();
+  },
   onHeld: () => showChoice(null, true),
   onAway: () => choose(null),
 });
@@ -45,6 +49,7 @@ const followCourse = openCourse(socket);
 const tellChoices = openChoices(socket);
 openSaved(socket);
 
+let shownFile = null; // the name of the file that the mirror shows instead of a camera
 // Whose camera the mirror shows: server or browser; without, a drawing instead of one; none, nothing has been chosen yet.
 let mode = sessionStorage.getItem(WITHOUT_KEY) ? "without" : "none";
 const looking = () => mode === "server" || mode === "browser";
@@ -61,8 +66,9 @@ function showStatus() {
   if (trouble) text = trouble;
   else if (!socket.connected && everConnected) text = "The connection to the server is lost. Reconnecting …";
   else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
-  else if (mode === "without") text = WITHOUT;
   else if (looking()) text = obstacle ?? (faces ? "Reading your face." : NO_FACE);
+  else if (shownFile) text = `In the mirror: ${shownFile}`;
+  else if (mode === "without") text = WITHOUT;
   else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // a live region speaks at every change
