@@ -34,9 +34,10 @@ bench-recommend: setup  ## Measure whether recommendations are worth following, 
 bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
 	@$(BIN)/python -m benchmarks.peers
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types, and packages for known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python .ci/audit.py
 
 vectors: .venv/installed  ## Compute the catalogue's sentence vectors anew, after a change of its rows or of the text network
 	@$(BIN)/python -m moodmirror.training.catalogue_vectors
