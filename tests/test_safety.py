@@ -169,7 +169,8 @@ class TestLimits:
 class TestDoor:
     def enter(self, server: Server, headers: dict[str, str], auth: dict[str, str] | None) -> socketio.Client:
         """Connect. Raises PermissionError with what the server says where it refuses."""
-        client, words = socketio.Client(reconnection=False), []
+        client = socketio.Client(reconnection=False)
+        words: list[str] = []
         client.on("connect_error", words.append)
         try:
             client.connect(server.url, headers=headers, auth=auth, transports=["websocket"])

@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -105,7 +106,7 @@ def test_the_search_finds_what_is_planted(portrait, voice, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict]:
+def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]]:
     """A full session of somebody who shows, says and writes everything there is, with a log that says all it can."""
     home = tmp_path_factory.mktemp("session")
     temporary = home / "tmp"
@@ -118,8 +119,8 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict]:
         clip([cv2.resize(portrait, (320, 320))] * 40, "avi"),
         voice[::-1].copy(),
     )
-    settings = {"CAMERA": "off", "TMPDIR": str(temporary), "GUNICORN_CMD_ARGS": "--access-logfile - --log-level debug"}
-    with serving(home / "log", **settings) as server:
+    talkative = "--access-logfile - --log-level debug"
+    with serving(home / "log", CAMERA="off", TMPDIR=str(temporary), GUNICORN_CMD_ARGS=talkative) as server:
         with Visitor(server) as visitor:
             assert visitor.ask("frame", frame)["faces"]
             for start in range(0, 6 * PACKET, PACKET):
@@ -153,7 +154,8 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict]:
             next(lines)
             while_reading = written_by(server)  # the clip is being read at this moment
             assert b"analysis" in list(lines)[-1]
-        gray = cv2.cvtColor(cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2GRAY)
+        gray = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_GRAYSCALE)  # as the server decodes it
+        assert gray is not None
         traces = {
             "frame": [*pieces(frame), *pieces(gray.tobytes())],
             "photo": pieces(photo),
