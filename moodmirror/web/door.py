@@ -41,6 +41,8 @@ TOO_OFTEN: Final = (
 )
 TOO_FAST: Final = "That is faster than the mirror can follow. Wait a moment."
 
+SOON: Final = 5  # seconds: the cookie may just have been changed, and the next connection goes with the new one
+
 bp = Blueprint("door", __name__)
 
 
@@ -86,7 +88,10 @@ class Door:
         self._buckets: dict[str, Bucket] = {}
 
     def enter(self, sid: str, auth: Any) -> None:
-        """Let the connection of the present request in. Raises ConnectionRefusedError, whose message is for the visitor."""
+        """Let the connection of the present request in.
+
+        Raises ConnectionRefusedError: words for the visitor, and after how many seconds to try again.
+        """
         self._check(auth)
         visitor, address = f"visitor {visitor_id()}", address_key()
         with self._lock:
@@ -96,7 +101,7 @@ class Door:
                 and self._limiter.hit(CONNECTS_OF_VISITOR, visitor)
                 and self._limiter.hit(CONNECTS_OF_ADDRESS, address)
             ):
-                raise ConnectionRefusedError(TOO_OFTEN)
+                raise ConnectionRefusedError(TOO_OFTEN, {"again": 60})
             self._guests[sid] = (visitor, address)
             for key, allowance in ((visitor, SAID_OF_VISITOR), (address, SAID_OF_ADDRESS)):
                 self._open[key] += 1
@@ -125,9 +130,9 @@ class Door:
             get_host(request.scheme, request.headers.get("Host"), request.server, self._trusted_hosts)
             named = self._serializer.loads(shown or "", max_age=TOKEN_SECONDS)
         except (SecurityError, BadSignature, TypeError):
-            raise ConnectionRefusedError(NOT_OURS) from None
+            raise ConnectionRefusedError(NOT_OURS, {"again": SOON}) from None
         if visitor is None or named != visitor or not (origin is None or is_own_origin(origin, request.environ)):
-            raise ConnectionRefusedError(NOT_OURS)
+            raise ConnectionRefusedError(NOT_OURS, {"again": SOON})
 
 
 def _serializer(app: Flask) -> URLSafeTimedSerializer:

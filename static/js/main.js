@@ -252,7 +252,7 @@ socket.on("disconnect", () => {
 socket.on("connect_error", (error) => {
   if (!socket.active) {
     trouble = error.message;
-    setTimeout(() => socket.connect(), REFUSAL_PAUSE);
+    setTimeout(() => socket.connect(), 1000 * error.data?.again || REFUSAL_PAUSE);
   }
   showStatus();
 });
