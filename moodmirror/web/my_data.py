@@ -21,7 +21,7 @@ HEADER: Final = "X-Mood-Mirror"
 _away: Any = schemas.problem_answer("The database is away.")
 _header: Any = {"parameters": [{"name": HEADER, "in": "header", "required": True, "schema": {"const": "1"}}]}
 
-bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data")
+bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data", abp_responses={429: schemas.TOO_OFTEN})
 
 
 class CookieByScheme(SecureCookieSessionInterface):

@@ -62,7 +62,9 @@ def trusted_hosts(config: Config) -> list[str] | None:
 
 def is_own_origin(origin: str | None, environ: dict[str, Any]) -> bool:
     """Whether an Origin header names the site itself."""
-    return origin == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}"
+    scheme = environ["wsgi.url_scheme"]
+    scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)  # some proxies say so of a WebSocket; an Origin never does
+    return origin == f"{scheme}://{environ.get('HTTP_HOST', '')}"
 
 
 def refuse_other_sites() -> None:
