@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from moodmirror.config import Config
+from moodmirror.web.logs import settings
 
 _config = Config.from_environment(os.environ)
 
@@ -19,6 +20,7 @@ threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork
 graceful_timeout = 8  # seconds for requests in progress, once streams and sockets were told to end
 timeout = 60
+logconfig_dict = settings(_config.log_format)
 control_socket_disable = True  # nothing manages this server from outside
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL")  # never shown: an address of a database holds its password
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "METRICS_TOKEN")  # never shown: an address of a database holds its password
 
 
 class ConfigError(ValueError):
@@ -69,6 +69,12 @@ class Config:
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
+    # Connections of one address, behind which a school or a proxy may stand.
+    max_per_address: int = 50
+    # How the log is written.
+    log_format: Literal["text", "json"] = "text"
+    # Who knows it may read /metrics; None: only this machine may.
+    metrics_token: str | None = field(default=None, repr=False)
     # An app of one's own at Spotify; without both there is nothing of Spotify's here.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -100,6 +106,9 @@ class Config:
         read("DATABASE_URL", _database)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
+        read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
+        read("LOG_FORMAT", _log_format)
+        read("METRICS_TOKEN", _secret)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         if problems:
@@ -122,12 +131,17 @@ class Config:
         return self.database_url or f"sqlite:///{self.instance / 'mood_mirror.sqlite3'}"
 
     @property
-    def server_threads(self) -> int:
-        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests.
+    def max_connections(self) -> int:
+        """Live connections that may be open: half as many again as visitors, for who reconnects holds two for a while.
 
-        Half as many again of the sockets, for a visitor who reconnects holds two for a while; 16 for the rest.
+        Eight more, so that those who are refused are told why.
         """
-        return self.max_viewers + self.max_visitors + self.max_visitors // 2 + 16
+        return self.max_visitors + self.max_visitors // 2 + 8
+
+    @property
+    def server_threads(self) -> int:
+        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests: 16."""
+        return self.max_viewers + self.max_connections + 16
 
 
 def _whole_number(text: str, least: int, most: int) -> int:
@@ -139,6 +153,12 @@ def _whole_number(text: str, least: int, most: int) -> int:
 def _secret(text: str) -> str:
     if len(text) < 16:
         raise ValueError("must be at least 16 characters long")
+    return text
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("must be text or json")
     return text
 
 
