@@ -9,7 +9,7 @@ import sys
 from typing import Any, Final
 
 import cv2
-from flask import Flask, Response
+from flask import Flask
 from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
 from werkzeug.exceptions import HTTPException
@@ -24,7 +24,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
-from moodmirror.web import analyze, api, catalogue_commands, commands, my_data, pages, spotify_commands
+from moodmirror.web import analyze, api, catalogue_commands, commands, door, limits, my_data, pages, safety, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.logs import log_requests, settings
@@ -35,11 +35,6 @@ from moodmirror.web.site import EXTENSION, Site
 from moodmirror.web.sockets import OneAttachment, bound
 
 LIVE_EXTENSION: Final = "moodmirror.live"
-
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -74,12 +69,14 @@ def create_app(config: Config | None = None) -> Flask:
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)
+    app.register_blueprint(door.bp)
     app.register_api(api.bp)
     app.register_api(my_data.bp)
     app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
-    app.after_request(_add_security_headers)
     log_requests(app, site.metrics)
+    safety.guard(app, config)
+    limits.limit_requests(app, analyze.bp, enabled=config.rate_limits)
     for command in (
         commands.analyze,
         commands.check_camera,
@@ -97,15 +94,17 @@ def create_app(config: Config | None = None) -> Flask:
         async_handlers=False,  # each connection's messages in their order, in its own thread
         serializer=OneAttachment,
         max_http_buffer_size=MAX_FRAME_BYTES + 10_000,
+        cors_allowed_origins=safety.is_own_origin,
     )
     admission = bound(
         app, socketio, config.max_connections, config.max_per_address, lambda why: site.metrics.rejections.labels(why).inc()
     )
-    live = app.extensions[LIVE_EXTENSION] = Live(socketio, site)
+    live = app.extensions[LIVE_EXTENSION] = Live(socketio, site, door.Door(app, config))
     site.metrics.watch(
         # A camera that another process runs is counted there.
         lambda: Present(getattr(camera, "counts", {}), camera.viewers, live.visitors, admission.connections, live.pause)
     )
+    safety.believe_proxies(app, config.trusted_proxies)
     return app
 
 
@@ -134,18 +133,14 @@ def _secret_of(config: Config) -> str:
         return secrets.token_hex(32)
 
 
-def _add_security_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("Permissions-Policy", "camera=(self), microphone=(self), geolocation=()")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
-
-
 def _run() -> None:
     """Serve for development, until Ctrl-C or SIGTERM."""
     site: Site = app.extensions[EXTENSION]
     socketio: SocketIO = app.extensions["socketio"]
+    try:
+        site.config.require_secret()
+    except ConfigError as error:
+        sys.exit(f"Mood Mirror can't start: {error}")
 
     def end(*_: Any) -> None:
         raise SystemExit(0)

@@ -28,7 +28,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Request, TextMessage
 
 from benchmarks.scenes import video
-from tests.conftest import serving
+from tests.conftest import Server, admitted, serving
 
 MOST_VISITORS: Final = 500
 MOST_VIEWERS: Final = 200
@@ -56,10 +56,10 @@ class Measured:
 class Visitor:
     """One Socket.IO connection that sends frames."""
 
-    def __init__(self, port: int, pictures: Iterator[bytes], rate: float, offset: float) -> None:
+    def __init__(self, server: Server, pictures: Iterator[bytes], rate: float, offset: float) -> None:
         """`rate` is in frames a second; the first one goes out `offset` seconds after the connection is there."""
         self._offset = offset
-        self._port = port
+        self._server = server
         self._pictures = pictures
         self._pause = 1 / rate  # seconds
         self._number = 0
@@ -79,8 +79,15 @@ class Visitor:
     async def _visit_once(self) -> None:
         self._websocket = WSConnection(ConnectionType.CLIENT)
         self.connected.clear()
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._send(Request(host=f"127.0.0.1:{self._port}", target="/socket.io/?EIO=4&transport=websocket"))
+        headers, self._auth = await asyncio.to_thread(admitted, self._server)
+        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        self._send(
+            Request(
+                host=f"127.0.0.1:{self._server.port}",
+                target="/socket.io/?EIO=4&transport=websocket",
+                extra_headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            )
+        )
         receiving = asyncio.create_task(self._receive(reader))
         sending = asyncio.create_task(self._send_frames())
         try:
@@ -100,7 +107,7 @@ class Visitor:
             for event in self._websocket.events():
                 match event:
                     case AcceptConnection():
-                        self._send(TextMessage("40"))  # Socket.IO's CONNECT
+                        self._send(TextMessage(f"40{json.dumps(self._auth)}"))  # Socket.IO's CONNECT
                     case TextMessage():
                         text += event.data
                         if event.message_finished:
@@ -206,11 +213,11 @@ def pictures() -> list[bytes]:
     return there + there[::-1]
 
 
-async def measure(port: int, server: psutil.Process, wanted: argparse.Namespace) -> list[str]:
+async def measure(started: Server, server: psutil.Process, wanted: argparse.Namespace) -> list[str]:
     """Visit a server, and print what was seen. Returns what of it has grown."""
     frames = pictures()
     visitors = [
-        Visitor(port, itertools.islice(itertools.cycle(frames), 7 * number % len(frames), None), wanted.rate, offset)
+        Visitor(started, itertools.islice(itertools.cycle(frames), 7 * number % len(frames), None), wanted.rate, offset)
         for number, offset in enumerate(np.arange(wanted.visitors) / wanted.visitors / wanted.rate)
     ]
     seen = Beside()
@@ -219,8 +226,8 @@ async def measure(port: int, server: psutil.Process, wanted: argparse.Namespace)
         for visitor in visitors:
             tasks.append(asyncio.create_task(visitor.visit(wanted.stay)))
             await asyncio.wait_for(visitor.connected.wait(), 30)
-        tasks += [asyncio.create_task(view(port, number, seen)) for number in range(wanted.viewers)]
-        tasks.append(asyncio.create_task(look_after(port, server, seen)))
+        tasks += [asyncio.create_task(view(started.port, number, seen)) for number in range(wanted.viewers)]
+        tasks.append(asyncio.create_task(look_after(started.port, server, seen)))
         await _unless_one_fails(tasks, WARM_SECONDS)
         for visitor in visitors:
             visitor.measured = Measured()
@@ -350,7 +357,7 @@ def main() -> None:
         ) as started:
             [worker] = psutil.Process(started.process.pid).children()
             try:
-                grown = asyncio.run(measure(started.port, worker, wanted))
+                grown = asyncio.run(measure(started, worker, wanted))
             except (ConnectionError, TimeoutError) as problem:
                 with contextlib.suppress(OSError):
                     print(log.read_text()[-4000:])

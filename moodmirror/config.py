@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
+# What stands where a secret should be: in examples, and in what was copied from one.
+PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
+LEAST_CHARACTERS: Final = 8  # different ones: fewer were typed, not drawn
 SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "METRICS_TOKEN")  # never shown: an address of a database holds its password
 
 
@@ -75,6 +79,11 @@ class Config:
     log_format: Literal["text", "json"] = "text"
     # Who knows it may read /metrics; None: only this machine may.
     metrics_token: str | None = field(default=None, repr=False)
+    # The names that the site answers to. None given: for this computer alone, this computer's; else any.
+    trusted_hosts: tuple[str, ...] = ()
+    # How many proxies in front are ours, whose word on a visitor's address and scheme is taken.
+    trusted_proxies: int = 0
+    rate_limits: bool = True
     # An app of one's own at Spotify; without both there is nothing of Spotify's here.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -109,6 +118,9 @@ class Config:
         read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
         read("LOG_FORMAT", _log_format)
         read("METRICS_TOKEN", _secret)
+        read("TRUSTED_HOSTS", lambda text: tuple(text.replace(",", " ").split()))
+        read("TRUSTED_PROXIES", lambda text: _whole_number(text, 0, 9))
+        read("RATE_LIMITS", _on_or_off)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         if problems:
@@ -139,6 +151,27 @@ class Config:
         return self.max_visitors + self.max_visitors // 2 + 8
 
     @property
+    def is_local(self) -> bool:
+        """Whether the site is for this computer alone: nobody else reaches it, not even through a proxy."""
+        return self.host in LOOPBACK and not self.trusted_proxies
+
+    def require_secret(self) -> None:
+        """Raise ConfigError where others reach the site and its SECRET_KEY is none, or one that others may guess."""
+        if self.is_local:
+            return
+        reached = f"others than this computer reach the site (HOST={self.host}, TRUSTED_PROXIES={self.trusted_proxies})"
+        if self.secret_key is None:
+            problem = f"SECRET_KEY is not set, but {reached}"
+        elif PLACEHOLDER.search(self.secret_key) or len(set(self.secret_key)) < LEAST_CHARACTERS:
+            problem = f"SECRET_KEY looks like an example's, but {reached}"
+        else:
+            return
+        raise ConfigError(
+            f"{problem}. Whoever knows the key can pass for any visitor. Draw one, and keep it: "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+
+    @property
     def server_threads(self) -> int:
         """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests: 16."""
         return self.max_viewers + self.max_connections + 16
@@ -160,6 +193,12 @@ def _log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("must be text or json")
     return text
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
 
 
 def _database(text: str) -> str:

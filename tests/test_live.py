@@ -14,7 +14,7 @@ import socketio
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
-from tests.conftest import Server, pcm, serving
+from tests.conftest import Server, admitted, pcm, serving
 
 PATIENCE = 60  # seconds
 
@@ -30,7 +30,8 @@ class Visitor:
         }
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
-        self.client.connect(server.url, headers={"Cookie": cookie} if cookie else {}, transports=["websocket"])
+        headers, auth = admitted(server, cookie)
+        self.client.connect(server.url, headers=headers, auth=auth, transports=["websocket"])
 
     def ask(self, event: str, *arguments: Any) -> Any:
         return self.client.call(event, *arguments, timeout=PATIENCE)

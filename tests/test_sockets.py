@@ -1,5 +1,6 @@
 """Hostile clients: what they send, leave unread or open costs the server little, and nobody else notices."""
 
+import json
 import socket
 import struct
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 from websocket import WebSocket, WebSocketBadStatusException, create_connection
 
-from tests.conftest import Server, serving
+from tests.conftest import Server, admitted, serving
 from tests.test_live import Visitor
 from tests.test_server import get
 
@@ -64,7 +65,7 @@ def raw(client: WebSocket) -> socket.socket:
     return client.sock
 
 
-def opened(server: Server, address: str = "127.0.0.1") -> WebSocket:
+def opened(server: Server, address: str = "127.0.0.1", headers: dict[str, str] | None = None) -> WebSocket:
     """A WebSocket from an address of this machine, greeted by Engine.IO."""
     with ExitStack() as stack:
         connection = stack.enter_context(socket.socket())
@@ -73,7 +74,10 @@ def opened(server: Server, address: str = "127.0.0.1") -> WebSocket:
         connection.bind((address, 0))
         connection.connect(("127.0.0.1", server.port))
         client = create_connection(
-            f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket", socket=connection, timeout=PATIENCE
+            f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket",
+            socket=connection,
+            header=headers,
+            timeout=PATIENCE,
         )
         assert told(client).startswith("0{")
         stack.pop_all()
@@ -82,8 +86,9 @@ def opened(server: Server, address: str = "127.0.0.1") -> WebSocket:
 
 def connected(server: Server, address: str = "127.0.0.1") -> WebSocket:
     """Likewise, and greeted by Socket.IO."""
-    client = opened(server, address)
-    client.send("40")
+    headers, auth = admitted(server)
+    client = opened(server, address, headers)
+    client.send(f"40{json.dumps(auth)}")
     while not told(client).startswith("40"):
         pass
     return client

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
+import joblib
 import librosa
 import numpy as np
 import numpy.typing as npt
@@ -336,8 +337,6 @@ class SpeechEmotionRecognizer:
         Raises ModelError, before a byte is unpickled, if it is missing or not the one the manifest names.
         """
         content = verified_model_bytes(f"{MODEL_NAME}_{name}.joblib", f"{MAKE_COMMAND} --model {name}", models_dir)
-        import joblib
-
         return cls(joblib.load(io.BytesIO(content)), emotions)
 
     def predict_proba(self, sound: Sound) -> MoodVector:

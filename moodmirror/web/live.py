@@ -22,6 +22,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
+from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
 from moodmirror.web.offers import FeedbackError, Offers
@@ -184,8 +185,9 @@ class Visitor(Audience):
 class Live:
     """The Socket.IO side of one site."""
 
-    def __init__(self, socketio: SocketIO, site: Site) -> None:
+    def __init__(self, socketio: SocketIO, site: Site, door: Door) -> None:
         self._socketio = socketio
+        self._door = door
         self._site = site
         self._metrics = site.metrics
         self._lock = threading.Lock()
@@ -204,7 +206,7 @@ class Live:
         site.on_forgotten.append(self._on_forgotten)
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
-        for event, handler in (
+        handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
@@ -213,8 +215,9 @@ class Live:
             ("preferences", self._on_preferences),
             ("others", self._on_others),
             ("feedback", self._on_feedback),
-        ):
-            socketio.on_event(event, handler)
+        )
+        for event, handler in handlers:
+            socketio.on_event(event, partial(self._if_allowed, handler))
 
     @property
     def visitors(self) -> int:
@@ -241,9 +244,15 @@ class Live:
 
     def _on_connect(self, auth: Any = None) -> None:
         sid = _sid()
+        try:
+            self._door.enter(sid, auth)
+        except ConnectionRefusedError:
+            self._metrics.rejections.labels("door").inc()
+            raise
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
                 self._metrics.rejections.labels("visitors").inc()
+                self._door.leave(sid)
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
             visitor = Visitor(sid, visitor_id(), self._site, self._socketio.emit, self._wake.set)
             self._visitors[sid] = visitor
@@ -262,10 +271,18 @@ class Live:
             visitor = self._visitors.pop(sid, None)
             self._watching.discard(sid)
             self._in_room.discard(sid)
+        self._door.leave(sid)
         if visitor:
             visitor.close()
 
     # What visitors send. Each answer is the acknowledgement: {} or {"error": what is wrong}.
+
+    def _if_allowed(self, handler: Callable[..., dict[str, Any]], *content: Any) -> dict[str, Any]:
+        """Have `handler` take what a visitor sent, unless it is too much."""
+        if self._door.lets_speak(_sid()):
+            return handler(*content)
+        self._metrics.rejections.labels("too_fast").inc()
+        return {"error": TOO_FAST}
 
     def _on_sense(self, event: str, content: Any = None) -> dict[str, Any]:
         """What one of the visitor's senses is to perceive: a ``frame``, ``audio`` or ``text``."""

@@ -61,7 +61,7 @@ class Metrics:
         )
         self.rejections = Counter(
             "mood_mirror_rejections",
-            "Connections refused (connections, address, visitors) or ended (too_big, slow), by reason.",
+            "Connections refused (connections, address, visitors, door) or ended (too_big, slow), and messages (too_fast).",
             ["reason"],
             registry=self.registry,
         )
