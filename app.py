@@ -1,12 +1,14 @@
 """The site. `gunicorn app:app` in production, `python app.py` for development, `flask …` for its commands."""
 
 import logging
+import logging.config
 import os
 import secrets
 import signal
 import sys
 from typing import Any, Final
 
+import cv2
 from flask import Flask
 from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
@@ -25,9 +27,12 @@ from moodmirror.recommendation.catalogue import CatalogueError
 from moodmirror.web import analyze, api, catalogue_commands, commands, door, limits, my_data, pages, safety, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
+from moodmirror.web.logs import log_requests, settings
+from moodmirror.web.metrics import Present
 from moodmirror.web.problems import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
 from moodmirror.web.site import EXTENSION, Site
+from moodmirror.web.sockets import OneAttachment, bound
 
 LIVE_EXTENSION: Final = "moodmirror.live"
 
@@ -38,6 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
     config = config or Config.from_environment(os.environ)
+    cv2.setNumThreads(1)  # pictures are read side by side, a core for each: within one, threads would mostly wait
     app = OpenAPI(
         __name__,
         info=api.INFO,
@@ -68,6 +74,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_api(my_data.bp)
     app.register_api(analyze.bp)
     app.register_error_handler(HTTPException, on_http_error)
+    log_requests(app, site.metrics)
     safety.guard(app, config)
     limits.limit_requests(app, analyze.bp, enabled=config.rate_limits)
     for command in (
@@ -84,10 +91,19 @@ def create_app(config: Config | None = None) -> Flask:
     socketio = SocketIO(
         app,
         async_mode="threading",
+        async_handlers=False,  # each connection's messages in their order, in its own thread
+        serializer=OneAttachment,
         max_http_buffer_size=MAX_FRAME_BYTES + 10_000,
         cors_allowed_origins=safety.is_own_origin,
     )
-    app.extensions[LIVE_EXTENSION] = Live(socketio, site, door.Door(app, config))
+    admission = bound(
+        app, socketio, config.max_connections, config.max_per_address, lambda why: site.metrics.rejections.labels(why).inc()
+    )
+    live = app.extensions[LIVE_EXTENSION] = Live(socketio, site, door.Door(app, config))
+    site.metrics.watch(
+        # A camera that another process runs is counted there.
+        lambda: Present(getattr(camera, "counts", {}), camera.viewers, live.visitors, admission.connections, live.pause)
+    )
     safety.believe_proxies(app, config.trusted_proxies)
     return app
 
@@ -130,6 +146,7 @@ def _run() -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, end)
+    logging.config.dictConfig(settings(site.config.log_format))
     # Its warnings are for those who would put this server on the internet; whoever tries the mirror at home need not worry.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     print(f"Mood Mirror is at http://{site.config.host}:{site.config.port}  (Ctrl-C ends it)", flush=True)

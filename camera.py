@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,6 +179,7 @@ class Camera:
         self._jpeg = b""
         self._jpeg_number = 0
         self.faces: list[Face] = []
+        self.counts: Counter[str] = Counter()  # frames captured and read, and openings
 
     # What others ask
 
@@ -298,7 +300,10 @@ class Camera:
                     with self._changed:
                         if not self._running:
                             return
-                        self._capture = _CaptureThread(self.source, self._open_source, self._clock, self._changed)
+                        self._capture = _CaptureThread(
+                            self.source, self._open_source, self._clock, self._changed, self.counts
+                        )
+                        self.counts["openings"] += 1
                         self._capture.start()
             else:
                 fault = self._judge(capture, now)
@@ -396,6 +401,7 @@ class Camera:
                     continue
                 tracker = tracker or FaceTracker(self._load_reader())
                 faces = tracker.follow(gray, now)
+                self.counts["read"] += 1
                 draw_faces(frame, faces)
                 jpeg = encode(frame)
             except Exception:  # whatever it is, the next frame may be read, and the site stays up
@@ -450,12 +456,14 @@ class _CaptureThread(threading.Thread):
         open_source: Callable[[CameraSource], Capture],
         clock: Callable[[], float],
         changed: threading.Condition,
+        counts: Counter[str],
     ) -> None:
         super().__init__(name="camera-capture", daemon=True)
         self._source = source
         self._open_source = open_source
         self._clock = clock
         self._changed = changed
+        self._counts = counts
         self._abandoned = threading.Event()
         self.started_at = clock()
         self.newest: Frame | None = None
@@ -513,6 +521,7 @@ class _CaptureThread(threading.Thread):
         with self._changed:
             self.newest = frame
             self.newest_number += 1
+            self._counts["captured"] += 1
             self.newest_at = now
             if moved:
                 self.moved_at = now

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from moodmirror.config import Config, ConfigError
+from moodmirror.web.logs import settings
 
 os.environ.setdefault("HOST", "0.0.0.0")  # as a host expects it; the site itself shall know it too
 try:
@@ -25,6 +26,7 @@ threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork
 graceful_timeout = 8  # seconds for requests in progress, once streams and sockets were told to end
 timeout = 60
+logconfig_dict = settings(_config.log_format)
 forwarded_allow_ips = ""  # what proxies say is taken by the site itself, as TRUSTED_PROXIES tells
 control_socket_disable = True  # nothing manages this server from outside
 

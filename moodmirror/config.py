@@ -13,7 +13,7 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
 # What stands where a secret should be: in examples, and in what was copied from one.
 PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
 LEAST_CHARACTERS: Final = 8  # different ones: fewer were typed, not drawn
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL")  # never shown: an address of a database holds its password
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "METRICS_TOKEN")  # never shown: an address of a database holds its password
 
 
 class ConfigError(ValueError):
@@ -73,6 +73,12 @@ class Config:
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
+    # Connections of one address, behind which a school or a proxy may stand.
+    max_per_address: int = 50
+    # How the log is written.
+    log_format: Literal["text", "json"] = "text"
+    # Who knows it may read /metrics; None: only this machine may.
+    metrics_token: str | None = field(default=None, repr=False)
     # The names that the site answers to. None given: for this computer alone, this computer's; else any.
     trusted_hosts: tuple[str, ...] = ()
     # How many proxies in front are ours, whose word on a visitor's address and scheme is taken.
@@ -109,6 +115,9 @@ class Config:
         read("DATABASE_URL", _database)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
+        read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
+        read("LOG_FORMAT", _log_format)
+        read("METRICS_TOKEN", _secret)
         read("TRUSTED_HOSTS", lambda text: tuple(text.replace(",", " ").split()))
         read("TRUSTED_PROXIES", lambda text: _whole_number(text, 0, 9))
         read("RATE_LIMITS", _on_or_off)
@@ -134,6 +143,14 @@ class Config:
         return self.database_url or f"sqlite:///{self.instance / 'mood_mirror.sqlite3'}"
 
     @property
+    def max_connections(self) -> int:
+        """Live connections that may be open: half as many again as visitors, for who reconnects holds two for a while.
+
+        Eight more, so that those who are refused are told why.
+        """
+        return self.max_visitors + self.max_visitors // 2 + 8
+
+    @property
     def is_local(self) -> bool:
         """Whether the site is for this computer alone: nobody else reaches it, not even through a proxy."""
         return self.host in LOOPBACK and not self.trusted_proxies
@@ -156,11 +173,8 @@ class Config:
 
     @property
     def server_threads(self) -> int:
-        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests.
-
-        Half as many again of the sockets, for a visitor who reconnects holds two for a while; 16 for the rest.
-        """
-        return self.max_viewers + self.max_visitors + self.max_visitors // 2 + 16
+        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests: 16."""
+        return self.max_viewers + self.max_connections + 16
 
 
 def _whole_number(text: str, least: int, most: int) -> int:
@@ -172,6 +186,12 @@ def _whole_number(text: str, least: int, most: int) -> int:
 def _secret(text: str) -> str:
     if len(text) < 16:
         raise ValueError("must be at least 16 characters long")
+    return text
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("must be text or json")
     return text
 
 
