@@ -10,9 +10,11 @@ from typing import Any, Final
 from flask import Flask, Response
 from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
+from socketio import Manager, RedisManager
 from werkzeug.exceptions import HTTPException
 
 from camera import Camera
+from moodmirror.camera_relay import PublishedCamera
 from moodmirror.config import Config, ConfigError, kept_secret
 from moodmirror.database import Database
 from moodmirror.recognition.face import FaceReader
@@ -22,14 +24,16 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
+from moodmirror.redis_link import connection_options
 from moodmirror.web import analyze, api, catalogue_commands, commands, my_data, pages, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
 from moodmirror.web.problems import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
-from moodmirror.web.site import EXTENSION, Site
+from moodmirror.web.site import EXTENSION, ServerCamera, Site
 
 LIVE_EXTENSION: Final = "moodmirror.live"
+SOCKETIO_CHANNEL: Final = "mood-mirror:socketio"
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
@@ -38,7 +42,7 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Make a site: settings from the environment unless given, tables checked, camera and models not yet opened.
+    """Make a site: settings from the environment unless given, tables checked, no model or own camera opened yet.
 
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
@@ -56,7 +60,11 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=1_000_000)
     my_data.identify(app, config.secret_key or _secret_of(config))
     face_reader = opened_once(FaceReader.load)
-    camera = Camera(config.camera, face_reader)
+    camera: ServerCamera
+    if config.camera.kind == "published" and config.redis_url:
+        camera = PublishedCamera(config.redis_url)
+    else:
+        camera = Camera(config.camera, face_reader)
     site = Site(
         config,
         camera,
@@ -84,7 +92,9 @@ def create_app(config: Config | None = None) -> Flask:
     if config.spotify:
         app.cli.add_command(spotify_commands.spotify_group)
     # One frame and the envelope around it; a longer message ends its connection.
-    socketio = SocketIO(app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000)
+    socketio = SocketIO(
+        app, async_mode="threading", max_http_buffer_size=MAX_FRAME_BYTES + 10_000, client_manager=_client_manager(config)
+    )
     app.extensions[LIVE_EXTENSION] = Live(socketio, site)
     return app
 
@@ -94,6 +104,13 @@ def close_app(app: Flask) -> None:
     app.extensions[EXTENSION].camera.close()
     app.extensions[LIVE_EXTENSION].close()
     app.extensions[EXTENSION].database.close()
+
+
+def _client_manager(config: Config) -> Manager:
+    """Who knows which connections are in which room: of this process, or with Redis of all processes of the site."""
+    if config.redis_url:
+        return RedisManager(config.redis_url, channel=SOCKETIO_CHANNEL, redis_options=connection_options())
+    return Manager()
 
 
 def _open_database(config: Config) -> Database:
