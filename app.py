@@ -12,9 +12,11 @@ import cv2
 from flask import Flask
 from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
+from socketio import Manager, RedisManager
 from werkzeug.exceptions import HTTPException
 
 from camera import Camera
+from moodmirror.camera_relay import PublishedCamera
 from moodmirror.config import Config, ConfigError, kept_secret
 from moodmirror.database import Database
 from moodmirror.recognition.face import FaceReader
@@ -24,6 +26,7 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CatalogueError
+from moodmirror.redis_link import connection_options
 from moodmirror.web import analyze, api, catalogue_commands, commands, door, limits, my_data, pages, safety, spotify_commands
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.live import Live
@@ -31,14 +34,15 @@ from moodmirror.web.logs import log_requests, settings
 from moodmirror.web.metrics import Present
 from moodmirror.web.problems import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
-from moodmirror.web.site import EXTENSION, Site
+from moodmirror.web.site import EXTENSION, ServerCamera, Site
 from moodmirror.web.sockets import OneAttachment, bound
 
 LIVE_EXTENSION: Final = "moodmirror.live"
+SOCKETIO_CHANNEL: Final = "mood-mirror:socketio"
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Make a site: settings from the environment unless given, tables checked, camera and models not yet opened.
+    """Make a site: settings from the environment unless given, tables checked, no model or own camera opened yet.
 
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
@@ -57,7 +61,11 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=1_000_000)
     my_data.identify(app, config.secret_key or _secret_of(config))
     face_reader = opened_once(FaceReader.load)
-    camera = Camera(config.camera, face_reader)
+    camera: ServerCamera
+    if config.camera.kind == "published" and config.redis_url:
+        camera = PublishedCamera(config.redis_url)
+    else:
+        camera = Camera(config.camera, face_reader)
     site = Site(
         config,
         camera,
@@ -76,7 +84,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_error_handler(HTTPException, on_http_error)
     log_requests(app, site.metrics)
     safety.guard(app, config)
-    limits.limit_requests(app, analyze.bp, enabled=config.rate_limits)
+    limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, storage_uri=config.redis_url or "memory://")
     for command in (
         commands.analyze,
         commands.check_camera,
@@ -95,6 +103,7 @@ def create_app(config: Config | None = None) -> Flask:
         serializer=OneAttachment,
         max_http_buffer_size=MAX_FRAME_BYTES + 10_000,
         cors_allowed_origins=safety.is_own_origin,
+        client_manager=_client_manager(config),
     )
     admission = bound(
         app, socketio, config.max_connections, config.max_per_address, lambda why: site.metrics.rejections.labels(why).inc()
@@ -113,6 +122,13 @@ def close_app(app: Flask) -> None:
     app.extensions[EXTENSION].camera.close()
     app.extensions[LIVE_EXTENSION].close()
     app.extensions[EXTENSION].database.close()
+
+
+def _client_manager(config: Config) -> Manager:
+    """Who knows which connections are in which room: of this process, or with Redis of all processes of the site."""
+    if config.redis_url:
+        return RedisManager(config.redis_url, channel=SOCKETIO_CHANNEL, redis_options=connection_options())
+    return Manager()
 
 
 def _open_database(config: Config) -> Database:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
 # What stands where a secret should be: in examples, and in what was copied from one.
 PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
 LEAST_CHARACTERS: Final = 8  # different ones: fewer were typed, not drawn
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "METRICS_TOKEN")  # never shown: an address of a database holds its password
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")  # never shown: an address holds its password
 
 
 class ConfigError(ValueError):
@@ -25,10 +26,11 @@ class CameraSource:
     """Which camera the server watches.
 
     ``auto`` is the first webcam that opens, ``index`` a webcam by its number, ``url`` an RTSP or HTTP stream, ``file`` a
-    video that loops, ``off`` none. `value` is what CAMERA said.
+    video that loops, ``published`` the one that another process publishes through Redis, ``off`` none. `value` is what
+    CAMERA said.
     """
 
-    kind: Literal["auto", "index", "url", "file", "off"]
+    kind: Literal["auto", "index", "url", "file", "published", "off"]
     value: str
 
     @classmethod
@@ -39,6 +41,8 @@ class CameraSource:
             return cls("auto", "auto")
         if text == "off":
             return cls("off", "off")
+        if text == "published":
+            return cls("published", "published")
         if text.isdigit():
             return cls("index", text)
         if re.match(r"(rtsps?|https?)://", text, re.IGNORECASE):
@@ -53,6 +57,7 @@ class CameraSource:
             "index": f"the server's webcam number {self.value}",
             "url": "the server's network camera",
             "file": "the server's video file",
+            "published": "the camera that another process publishes",
             "off": "no camera",
         }[self.kind]
 
@@ -70,6 +75,8 @@ class Config:
     secret_key: str | None = field(default=None, repr=False)
     # None: a SQLite file.
     database_url: str | None = field(default=None, repr=False)
+    # None: this process is the whole site.
+    redis_url: str | None = field(default=None, repr=False)
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
@@ -113,6 +120,7 @@ class Config:
         read("INSTANCE", Path)
         read("SECRET_KEY", _secret)
         read("DATABASE_URL", _database)
+        read("REDIS_URL", _redis)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
@@ -123,6 +131,9 @@ class Config:
         read("RATE_LIMITS", _on_or_off)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
+        camera = given.get("camera")
+        if isinstance(camera, CameraSource) and camera.kind == "published" and "REDIS_URL" not in environment:
+            problems.append("CAMERA='published': needs REDIS_URL, through which it is published")
         if problems:
             raise ConfigError("; ".join(problems))
         return cls(**given)  # type: ignore[arg-type]
@@ -204,6 +215,17 @@ def _on_or_off(text: str) -> bool:
 def _database(text: str) -> str:
     if not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?)://", text):
         raise ValueError("must be an address as sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name")
+    return text
+
+
+def _redis(text: str) -> str:
+    try:
+        address = urlsplit(text)
+        right = address.scheme in ("redis", "rediss") and address.hostname and address.port != 0
+    except ValueError:  # its words would show the password
+        right = False
+    if not right:
+        raise ValueError("must be an address as redis://host:6379 or rediss://:password@host:6379")
     return text
 
 

@@ -25,6 +25,7 @@ from moodmirror.recognition.runtime import ModelError
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
+from moodmirror.web.neighbours import Neighbours
 from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
@@ -188,6 +189,8 @@ class Live:
     def __init__(self, socketio: SocketIO, site: Site, door: Door) -> None:
         self._socketio = socketio
         self._door = door
+        # Each process tells its own visitors, and hears of the camera itself: through Redis all would be told by all.
+        self._emit = partial(socketio.emit, ignore_queue=True)
         self._site = site
         self._metrics = site.metrics
         self._lock = threading.Lock()
@@ -199,11 +202,12 @@ class Live:
         self._tables_wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
-        self._room = Audience(ROOM, site.camera.mood, socketio.emit, self._wake.set)
+        self._room = Audience(ROOM, site.camera.mood, self._emit, self._wake.set)
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
-        site.on_forgotten.append(self._on_forgotten)
+        self._neighbours = Neighbours(site.config.redis_url, self._on_changed, self._on_forgotten)
+        site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
@@ -235,6 +239,7 @@ class Live:
         self._closing.set()
         self._wake.set()
         self._tables_wake.set()
+        self._neighbours.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -254,14 +259,14 @@ class Live:
                 self._metrics.rejections.labels("visitors").inc()
                 self._door.leave(sid)
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
-            visitor = Visitor(sid, visitor_id(), self._site, self._socketio.emit, self._wake.set)
+            visitor = Visitor(sid, visitor_id(), self._site, self._emit, self._wake.set)
             self._visitors[sid] = visitor
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
                 threading.Thread(target=self._publish_tables, name="tables", daemon=True).start()
                 threading.Thread(target=self._reload_all, name="taste", daemon=True).start()
-        self._socketio.emit("camera", camera_message(self._site.camera.status), to=sid)
+        self._emit("camera", camera_message(self._site.camera.status), to=sid)
         visitor.offers.reload()
         visitor.tell_kept()
 
@@ -320,7 +325,7 @@ class Live:
             if watching:
                 self._watching.add(visitor.name)
                 self._socketio.server.enter_room(visitor.name, WATCHERS, NAMESPACE)
-                self._socketio.emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
+                self._emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
             else:
                 self._watching.discard(visitor.name)
                 self._socketio.server.leave_room(visitor.name, WATCHERS, NAMESPACE)
@@ -394,11 +399,9 @@ class Live:
         if visitor is None or "error" in answer:
             return answer
         visitor.tell_kept()
-        with self._lock:  # the visitor's other windows
-            same = [v for v in self._visitors.values() if v.offers.visitor == visitor.offers.visitor is not None]
-        for other in same:
-            if other is not visitor:
-                self._reload(other)
+        if visitor.offers.visitor is not None:  # tell the visitor's other windows
+            self._on_changed(visitor.offers.visitor, but=visitor)
+            self._neighbours.tell_changed(visitor.offers.visitor)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
@@ -416,6 +419,13 @@ class Live:
         """Disconnect, once the answer that is on its way will have arrived."""
         self._closing.wait(GOODBYE_SECONDS)
         self._socketio.server.disconnect(sid)
+
+    def _on_changed(self, visitor: str, but: Visitor | None = None) -> None:
+        """Read anew what is kept of a visitor, in all their windows `but` the one that knows it already."""
+        with self._lock:
+            windows = [other for other in self._visitors.values() if other.offers.visitor == visitor and other is not but]
+        for window in windows:
+            self._reload(window)
 
     def _on_forgotten(self, visitor: str) -> None:
         """Let go of the connections of who asked to be forgotten; their pages connect anew, as somebody else."""
@@ -475,13 +485,13 @@ class Live:
     # What visitors are told
 
     def _tell_camera_status(self, status: CameraStatus) -> None:
-        self._socketio.emit("camera", camera_message(status))
+        self._emit("camera", camera_message(status))
 
     def _tell_faces(self) -> None:
         message = faces_message(self._site.camera.faces)
         if message != self._faces_told:
             self._faces_told = message
-            self._socketio.emit("faces", message, to=WATCHERS)
+            self._emit("faces", message, to=WATCHERS)
 
     def _publish(self) -> None:
         while not self._closing.is_set():
