@@ -5,6 +5,9 @@ BIN := .venv/bin
 # Node comes from the machine, or else from a package in the virtual environment.
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 
+# Tests wait for browsers and servers much of the time. Each process takes 2 GB.
+TEST_PROCESSES ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test bench bench-recommend bench-peers vectors check-data lint clean
 
@@ -19,7 +22,7 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 	@$(BIN)/python app.py
 
 test: setup  ## Run the tests, in a real browser and on real faces
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 bench: setup  ## Measure what faces, speech, texts and files cost, start-up, memory, and which faces are found
 	@$(BIN)/python -m benchmarks.frame

@@ -75,7 +75,7 @@ class Mood:
     `vector` is a mood vector, float32 [7]; `label` its leading emotion and `confidence` that one's share, 0…1; `said` is
     what each source says, their shares summing to 1; `at` is the time of the fusion in monotonic seconds. `conflict`, 0…1,
     is how strongly two sources contradict each other; `mixed` names what the two say when that is strongly, the more
-    trusted one's emotion first, and is None otherwise. The label of a mixed mood is the more present of the two.
+    trusted one's emotion first; it is None otherwise, and where a third emotion leads.
     """
 
     vector: MoodVector
@@ -146,8 +146,9 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     conflict, contrary = strongest_conflict(said)
     together, average = pooled(vectors, trust), (shares @ vectors).astype(np.float32)
     vector = together + np.float32(min(conflict / MIXED_FROM, 1.0)) * (average - together)
-    mixed = contrary if conflict >= MIXED_FROM else None
-    label = max(mixed or EMOTIONS, key=lambda emotion: vector[EMOTIONS.index(emotion)])
+    label = EMOTIONS[int(vector.argmax())]
+    # Where a third emotion leads, one that both know or another source says, the two are not what the mood is.
+    mixed = contrary if contrary and conflict >= MIXED_FROM and label in contrary else None
     return Mood(vector, label, float(vector[EMOTIONS.index(label)]), said, moment, conflict, mixed)
 
 
@@ -165,9 +166,9 @@ def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, s
 
     Two sources contradict each other as far as each prefers its leading emotion to the other's, the less decided one's
     preference counting, and as far as both are trusted: wholly from half the other's trust on. None contradicts neutral: it
-    says that no feeling shows, not that there is none.
+    says that no feeling shows, not that there is none. Of equal conflicts the one of the most trusted sources is told.
     """
-    strongest: tuple[float, tuple[str, str] | None] = 0.0, None
+    strongest: tuple[float, float, tuple[str, str] | None] = 0.0, 0.0, None
     for pair in itertools.combinations(said.values(), 2):
         stronger, weaker = sorted(pair, key=lambda one: -one.share)
         if stronger.label == weaker.label or "neutral" in (stronger.label, weaker.label):
@@ -176,9 +177,9 @@ def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, s
         contrary = min(stronger.vector[one] - stronger.vector[other], weaker.vector[other] - weaker.vector[one])
         apart = np.clip((contrary - LEAST_CONTRARY) / (MOST_CONTRARY - LEAST_CONTRARY), 0, 1)
         conflict = float(apart * min(2 * weaker.share / stronger.share, 1.0))
-        if conflict > strongest[0]:
-            strongest = conflict, (stronger.label, weaker.label)
-    return strongest
+        if (conflict, stronger.share + weaker.share) > strongest[:2] and conflict > 0:
+            strongest = conflict, stronger.share + weaker.share, (stronger.label, weaker.label)
+    return strongest[0], strongest[2]
 
 
 def _average(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:

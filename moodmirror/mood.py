@@ -137,15 +137,26 @@ class MoodState:
         before = self._mood
         if before is None or "chosen" in mood.sources:
             return mood
-        contraries = set(before.mixed or ())
-        still_said = contraries <= {said.label for said in mood.said.values()} and mood.conflict >= MIXED_WHILE
-        if contraries and still_said and (mood.mixed is None or set(mood.mixed) == contraries):
+        shares = dict(zip(EMOTIONS, (float(share) for share in mood.vector), strict=True))
+        if before.mixed and self._still_mixed(before.mixed, mood, shares):
             # Which of the two is trusted more may change from frame to frame: they stay in their order.
             mood = replace(mood, mixed=before.mixed)
-        share = float(mood.vector[EMOTIONS.index(before.label)])
-        if mood.label == before.label or mood.confidence - share >= LABEL_LEAD:
-            return mood
-        return replace(mood, label=before.label, confidence=share)
+        names = mood.mixed or EMOTIONS
+        label = max(names, key=lambda emotion: shares[emotion])
+        if before.label in names and shares[label] - shares[before.label] < LABEL_LEAD:
+            label = before.label
+        return replace(mood, label=label, confidence=shares[label])
+
+    @staticmethod
+    def _still_mixed(contraries: tuple[str, str], mood: Mood, shares: dict[str, float]) -> bool:
+        """Whether what a mood was mixed of still contradicts each other, and no third emotion clearly leads."""
+        if mood.mixed is not None:
+            return set(mood.mixed) == set(contraries)
+        return (
+            mood.conflict >= MIXED_WHILE
+            and set(contraries) <= {said.label for said in mood.said.values()}
+            and max(shares.values()) - max(shares[emotion] for emotion in contraries) < LABEL_LEAD
+        )
 
 
 def _differs(mood: Mood | None, told: Mood | None) -> bool:

@@ -144,6 +144,12 @@ class TestConflict:
         mood = fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(HAPPY, "speech", 0.4, 5.0), Reading(angry, "text", 0.9, 5.0)])
         assert mood.mixed == ("happy", "angry")
 
+    def test_where_a_third_emotion_leads_the_mood_is_that(self):
+        """One voice is happy, one sad, and both half surprised: that is what they share."""
+        happy, sad = mood_vector({"happy": 5, "surprise": 5}), mood_vector({"sad": 5, "surprise": 5})
+        mood = fuse([Reading(happy, "face", 1.0, 5.0), Reading(sad, "text", 1.0, 5.0)])
+        assert (mood.name, mood.mixed) == ("surprise", None)
+
     def test_words_of_a_minute_ago_contradict_no_more(self, state, clock):
         state.update(Reading(SAD, "text", 0.9, clock.now))
         watch(state, clock, HAPPY, 1)
@@ -178,6 +184,14 @@ VECTORS = (
     arrays(np.float32, 7, elements=st.floats(0, 1, width=32)).filter(lambda v: v.sum() > 0.01).map(lambda v: v / v.sum())
 )
 
+# A source that thinks of two emotions at most, as those that contradict each other do.
+SURE = st.builds(
+    lambda one, other, sure: mood_vector({one: sure}) * sure + mood_vector({other: 1}) * (1 - sure),
+    st.sampled_from(EMOTIONS),
+    st.sampled_from(EMOTIONS),
+    st.floats(0.5, 1),
+)
+
 
 @st.composite
 def readings(draw: st.DrawFn, sources: tuple[Source, ...] = ("face", "speech", "text")) -> list[Reading]:
@@ -200,6 +214,19 @@ class TestProperties:
         if mood.mixed:
             assert mood.mixed[0] != mood.mixed[1]
             assert set(mood.mixed) <= {said.label for said in mood.said.values()} - {"neutral"}
+
+    @UNHURRIED
+    @given(st.lists(st.tuples(SURE, st.sampled_from(("face", "speech", "text")), WEIGHTS, st.floats(0, 10)), min_size=3))
+    def test_a_mood_is_never_named_by_a_conflict_that_another_emotion_leads_over(self, told):
+        clock = Clock()
+        state = MoodState(clock)
+        for vector, source, weight, later in told:
+            clock.now += later
+            mood = state.update(Reading(vector, source, weight, clock.now))
+            if mood.mixed:
+                shares = dict(zip(EMOTIONS, mood.vector, strict=True))
+                assert mood.label in mood.mixed
+                assert max(shares.values()) - max(shares[emotion] for emotion in mood.mixed) < 0.1
 
     @UNHURRIED
     @given(readings())

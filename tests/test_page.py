@@ -41,6 +41,24 @@ def visiting(browser: Browser, server: Server, *, camera: bool = True, **options
     assert errors == []
 
 
+def open_camera(page: Page) -> None:
+    """Open the browser's camera, as one does who has read what it means."""
+    page.get_by_role("button", name="Use this browser's camera").click()
+    page.get_by_role("button", name="Open my camera").click()
+
+
+def open_room(page: Page) -> None:
+    """Start the server's camera."""
+    page.get_by_role("button", name="Start the mirror").click()
+    page.get_by_role("button", name="Start the camera").click()
+
+
+def listen(page: Page) -> None:
+    """Open the microphone."""
+    page.get_by_role("button", name="Listen").click()
+    page.get_by_role("button", name="Open my microphone").click()
+
+
 def ids(page: Page, kind: str) -> list[str]:
     return page.eval_on_selector_all(f"#{kind} tbody tr", "rows => rows.map(row => row.dataset.id)")
 
@@ -80,7 +98,7 @@ def test_first_visit_explains_invites_and_opens_no_camera(browser, hosted):
 
 def test_the_browsers_camera_fills_the_mirror_the_bars_and_the_tables(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         expect(page.locator("#stage[data-faces='1']")).to_be_visible()
         await_label(page, *EMOTIONS)
         await_filled_tables(page)
@@ -91,7 +109,7 @@ def test_the_browsers_camera_fills_the_mirror_the_bars_and_the_tables(browser, h
 
 def test_video_and_boxes_mirror_each_other(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         expect(page.locator("#stage[data-faces='1']")).to_be_visible()
         assert page.eval_on_selector("#video", "video => getComputedStyle(video).transform") == "matrix(-1, 0, 0, 1, 0, 0)"
         assert page.eval_on_selector("#overlay", "overlay => getComputedStyle(overlay).transform") == "none"
@@ -112,7 +130,7 @@ def test_video_and_boxes_mirror_each_other(browser, hosted):
 
 def test_choosing_sad_changes_all_four_tables_and_letting_go_brings_the_mirror_back(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         await_label(page, "happy")
         await_filled_tables(page)
         before = {kind: ids(page, kind) for kind in KINDS}
@@ -141,9 +159,9 @@ def test_a_second_visitors_mood_is_not_the_firsts(browser, hosted):
 
 def test_stop_closes_the_camera_and_forgets(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         await_label(page, *EMOTIONS)
-        page.get_by_role("button", name="Stop").click()
+        page.get_by_role("button", name="Stop", exact=True).click()
         await_label(page, "not read yet")
         expect(page.locator("#live")).to_be_hidden()
         assert page.evaluate("document.getElementById('video').srcObject") is None
@@ -151,7 +169,7 @@ def test_stop_closes_the_camera_and_forgets(browser, hosted):
 
 def test_a_refused_camera_is_told_with_what_to_do(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         expect(page.locator("#status")).to_contain_text("The camera was refused. Allow it")
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
 
@@ -233,7 +251,7 @@ def test_the_box_counts_when_it_is_nearly_full_and_takes_no_more(browser, hosted
 
 def test_face_voice_and_words_are_told_with_their_shares(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         await_label(page, "happy")
         page.locator("#words").fill("I am so sad and lonely tonight.")
         expect(page.locator("#sources li")).to_have_count(2)
@@ -289,7 +307,7 @@ def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
 
 def test_a_smile_and_sad_words_are_shown_as_mixed(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Use this browser's camera").click()
+        open_camera(page)
         await_label(page, "happy")
         page.locator("#words").fill("I am so sad and lonely tonight, I keep crying.")
         await_label(page, "mixed: happy and sad", "mixed: sad and happy")
@@ -301,7 +319,7 @@ def test_a_smile_and_sad_words_are_shown_as_mixed(browser, hosted):
 def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):
     with visiting(browser, hosted) as page:
         expect(page.get_by_text("no sound is ever stored")).to_be_visible()
-        page.get_by_role("button", name="Listen").click()
+        listen(page)
         expect(page.locator("#voice-told")).to_have_text(re.compile("Listening|Silence|Hearing you"))
         page.wait_for_function("() => Number(document.getElementById('loudness').getAttribute('aria-valuenow')) > 0")
         page.wait_for_function("() => !document.getElementById('voice-told').textContent.startsWith('Listening')")
@@ -313,7 +331,7 @@ def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):
 
 def test_a_refused_microphone_is_told_with_what_to_do(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
-        page.get_by_role("button", name="Listen").click()
+        listen(page)
         expect(page.locator("#voice-told")).to_contain_text("The microphone was refused. Allow it")
         expect(page.get_by_role("button", name="Listen")).to_be_visible()
 
@@ -335,7 +353,7 @@ def voice_file(tmp_path):
 def test_a_voice_is_heard_and_changes_the_mood(playwright, hosted, voice_file):
     browser = launch(playwright, f"--use-file-for-fake-audio-capture={voice_file}")
     with visiting(browser, hosted) as page:
-        page.get_by_role("button", name="Listen").click()
+        listen(page)
         expect(page.locator("#voice-told")).to_have_text(re.compile("Hearing you: you sound"))
         await_label(page, *EMOTIONS)
         await_filled_tables(page)
@@ -376,12 +394,12 @@ def test_sound_is_brought_to_16_khz_without_folding(browser, hosted):
 
 def test_the_servers_camera_shows_its_stream_and_its_mood(browser, filming):
     with visiting(browser, filming) as page:
-        page.get_by_role("button", name="Start the mirror").click()
+        open_room(page)
         page.wait_for_function("() => document.getElementById('stream').naturalWidth === 640")
         await_label(page, "happy")
         await_filled_tables(page)
         expect(page.locator("#status")).to_have_text("Reading your face.")
-        page.get_by_role("button", name="Stop").click()
+        page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_focused()
         await_label(page, "not read yet")
 
@@ -393,7 +411,7 @@ def test_a_face_that_cant_be_read_gets_a_reason_in_place_of_a_guess(browser, sce
         writer.write(cv2.GaussianBlur(scene(x=320 + step), (0, 0), 9))
     writer.release()
     with serving(tmp_path / "log", CAMERA=str(video)) as server, visiting(browser, server, camera=False) as page:
-        page.get_by_role("button", name="Start the mirror").click()
+        open_room(page)
         expect(page.locator("#status")).to_have_text(re.compile("too blurred to read: hold still"))
         expect(page.locator("#mood-label")).to_have_text("not read yet")
 
@@ -402,7 +420,7 @@ def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face
     with serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="1") as server, visiting(browser, server) as page:
         with Viewer(server) as viewer:
             next(viewer.parts())
-            page.get_by_role("button", name="Start the mirror").click()
+            open_room(page)
             expect(page.locator("#status")).to_contain_text("Trying again")
         page.wait_for_function("() => document.getElementById('stream').naturalWidth === 640")
         expect(page.locator("#status")).to_have_text("Reading your face.")
@@ -410,7 +428,7 @@ def test_a_picture_that_too_many_watch_comes_once_there_is_a_place(browser, face
 
 def test_a_server_camera_in_trouble_is_told_with_what_to_do(browser, tmp_path):
     with serving(tmp_path / "log", CAMERA=str(tmp_path / "none.mp4")) as server, visiting(browser, server) as page:
-        page.get_by_role("button", name="Start the mirror").click()
+        open_room(page)
         expect(page.locator("#status")).to_contain_text("The video can't be read. CAMERA must name a video file")
         expect(page.locator("#live")).to_be_hidden()
 
@@ -447,8 +465,8 @@ def test_the_page_is_accessible(browser, hosted, scheme, width):
         page.emulate_media(reduced_motion="reduce")  # so that no contrast is measured in the middle of a fade
         expect(page.locator("#start-browser")).to_be_visible()
         assert accessibility_faults(page) == []
-        page.get_by_role("button", name="Use this browser's camera").click()
-        page.get_by_role("button", name="Listen").click()
+        open_camera(page)
+        listen(page)
         page.locator("#words").fill("I am so sad and lonely tonight. " * 25)
         expect(page.locator("#words-marks mark").first).to_be_visible()
         expect(page.locator("#sources")).to_be_visible()
@@ -465,7 +483,14 @@ def test_the_keyboard_is_enough(browser, hosted):
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to the recommendations")).to_be_focused()
         page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="What it reads, and who may not use it")).to_be_focused()
+        page.keyboard.press("Tab")
         expect(page.locator("#start-browser")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="May the mirror read your face?")).to_be_focused()
+        for name in ("Privacy in plain words", "Go on without a camera", "Open my camera"):
+            page.keyboard.press("Tab")
+            expect(page.locator("#consent-camera :focus")).to_have_text(name)
         page.keyboard.press("Enter")
         expect(page.locator("#stop")).to_be_focused()
         await_label(page, *EMOTIONS)

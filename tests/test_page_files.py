@@ -42,6 +42,7 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         await_filled_tables(page)
         expect(page.locator("#shown-picture")).to_be_visible()
         expect(page.locator("#sources")).to_have_text("your file")
+        expect(page.locator("#status")).to_have_text("In the mirror: me.jpg")
         # The box lies about the face: its middle at (224, 115) of 512 pixels, fitted into the mirror as the picture is.
         picture, box = page.locator("#shown-picture").bounding_box(), page.locator("#shown-boxes rect").bounding_box()
         assert picture
@@ -54,6 +55,7 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         assert accessibility_faults(page) == []
         page.get_by_role("button", name="Put it away").click()
         expect(page.locator("#shown")).to_be_hidden()
+        expect(page.locator("#status")).to_have_text(re.compile("No camera yet"))
         await_label(page, "not read yet")
 
 

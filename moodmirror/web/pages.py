@@ -12,6 +12,7 @@ from moodmirror.recognition.runtime import ModelError
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
 from moodmirror.recommendation.filters import FILTERS_OF
+from moodmirror.web.certainty import certainty
 from moodmirror.web.messages import camera_message
 from moodmirror.web.my_data import greet_visitor
 from moodmirror.web.preferences import MAX_WISH
@@ -40,13 +41,14 @@ def index() -> str:
         max_characters=MAX_CHARACTERS,
         max_wish=MAX_WISH,
         keep_days=KEEP_DAYS,
+        certainty=certainty,
     )
 
 
 @bp.get("/privacy")
 def privacy() -> str:
     """What is read and what is kept, in plain words."""
-    return render_template("privacy.html", keep_days=KEEP_DAYS)
+    return render_template("privacy.html", keep_days=KEEP_DAYS, certainty=certainty)
 
 
 def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:

@@ -34,10 +34,10 @@ const faceList = element("file-faces");
 const emotions = [...document.querySelectorAll("#bars label")].map((row) => row.dataset.emotion);
 
 /**
- * Let the visitor show files over this connection. `onShow` is called when one takes the mirror, `onHeld` when its mood is the
- * visitor's, `onAway` when that is over. Returns `putAway`, and `letGo` for when another mood was chosen.
+ * Let the visitor show files over this connection. `onMirror` is called with the name of one that takes the mirror, and with
+ * null when the mirror is free again; `onHeld` when a file's mood is the visitor's, `onAway` when that is over. Returns `putAway`, and `letGo` for when another mood was chosen.
  */
-export function openFiles(socket, { onShow, onHeld, onAway }) {
+export function openFiles(socket, { onMirror, onHeld, onAway }) {
   let request = null;
   let address = null; // of the file's picture in this browser
   let held = null; // the file's mood, shares by emotion, while it is the visitor's
@@ -57,6 +57,7 @@ export function openFiles(socket, { onShow, onHeld, onAway }) {
     if (address) URL.revokeObjectURL(address);
     address = null;
     tell(told, invitation);
+    onMirror(null);
     if (held) {
       letGo();
       onAway();
@@ -75,12 +76,12 @@ export function openFiles(socket, { onShow, onHeld, onAway }) {
 
   function read(file) {
     putAway();
-    onShow();
     awayButton.hidden = true;
     if (file.size > MAX_BYTES) {
       tell(told, `This file has ${Math.round(file.size / 1e6)} MB, ${MAX_BYTES / 1e6} MB can be read. Make it smaller, or cut it.`, { aloud: true });
       return;
     }
+    onMirror(file.name);
     show(file);
     request = ask(file, {
       onProgress(words, share) {

@@ -4,8 +4,10 @@ import { io } from "../vendor/socket.io.esm.min.js";
 import { showMood } from "./mood.js";
 import { BrowserCamera, CameraRefused } from "./browser_camera.js";
 import { openChoices } from "./choices.js";
+import { askConsent, withdrawConsent } from "./consent.js";
 import { openCourse } from "./course.js";
 import { openFiles } from "./files.js";
+import { openIndicator } from "./indicator.js";
 import { openSaved } from "./saved.js";
 import { openTables } from "./tables.js";
 import { openVoice } from "./voice.js";
@@ -13,6 +15,9 @@ import { openWords } from "./words.js";
 
 const NO_FACE = "No face in the picture. Sit in front of the camera, with light on you.";
 const NO_STREAM = "The server's picture can't be had: maybe as many watch it as may. Trying again …";
+const WITHOUT = "No camera: the drawing shows the mood that you write, say or choose.";
+const WITHOUT_KEY = "without-camera"; // in this tab's session
+const STOPPED = "Everything is stopped, and what was seen and heard is forgotten.";
 const STREAM_PAUSE = 3000; // ms before the stream is asked for again
 const GOODBYE_PAUSE = 1000; // ms: a server that restarts is back soon
 const REFUSAL_PAUSE = 30_000; // ms: a full server needs somebody to leave
@@ -25,10 +30,18 @@ const release = element("release");
 
 const socket = io({ transports: ["websocket", "polling"] });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
-openVoice(socket);
+const tellOpen = openIndicator(stopEverything);
+const stopVoice = openVoice(socket, {
+  askLeave: () => askConsent("microphone"),
+  onSwitch: (open) => tellOpen("microphone", open),
+});
 const readWords = openWords(socket);
 const files = openFiles(socket, {
-  onShow: () => mode !== "none" && stop(),
+  onMirror(name) {
+    shownFile = name;
+    if (name && looking()) stop();
+    else showStatus();
+  },
   onHeld: () => showChoice(null, true),
   onAway: () => choose(null),
 });
@@ -36,7 +49,10 @@ const followCourse = openCourse(socket);
 const tellChoices = openChoices(socket);
 openSaved(socket);
 
-let mode = "none"; // whose camera the mirror shows: none, server or browser
+let shownFile = null; // the name of the file that the mirror shows instead of a camera
+// Whose camera the mirror shows: server or browser; without, a drawing instead of one; none, nothing has been chosen yet.
+let mode = sessionStorage.getItem(WITHOUT_KEY) ? "without" : "none";
+const looking = () => mode === "server" || mode === "browser";
 // Until the server tells of its camera, what the page itself says of it.
 let serverCamera = { state: element("start-server").hidden ? "off" : "idle", message: "", advice: "" };
 let everConnected = false;
@@ -50,19 +66,27 @@ function showStatus() {
   if (trouble) text = trouble;
   else if (!socket.connected && everConnected) text = "The connection to the server is lost. Reconnecting …";
   else if (mode === "server" && serverCamera.state !== "live") text = `${serverCamera.message} ${serverCamera.advice}`;
-  else if (mode !== "none") text = obstacle ?? (faces ? "Reading your face." : NO_FACE);
+  else if (looking()) text = obstacle ?? (faces ? "Reading your face." : NO_FACE);
+  else if (shownFile) text = `In the mirror: ${shownFile}`;
+  else if (mode === "without") text = WITHOUT;
   else text = serverCamera.state === "off" ? "No camera yet: start yours, or choose a mood." : "Start the mirror, or choose a mood.";
   const status = element("status");
   if (status.textContent !== text) status.textContent = text; // a live region speaks at every change
   stage.dataset.mode = mode;
   stage.dataset.faces = faces;
-  element("stop").hidden = mode === "none";
+  element("stop").hidden = !looking();
+  element("use-camera").hidden = mode !== "without";
+  tellOpen("camera", mode === "browser");
+  tellOpen("room", mode === "server");
   element("live").hidden = !(socket.connected && (mode === "browser" || (mode === "server" && serverCamera.state === "live")));
   element("start-server").hidden = serverCamera.state === "off";
   element("start-browser").classList.toggle("primary", serverCamera.state === "off");
 }
 
 async function startBrowser() {
+  const answer = await askConsent("camera");
+  if (answer === "no") goWithout();
+  if (answer !== "yes") return;
   files.putAway();
   trouble = "";
   try {
@@ -89,6 +113,38 @@ function startServer() {
   openStream();
   socket.emit("watch", true);
   showStatus();
+}
+
+/** Go without a camera: the mirror draws the mood instead, also after a reload. */
+function goWithout() {
+  sessionStorage.setItem(WITHOUT_KEY, "yes");
+  trouble = "";
+  mode = "without";
+  showStatus();
+  element("words").focus();
+}
+
+function useCamera() {
+  sessionStorage.removeItem(WITHOUT_KEY);
+  mode = "none";
+  showStatus();
+  focusStart();
+}
+
+function focusStart() {
+  element(serverCamera.state === "off" ? "start-browser" : "start-server").focus();
+}
+
+/** Close every sense at once, and ask again before one is opened. */
+function stopEverything() {
+  withdrawConsent();
+  stopVoice();
+  files.putAway();
+  if (looking()) stop();
+  trouble = STOPPED;
+  showStatus();
+  if (mode === "none") focusStart();
+  else element("words").focus();
 }
 
 function openStream() {
@@ -122,13 +178,16 @@ function stop(reason = "") {
 }
 
 element("start-browser").addEventListener("click", startBrowser);
-element("start-server").addEventListener("click", () => {
+element("start-without").addEventListener("click", goWithout);
+element("use-camera").addEventListener("click", useCamera);
+element("start-server").addEventListener("click", async () => {
+  if ((await askConsent("room")) !== "yes") return;
   startServer();
   element("stop").focus();
 });
 element("stop").addEventListener("click", () => {
   stop();
-  element(serverCamera.state === "off" ? "start-browser" : "start-server").focus();
+  focusStart();
 });
 for (const choice of choices) choice.addEventListener("change", () => choose(choice.value));
 release.addEventListener("click", () => {

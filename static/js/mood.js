@@ -3,6 +3,7 @@
 const bars = new Map([...document.querySelectorAll("#bars label")].map((row) => [row.dataset.emotion, row]));
 const label = document.getElementById("mood-label");
 const picture = document.getElementById("mood-picture");
+const drawn = document.getElementById("drawn"); // the mirror's own face, for who uses no camera
 const sources = document.getElementById("sources");
 const announcement = document.getElementById("mood-announcement");
 const pictures = picture.getAttribute("href").split("#")[0];
@@ -27,7 +28,8 @@ export function nameChoice(isFile) {
 /** Show a mood as the server sends it; its label is null while nothing is known. */
 export function showMood(mood) {
   label.textContent = mood.name ?? "not read yet";
-  picture.setAttribute("href", `${pictures}#${mood.label ?? "neutral"}`);
+  drawn.dataset.emotion = mood.label ?? "neutral";
+  for (const use of [picture, drawn.querySelector("use")]) use.setAttribute("href", `${pictures}#${mood.label ?? "neutral"}`);
   showSources(mood.sources);
   for (const [emotion, row] of bars) {
     const percent = Math.round(mood.vector[emotion] * 100);

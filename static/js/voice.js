@@ -10,14 +10,18 @@ const told = document.getElementById("voice-told");
 const invitation = told.textContent;
 const METER_PAUSE = 100; // ms: as fast as the eye follows a needle
 const QUIET = -60; // dB of full scale: a quiet room; the meter's left end
+const CLOSED = "The microphone stays closed. Write, or choose a mood.";
 const WORDS = {
   listening: "Listening …",
   silence: "Silence. Say something: a sentence is enough.",
   speech: "Hearing you.",
 };
 
-/** Let the visitor speak over this connection. */
-export function openVoice(socket) {
+/**
+ * Let the visitor speak over this connection. `askLeave` asks whether the microphone may be opened, `onSwitch` is told whether it
+ * is open. Returns what closes it.
+ */
+export function openVoice(socket, { askLeave, onSwitch }) {
   const microphone = new Microphone({ socket });
   let needle = null; // moves the meter while the microphone is open
   let opening = false;
@@ -28,6 +32,7 @@ export function openVoice(socket) {
     clearInterval(needle);
     needle = listening ? setInterval(() => showLevel(microphone.level()), METER_PAUSE) : null;
     if (!listening) showLevel(QUIET);
+    onSwitch(listening);
   }
 
   function stop(reason = invitation) {
@@ -40,6 +45,10 @@ export function openVoice(socket) {
   async function start() {
     opening = true;
     try {
+      if ((await askLeave()) !== "yes") {
+        tell(told, CLOSED, { aloud: true });
+        return;
+      }
       await microphone.start();
     } catch (error) {
       if (!(error instanceof MicrophoneRefused)) throw error;
@@ -62,6 +71,7 @@ export function openVoice(socket) {
     if (needle !== null) stop();
     else if (!opening) start();
   });
+  return () => needle !== null && stop();
 }
 
 function showLevel(decibels) {
