@@ -23,6 +23,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
+from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
@@ -443,7 +444,12 @@ class Live:
 
     def _reload_all(self) -> None:
         """Now and then read anew what is kept: another process may have changed it, or the database be back."""
+        crowd = Crowd(self._site.database, self._site.recommender)
         while not self._closing.wait(RELOAD_SECONDS):
+            try:
+                crowd.refresh()
+            except Exception:  # lists go on without what visitors like together
+                LOGGER.exception("what visitors like together can't be counted")
             with self._lock:
                 visitors = list(self._visitors.values())
             for visitor in visitors:
