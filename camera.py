@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,6 +148,7 @@ class Camera:
         self._jpeg_number = 0
         self.faces: list[Face] = []
         self.reading: Reading | None = None  # the newest of all faces together
+        self.counts: Counter[str] = Counter()  # frames captured and read, and openings
 
     # What others ask
 
@@ -267,7 +269,10 @@ class Camera:
                     with self._changed:
                         if not self._running:
                             return
-                        self._capture = _CaptureThread(self.source, self._open_source, self._clock, self._changed)
+                        self._capture = _CaptureThread(
+                            self.source, self._open_source, self._clock, self._changed, self.counts
+                        )
+                        self.counts["openings"] += 1
                         self._capture.start()
             else:
                 fault = self._judge(capture, now)
@@ -365,6 +370,7 @@ class Camera:
                     continue
                 tracker = tracker or FaceTracker(self._load_reader())
                 faces = tracker.follow(gray, now)
+                self.counts["read"] += 1
                 draw_faces(frame, faces)
                 jpeg = encode(frame)
             except Exception:  # whatever it is, the next frame may be read, and the site stays up
@@ -420,12 +426,14 @@ class _CaptureThread(threading.Thread):
         open_source: Callable[[CameraSource], Capture],
         clock: Callable[[], float],
         changed: threading.Condition,
+        counts: Counter[str],
     ) -> None:
         super().__init__(name="camera-capture", daemon=True)
         self._source = source
         self._open_source = open_source
         self._clock = clock
         self._changed = changed
+        self._counts = counts
         self._abandoned = threading.Event()
         self.started_at = clock()
         self.newest: Frame | None = None
@@ -483,6 +491,7 @@ class _CaptureThread(threading.Thread):
         with self._changed:
             self.newest = frame
             self.newest_number += 1
+            self._counts["captured"] += 1
             self.newest_at = now
             if moved:
                 self.moved_at = now

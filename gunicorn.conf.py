@@ -3,24 +3,33 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any
 
 from gunicorn.errors import HaltServer
 
-from moodmirror.config import Config
+from moodmirror.config import Config, ConfigError
+from moodmirror.web.logs import settings
 
-_config = Config.from_environment(os.environ)
+os.environ.setdefault("HOST", "0.0.0.0")  # as a host expects it; the site itself shall know it too
+try:
+    _config = Config.from_environment(os.environ)
+    _config.require_secret()
+except ConfigError as problem:
+    sys.exit(f"Mood Mirror can't start: {problem}")
 
 wsgi_app = "app:app"
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{_config.port}"
+bind = f"{_config.host}:{_config.port}"
 worker_class = "gthread"
 workers = 1  # the camera, the models and the visitors' moods live in one process; with REDIS_URL start it several times
 threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork
 graceful_timeout = 8  # seconds for requests in progress, once streams and sockets were told to end
 timeout = 60
+logconfig_dict = settings(_config.log_format)
+forwarded_allow_ips = ""  # what proxies say is taken by the site itself, as TRUSTED_PROXIES tells
 control_socket_disable = True  # nothing manages this server from outside
 
 

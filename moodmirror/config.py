@@ -10,7 +10,11 @@ from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # never shown: an address holds its password
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
+# What stands where a secret should be: in examples, and in what was copied from one.
+PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
+LEAST_CHARACTERS: Final = 8  # different ones: fewer were typed, not drawn
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")  # never shown: an address holds its password
 
 
 class ConfigError(ValueError):
@@ -76,6 +80,17 @@ class Config:
     # Each viewer of the MJPEG stream and each open socket holds a thread.
     max_viewers: int = 20
     max_visitors: int = 100
+    # Connections of one address, behind which a school or a proxy may stand.
+    max_per_address: int = 50
+    # How the log is written.
+    log_format: Literal["text", "json"] = "text"
+    # Who knows it may read /metrics; None: only this machine may.
+    metrics_token: str | None = field(default=None, repr=False)
+    # The names that the site answers to. None given: for this computer alone, this computer's; else any.
+    trusted_hosts: tuple[str, ...] = ()
+    # How many proxies in front are ours, whose word on a visitor's address and scheme is taken.
+    trusted_proxies: int = 0
+    rate_limits: bool = True
     # An app of one's own at Spotify; without both there is nothing of Spotify's here.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -108,6 +123,12 @@ class Config:
         read("REDIS_URL", _redis)
         read("MAX_VIEWERS", lambda text: _whole_number(text, 1, 1000))
         read("MAX_VISITORS", lambda text: _whole_number(text, 1, 1000))
+        read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
+        read("LOG_FORMAT", _log_format)
+        read("METRICS_TOKEN", _secret)
+        read("TRUSTED_HOSTS", lambda text: tuple(text.replace(",", " ").split()))
+        read("TRUSTED_PROXIES", lambda text: _whole_number(text, 0, 9))
+        read("RATE_LIMITS", _on_or_off)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         camera = given.get("camera")
@@ -133,12 +154,38 @@ class Config:
         return self.database_url or f"sqlite:///{self.instance / 'mood_mirror.sqlite3'}"
 
     @property
-    def server_threads(self) -> int:
-        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests.
+    def max_connections(self) -> int:
+        """Live connections that may be open: half as many again as visitors, for who reconnects holds two for a while.
 
-        Half as many again of the sockets, for a visitor who reconnects holds two for a while; 16 for the rest.
+        Eight more, so that those who are refused are told why.
         """
-        return self.max_viewers + self.max_visitors + self.max_visitors // 2 + 16
+        return self.max_visitors + self.max_visitors // 2 + 8
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the site is for this computer alone: nobody else reaches it, not even through a proxy."""
+        return self.host in LOOPBACK and not self.trusted_proxies
+
+    def require_secret(self) -> None:
+        """Raise ConfigError where others reach the site and its SECRET_KEY is none, or one that others may guess."""
+        if self.is_local:
+            return
+        reached = f"others than this computer reach the site (HOST={self.host}, TRUSTED_PROXIES={self.trusted_proxies})"
+        if self.secret_key is None:
+            problem = f"SECRET_KEY is not set, but {reached}"
+        elif PLACEHOLDER.search(self.secret_key) or len(set(self.secret_key)) < LEAST_CHARACTERS:
+            problem = f"SECRET_KEY looks like an example's, but {reached}"
+        else:
+            return
+        raise ConfigError(
+            f"{problem}. Whoever knows the key can pass for any visitor. Draw one, and keep it: "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+
+    @property
+    def server_threads(self) -> int:
+        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests: 16."""
+        return self.max_viewers + self.max_connections + 16
 
 
 def _whole_number(text: str, least: int, most: int) -> int:
@@ -151,6 +198,18 @@ def _secret(text: str) -> str:
     if len(text) < 16:
         raise ValueError("must be at least 16 characters long")
     return text
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("must be text or json")
+    return text
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
 
 
 def _database(text: str) -> str:

@@ -6,9 +6,11 @@ camera shares its mood, as people in one room do, until they say, write or choos
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
+from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
 from moodmirror.web.neighbours import Neighbours
@@ -27,6 +30,7 @@ from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
+from moodmirror.web.turns import Turns
 
 LOGGER = logging.getLogger("moodmirror.live")
 
@@ -55,6 +59,7 @@ class Audience:
         self._mood_due = False
         self._hurry = False
         self._mood_at = 0.0
+        self._refreshed_at = -math.inf
         self._course_at = -math.inf  # when the course was looked at
         self._course_told = -math.inf  # the time of the last mood of it that was told
         self._low_told = False  # that the mood has been very low for long
@@ -77,7 +82,9 @@ class Audience:
 
     def publish(self, now: float) -> None:
         """Let the mood fade by time, and send it if it is due at `now`, in monotonic seconds. Called by one thread only."""
-        self.state.refresh()
+        if now - self._refreshed_at >= REFRESH_SECONDS:
+            self._refreshed_at = now
+            self.state.refresh()
         hurry, self._hurry = self._hurry, False
         # Each flag is cleared before the mood is read: a change in between is then told once more, never lost.
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
@@ -112,6 +119,7 @@ class Visitor(Audience):
     ) -> None:
         super().__init__(sid, MoodState(), emit, wake)
         self.offers = Offers(site, visitor)
+        self._metrics = site.metrics
         self._tables_due = False  # at once: the person has just asked
         self._tables_at = 0.0
         self._tables: dict[str, Any] = {}
@@ -147,7 +155,8 @@ class Visitor(Audience):
         if mood is None:
             self._tables = {}
             return
-        tables = self.offers.tables(mood.vector)
+        with self._metrics.timed("tables"):
+            tables = self.offers.tables(mood.vector)
         if _told(tables) != _told(self._tables):
             self._tables = tables
             self._emit("recommendations", tables, to=self.name)
@@ -177,16 +186,20 @@ class Visitor(Audience):
 class Live:
     """The Socket.IO side of one site."""
 
-    def __init__(self, socketio: SocketIO, site: Site) -> None:
+    def __init__(self, socketio: SocketIO, site: Site, door: Door) -> None:
         self._socketio = socketio
         # Each process tells its own visitors, and hears of the camera itself: through Redis all would be told by all.
         self._emit = partial(socketio.emit, ignore_queue=True)
+        self._door = door
         self._site = site
+        self._metrics = site.metrics
         self._lock = threading.Lock()
         self._visitors: dict[str, Visitor] = {}
         self._watching: set[str] = set()  # see the server camera's stream
         self._in_room: set[str] = set()  # and share its mood, for they say nothing themselves
+        self._turns = Turns(os.cpu_count() or 1)  # more readings at once would only take time from each other
         self._wake = threading.Event()
+        self._tables_wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
         self._room = Audience(ROOM, site.camera.mood, self._emit, self._wake.set)
@@ -197,7 +210,7 @@ class Live:
         site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
-        for event, handler in (
+        handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
@@ -206,14 +219,27 @@ class Live:
             ("preferences", self._on_preferences),
             ("others", self._on_others),
             ("feedback", self._on_feedback),
-        ):
-            socketio.on_event(event, handler)
+        )
+        for event, handler in handlers:
+            socketio.on_event(event, partial(self._if_allowed, handler))
+
+    @property
+    def visitors(self) -> int:
+        """How many visitors are connected."""
+        with self._lock:
+            return len(self._visitors)
+
+    @property
+    def pause(self) -> float:
+        """Seconds that visitors are asked to keep between two frames."""
+        return self._turns.pause()
 
     def close(self) -> None:
         """Disconnect every visitor and stop telling."""
         self._closing.set()
         self._wake.set()
         self._neighbours.close()
+        self._tables_wake.set()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -223,14 +249,22 @@ class Live:
 
     def _on_connect(self, auth: Any = None) -> None:
         sid = _sid()
+        try:
+            self._door.enter(sid, auth)
+        except ConnectionRefusedError:
+            self._metrics.rejections.labels("door").inc()
+            raise
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
+                self._metrics.rejections.labels("visitors").inc()
+                self._door.leave(sid)
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
             visitor = Visitor(sid, visitor_id(), self._site, self._emit, self._wake.set)
             self._visitors[sid] = visitor
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
+                threading.Thread(target=self._publish_tables, name="tables", daemon=True).start()
                 threading.Thread(target=self._reload_all, name="taste", daemon=True).start()
         self._emit("camera", camera_message(self._site.camera.status), to=sid)
         visitor.offers.reload()
@@ -242,10 +276,18 @@ class Live:
             visitor = self._visitors.pop(sid, None)
             self._watching.discard(sid)
             self._in_room.discard(sid)
+        self._door.leave(sid)
         if visitor:
             visitor.close()
 
     # What visitors send. Each answer is the acknowledgement: {} or {"error": what is wrong}.
+
+    def _if_allowed(self, handler: Callable[..., dict[str, Any]], *content: Any) -> dict[str, Any]:
+        """Have `handler` take what a visitor sent, unless it is too much."""
+        if self._door.lets_speak(_sid()):
+            return handler(*content)
+        self._metrics.rejections.labels("too_fast").inc()
+        return {"error": TOO_FAST}
 
     def _on_sense(self, event: str, content: Any = None) -> dict[str, Any]:
         """What one of the visitor's senses is to perceive: a ``frame``, ``audio`` or ``text``."""
@@ -253,17 +295,26 @@ class Live:
         if visitor is None:
             return {"error": "not connected"}
         sense = visitor.senses[event]
+        before = sense.readings
         try:
-            answer = sense.take(content)
+            with ExitStack() as held:
+                with self._metrics.timed("turn"):
+                    held.enter_context(self._turns.turn(visitor.name))
+                held.enter_context(self._metrics.timed(event))
+                answer = sense.take(content)
         except SenseError as error:
+            self._metrics.messages.labels(event, "refused").inc()
             return {"error": str(error)}
         except (ModelError, FileNotFoundError) as error:
             if event not in self._failed:
                 self._failed.add(event)
                 LOGGER.error("no %s can be read: %s", event, error)
+            self._metrics.messages.labels(event, "refused").inc()
             return {"error": sense.unavailable}
+        self._metrics.messages.labels(event, "read" if sense.readings > before else "empty").inc()
+        self._metrics.readings.labels(sense.source).inc(sense.readings - before)
         self._settle(visitor)
-        return answer
+        return {**answer, "pause": round(self._turns.pause(), 3)} if event == Sight.event else answer
 
     def _on_watch(self, watching: Any = None) -> dict[str, Any]:
         """Whether the visitor watches the server's camera, and so shares its room's mood."""
@@ -289,6 +340,7 @@ class Live:
             return {"error": f"choose takes null or one of {', '.join(EMOTIONS)}"}
         if emotion is not None:
             visitor.state.update(Reading(chosen_vector(emotion), "chosen", 1.0, time.monotonic()))
+            self._metrics.readings.labels("chosen").inc()
         else:
             visitor.state.release()
         visitor.hurry()
@@ -305,6 +357,7 @@ class Live:
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
         visitor.state.update(Reading(vector, "chosen", 1.0, time.monotonic()))
+        self._metrics.readings.labels("chosen").inc()
         visitor.hurry()
         self._settle(visitor)
         return {}
@@ -447,8 +500,7 @@ class Live:
             with self._lock:
                 visitors = list(self._visitors.values())
                 # Who shares the room's mood is not told their own beside it.
-                in_room = self._in_room.copy()
-                alone = [visitor for visitor in visitors if visitor.name not in in_room]
+                alone = [visitor for visitor in visitors if visitor.name not in self._in_room]
                 beside = [visitor for visitor in alone if visitor.name in self._watching]
             self._tell_faces()
             for visitor in visitors:
@@ -461,12 +513,23 @@ class Live:
                     audience.publish(time.monotonic())
                 except Exception:  # one audience's trouble must not silence the others
                     LOGGER.exception("an audience can't be told")
-            for visitor in visitors:
-                try:
-                    visitor.publish_tables(time.monotonic(), self._room if visitor.name in in_room else visitor)
-                except Exception:
-                    LOGGER.exception("a visitor can't be told")
+            self._tables_wake.set()
             self._closing.wait(MOOD_SECONDS / 2)
+
+    def _publish_tables(self) -> None:
+        """Send tables, in a thread of their own: ranking for many visitors takes longer than a mood may wait."""
+        while not self._closing.is_set():
+            self._tables_wake.wait(REFRESH_SECONDS)
+            self._tables_wake.clear()
+            with self._lock:
+                audiences = [
+                    (visitor, self._room if name in self._in_room else visitor) for name, visitor in self._visitors.items()
+                ]
+            for visitor, audience in audiences:
+                try:
+                    visitor.publish_tables(time.monotonic(), audience)
+                except Exception:  # one visitor's trouble must not silence the others
+                    LOGGER.exception("a visitor can't be told")
 
 
 def chosen_vector(emotion: str) -> Any:
