@@ -147,8 +147,8 @@ class Camera:
         self._jpeg = b""
         self._jpeg_number = 0
         self.faces: list[Face] = []
-        self.reading: Reading | None = None  # the newest of all faces together
         self.counts: Counter[str] = Counter()  # frames captured and read, and openings
+        self.reading: Reading | None = None  # the newest of all faces together
 
     # What others ask
 

@@ -11,8 +11,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,11 +27,16 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
 from moodmirror.recommendation.diversity import Traits
+from moodmirror.recommendation.importers import movies
+from moodmirror.recommendation.importers.ratings import LIKED
+from moodmirror.recommendation.importers.table import ImportedTable, import_entries
 from moodmirror.recommendation.modes import MODES
 from moodmirror.recommendation.selection import largest
+from moodmirror.recommendation.taste import Opinion, Taste
 from moodmirror.training import song_mood
 
 DATA: Final = Path(os.environ.get("DATA", Path(__file__).resolve().parents[2] / "shared" / "data")) / "catalogue"
@@ -43,7 +49,8 @@ MOODS: Final = 200  # drawn at random, besides the seven emotions
 MOOD_FOLDS: Final = 10
 BOOTSTRAPS: Final = 2000
 
-LIKED: Final = 4.0  # stars from which on a film counts as liked
+# From how many stars on somebody who clicks would have liked, opened, skipped and hidden a film.
+VERDICT_FROM: Final = ((LIKED, "like"), (3.0, "play"), (2.0, "skip"), (0.0, "hide"))
 HISTORIES: Final = (5, 10, 20, 50)  # ratings that are known of a person
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -143,180 +150,197 @@ def _bootstrap(people: npt.NDArray[np.int_], one: Floats, other: Floats) -> Floa
 
 
 @dataclass(frozen=True)
-class Histories:
-    """What people rated, before the film that is held out: `items` and `stars` by person, oldest first; `count` items."""
+class Person:
+    """What somebody rated before the film that is held out, oldest first, and that film; all by MovieLens' numbers."""
 
-    items: list[npt.NDArray[np.intp]]
-    stars: list[Floats]
-    count: int
-
-    def matrix(self, value: Callable[[Floats], Floats]) -> sparse.csr_matrix:
-        """People by films, [people, count], with the `value` of each one's stars."""
-        rows = np.repeat(np.arange(len(self.items)), [len(own) for own in self.items])
-        values = np.concatenate([value(own) for own in self.stars])
-        return sparse.csr_matrix((values, (rows, np.concatenate(self.items))), shape=(len(self.items), self.count))
+    films: npt.NDArray[np.int_]
+    stars: Floats
+    times: Floats  # seconds since the epoch
+    target: int
 
 
-class Scorer(Protocol):
-    """What is compared: it has learnt from histories, and scores all films for one person's."""
+class Ranker(Protocol):
+    """What is compared: it has learnt from everybody's history."""
 
-    def __call__(self, items: npt.NDArray[np.intp], stars: Floats) -> Floats:
-        """How much someone who gave `items` these `stars`, oldest first, should like each film: [count]."""
+    def __call__(self, person: Person, known: int) -> int:
+        """The place from 0 of the person's target among all films that they have not rated; K stands for any further one.
 
-
-def likes(stars: Floats) -> Floats:
-    """1 for what is liked, else 0."""
-    return (stars >= LIKED).astype(float)
+        Only the newest `known` ratings of the person tell anything of them.
+        """
 
 
-def popularity(histories: Histories) -> Scorer:
-    """How many like a film."""
-    counts = np.asarray(histories.matrix(likes).sum(axis=0), dtype=np.float64).ravel()
-    return lambda items, stars: counts
-
-
-def at_random(histories: Histories) -> Scorer:
-    """Any film."""
-    generator = np.random.default_rng(0)
-    return lambda items, stars: generator.random(histories.count)
-
-
-def als(histories: Histories) -> Scorer:
-    """`implicit`'s alternating least squares (Y. Hu, Y. Koren and C. Volinsky, ICDM 2008), its own default settings."""
-    from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  # may be absent
-
-    matrix = histories.matrix(likes).astype(np.float32)
-    model = AlternatingLeastSquares(random_state=0, num_threads=1)
-    model.fit(matrix, show_progress=False)
-
-    def score(items: npt.NDArray[np.intp], stars: Floats) -> Floats:
-        own = sparse.csr_matrix((likes(stars).astype(np.float32), (np.zeros(len(items), int), items)), (1, histories.count))
-        factors = model.recalculate_user(0, own)
-        return np.asarray(model.item_factors @ np.ravel(factors))
-
-    return score
-
-
-# What a liking that is so many ratings old still weighs is half; tastes and eras change.
-HALF_LIFE: Final = 3.0
-SHRINKAGE: Final = 5.0  # people who like both films, fewer than which says little
-CONTENT_SHARE: Final = 0.1  # of a hybrid score; the rest is what other people liked
-
-
-def _weights(stars: Floats) -> Floats:
-    """What a person's ratings are worth: above or below the middle, the newest most."""
-    weights: Floats = np.clip(stars - 2.5, -0.5, 2.5) * 0.5 ** (np.arange(len(stars))[::-1] / HALF_LIFE)
-    return weights
-
-
-def content(features: sparse.csr_matrix, histories: Histories) -> Scorer:
-    """The mean cosine similarity of genres, decade and tags to what the person liked."""
-    return lambda items, stars: np.asarray(features @ (features[items].T @ _weights(stars))).ravel()
-
-
-def hybrid(features: sparse.csr_matrix, histories: Histories) -> Scorer:
-    """Cosine similarity of films by who liked both, shrunk, and a little of what :func:`content` says."""
-    matrix = histories.matrix(likes).tocsc()
-    matrix.eliminate_zeros()
-    norms = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
-    together = (matrix.T @ matrix).tocoo()
-    cosines = together.data / (norms[together.row] * norms[together.col] + SHRINKAGE)
-    alike = sparse.csc_matrix((cosines, (together.row, together.col)), shape=together.shape)
-    by_content = content(features, histories)
-
-    def score(items: npt.NDArray[np.intp], stars: Floats) -> Floats:
-        collaborative: Floats = np.asarray(alike[:, items] @ _weights(stars), dtype=np.float64)
-        said = by_content(items, stars)
-        return (1 - CONTENT_SHARE) * _scaled(collaborative) + CONTENT_SHARE * _scaled(said)
-
-    return score
-
-
-def _scaled(values: Floats) -> Floats:
-    return values / max(float(np.abs(values).max()), 1e-12)
-
-
-def movielens(folder: Path) -> tuple[list[pd.DataFrame], sparse.csr_matrix]:
-    """Each person's ratings in order of time, and the films' features: unit rows of genres, decades and tags by rarity."""
-    films = pd.read_csv(folder / "movies.csv")
-    number = {film: index for index, film in enumerate(films["movieId"])}
-    ratings = pd.read_csv(folder / "ratings.csv").sort_values(["userId", "timestamp", "movieId"], kind="stable")
-    ratings["item"] = ratings["movieId"].map(number)
-    tags = pd.read_csv(folder / "tags.csv")
-    marks = [(number[film], tag.lower()) for film, tag in zip(tags["movieId"], tags["tag"].astype(str), strict=True)]
-    marks += [(index, genre) for index, cell in enumerate(films["genres"]) for genre in cell.split("|")]
-    decades = films["title"].str.extract(r"\((\d{3})\d\)\s*$")[0]
-    marks += [(index, str(decade)) for index, decade in enumerate(decades) if isinstance(decade, str)]
-    marks = sorted(set(marks))
-    codes, names = pd.factorize(pd.Series([mark for _, mark in marks]))
-    rows = np.array([row for row, _ in marks])
-    counts = np.bincount(codes)
-    features = sparse.csr_matrix((np.log(len(films) / counts)[codes], (rows, codes)), (len(films), len(names)))
-    lengths = np.sqrt(np.asarray(features.multiply(features).sum(axis=1)).ravel())
-    unit = sparse.diags_array(1 / np.maximum(lengths, 1e-12)) @ features
-    return [own for _, own in ratings.groupby("userId")], unit.tocsr()
-
-
-def leave_last_out(people: list[pd.DataFrame], count: int, back: int = 1) -> tuple[Histories, npt.NDArray[np.intp]]:
-    """All that people rated before the last film they liked (or `back` many before), and that film; −1 without one."""
-    items, stars, held = [], [], []
-    for own in people:
+def leave_last_out(ratings: pd.DataFrame, back: int = 1) -> list[Person]:
+    """Everybody who liked so many films: what they rated before the last film they liked, or `back` many before, and it."""
+    people = []
+    for _, own in ratings.groupby("userId"):
         liked = np.flatnonzero(own["rating"] >= LIKED)
-        end = liked[-back] if len(liked) >= back else len(own)
-        items.append(own["item"].to_numpy()[:end].astype(np.intp))
-        stars.append(own["rating"].to_numpy()[:end])
-        held.append(own["item"].iloc[end] if end < len(own) else -1)
-    return Histories(items, stars, count), np.array(held, dtype=np.intp)
+        if len(liked) >= back:
+            before = own.iloc[: liked[-back]]
+            films, stars, times = (before[name].to_numpy() for name in ("movieId", "rating", "timestamp"))
+            people.append(Person(films, stars, times, target=int(own["movieId"].iloc[liked[-back]])))
+    return people
 
 
-def evaluate(score: Scorer, histories: Histories, held: npt.NDArray[np.intp], known: int | None) -> tuple[float, float, int]:
+class Scores:
+    """A ranker by scores of all films, [count] in the order of `films`; a target stands in the middle of its equals."""
+
+    def __init__(self, people: list[Person], films: npt.NDArray[np.int_]) -> None:
+        self.number = {film: number for number, film in enumerate(films.tolist())}
+        rows = np.repeat(np.arange(len(people)), [len(person.films) for person in people])
+        columns = [self.number[film] for person in people for film in person.films.tolist()]
+        marks = [stars >= LIKED for person in people for stars in person.stars]
+        self.likes = sparse.csr_matrix((np.array(marks, np.float32), (rows, columns)), (len(people), len(films)))
+
+    def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
+        """How much someone who gave these `films`, by place, these `stars` should like each film, [count]."""
+        raise NotImplementedError
+
+    def __call__(self, person: Person, known: int) -> int:
+        """The target's place."""
+        rated = np.array([self.number[film] for film in person.films.tolist()], dtype=np.int_)
+        scores = np.array(self.score(rated[-known:], person.stars[-known:]), dtype=float)
+        scores[rated] = -np.inf
+        own = scores[self.number[person.target]]
+        return int((scores > own).sum() + (scores == own).sum() // 2)
+
+
+class Popularity(Scores):
+    """How many like a film."""
+
+    def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
+        """The same for everybody."""
+        return np.asarray(self.likes.sum(axis=0), dtype=np.float64).ravel()
+
+
+class AtRandom(Scores):
+    """Any film."""
+
+    generator = np.random.default_rng(0)
+
+    def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
+        """Drawn anew each time."""
+        return self.generator.random(self.likes.shape[1])
+
+
+class Als(Scores):
+    """`implicit`'s alternating least squares (Y. Hu, Y. Koren and C. Volinsky, ICDM 2008), its own default settings."""
+
+    def __init__(self, people: list[Person], films: npt.NDArray[np.int_]) -> None:
+        from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  # may be absent
+
+        super().__init__(people, films)
+        self.model = AlternatingLeastSquares(random_state=0, num_threads=1)
+        self.model.fit(self.likes, show_progress=False)
+
+    def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
+        """By the factors that fit what the person liked."""
+        marks = (stars >= LIKED).astype(np.float32)
+        own = sparse.csr_matrix((marks, (np.zeros(len(films), int), films)), (1, self.likes.shape[1]))
+        factors = self.model.recalculate_user(0, own)
+        return np.asarray(self.model.item_factors @ np.ravel(factors))
+
+
+class Mirror:
+    """The mirror itself: its importer, its tables, its taste and its lists of ten, as the page shows them without a mood."""
+
+    def __init__(self, recommender: Recommender, id_of: Mapping[str, str]) -> None:
+        self.recommender = recommender
+        self.id_of = {int(film): item for film, item in id_of.items()}
+
+    def __call__(self, person: Person, known: int) -> int:
+        """The target's place in the list."""
+        rated = [self.id_of[film] for film in person.films.tolist()]
+        newest = zip(rated[-known:], person.stars[-known:], person.times[-known:], strict=True)
+        opinions = [Opinion("movies", item, verdict_of(stars), at) for item, stars, at in newest]
+        recommender = self.recommender.with_taste(Taste(opinions, clock=lambda: float(person.times[-1])))
+        listed = recommender.recommend(None, "movies", K, without=rated)
+        ids = [row.item.id for row in listed]
+        target = self.id_of[person.target]
+        return ids.index(target) if target in ids else K
+
+
+def verdict_of(stars: float) -> str:
+    """What somebody would have clicked who gives a film so many stars."""
+    return next(verdict for least, verdict in VERDICT_FROM if stars >= least)
+
+
+def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[Recommender, Recommender]:
+    """Have the site import MovieLens with these people's ratings, into `target`.
+
+    Returns what ranks with content alone, and with what people like together too.
+    """
+    source = target / "movielens"
+    source.mkdir()
+    for name in ("movies.csv", "tags.csv"):
+        (source / name).symlink_to(folder / name)
+    columns = {
+        "userId": np.repeat(np.arange(len(people)), [len(person.films) for person in people]),
+        "movieId": np.concatenate([person.films for person in people]),
+        "rating": np.concatenate([person.stars for person in people]),
+        "timestamp": np.concatenate([person.times for person in people]),
+    }
+    pd.DataFrame(columns).to_csv(source / "ratings.csv", index=False)
+    table = ImportedTable(target / "catalogue", "movies")
+    films = movies.read(source)
+
+    def recognizer() -> TextEmotionRecognizer:
+        raise AssertionError("MovieLens has no overviews to read")
+
+    import_entries(table, table.fresh(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None)
+    content = Recommender.open(imported_dir=target / "catalogue")
+    likes = movies.likes(source)
+    assert likes is not None
+    likes.save(target / "catalogue", "movies")
+    return content, Recommender.open(imported_dir=target / "catalogue")
+
+
+def evaluate(ranker: Ranker, people: list[Person], known: int | None) -> tuple[float, float, int]:
     """NDCG@10, hit rate@10 and the number of people, with the newest `known` ratings of each, or all of them.
 
-    Every film that the person has not rated is ranked. People with fewer ratings are left out; in the middle of equals.
+    People with fewer ratings are left out; with all, those with fewer than ten.
     """
-    gains, hits = [], []
-    for items, stars, target in zip(histories.items, histories.stars, held, strict=True):
-        if target < 0 or len(items) < (known or HISTORIES[1]):
-            continue
-        scores = np.array(score(items[-(known or 0) :], stars[-(known or 0) :]), dtype=float)
-        scores[items] = -np.inf
-        rank = int((scores > scores[target]).sum() + (scores == scores[target]).sum() // 2)
-        hits.append(rank < K)
-        gains.append(1 / np.log2(rank + 2) if rank < K else 0.0)
-    return float(np.mean(gains)), float(np.mean(hits)), len(hits)
+    those = [person for person in people if len(person.films) >= (known or HISTORIES[1])]
+    ranks = np.array([ranker(person, known or len(person.films)) for person in those])
+    return float(np.where(ranks < K, 1 / np.log2(ranks + 2), 0).mean()), float((ranks < K).mean()), len(those)
 
 
-def taste(folder: Path) -> None:
-    """Whether knowing a person helps, on MovieLens."""
-    people, features = movielens(folder / "ml-latest-small")
-    histories, held = leave_last_out(people, features.shape[0])
-    makers: dict[str, Callable[[Histories], Scorer]] = {
-        "random": at_random,
-        "popularity": popularity,
-        "content: genres, decades, tags": partial(content, features),
-        "implicit ALS, default settings": als,
-        "hybrid: who liked both, and content": partial(hybrid, features),
-    }
-    print(f"\nDoes taste help? The last film that each of {len(people)} people liked, among {features.shape[0]}, MovieLens")
+def taste(folder: Path, back: int = 1) -> None:
+    """Whether knowing a person helps, on MovieLens; `back` of 2 is what settings are chosen on."""
+    source = folder / "ml-latest-small"
+    ratings = pd.read_csv(source / "ratings.csv").sort_values(["userId", "timestamp", "movieId"], kind="stable")
+    films = pd.read_csv(source / "movies.csv")["movieId"].to_numpy()
+    people = leave_last_out(ratings, back)
+    print(f"\nDoes taste help? The last film that each of {len(people)} people liked, among {len(films)}, MovieLens")
     show("NDCG@10 (hit rate@10) with so many ratings known", *(f"{known}" for known in HISTORIES), "all")
+    with tempfile.TemporaryDirectory(prefix="mood-mirror-") as target:
+        content, both = import_movielens(source, people, Path(target))
+        id_of = movies.ids(source)
+    makers: dict[str, Callable[[], Ranker]] = {
+        "random": lambda: AtRandom(people, films),
+        "popularity": lambda: Popularity(people, films),
+        "implicit ALS, default settings": lambda: Als(people, films),
+        "the mirror, knowing the person alone": lambda: Mirror(content, id_of),
+        "the mirror, knowing what people like together": lambda: Mirror(both, id_of),
+    }
     popular: list[float] = []
     for name, make in makers.items():
         try:
-            scorer = make(histories)
+            ranker = make()
         except ImportError:
             print(f"  {name}: not measured, the package implicit is not installed (it is in requirements-dev.txt)")
             continue
-        found = [evaluate(scorer, histories, held, known) for known in (*HISTORIES, None)]
+        found = [evaluate(ranker, people, known) for known in (*HISTORIES, None)]
         show(name, *(f"{ndcg:.3f}" for ndcg, _, _ in found))
         show("", *(f"({hit:.3f})" for _, hit, _ in found))
         if name == "popularity":
             popular = [ndcg for ndcg, _, _ in found]
     lead = [ndcg / low - 1 for (ndcg, _, _), low in zip(found, popular, strict=True)]
-    show("hybrid's NDCG above popularity's", *(f"{share:+.0%}" for share in lead))
+    show("its NDCG above popularity's", *(f"{share:+.0%}" for share in lead))
     show("people", *(count for _, _, count in found))
     print(
         f"  Held out: each person's last film of {LIKED:g} stars or more; known are the newest ratings before "
-        "it, and of others all before theirs.\n  Half-life, shrinkage and share were chosen on the last but one."
+        "it, and of others all before theirs.\n  The mirror imports these ratings, ranks the shipped films too, "
+        "and its lists are kept diverse, as on the page.\n  Half-life, shrinkage and shares were chosen on the last but one."
     )
 
 

@@ -28,6 +28,7 @@ MIGRATION_LOCK: Final = 0x6D6D_6462  # any number that is nobody else's
 DAY: Final = 24 * 3600.0  # seconds
 KEEP_DAYS: Final = 180  # so long after their last visit somebody's taste is kept
 AWAY_SECONDS: Final = 10.0  # for so long a database that failed is not asked again: nobody shall wait for it
+MOST_COUNTED: Final = 500_000  # likes that are counted of a kind, the newest: a second's work, some hundred megabytes
 CONNECT_SECONDS: Final = 3  # to open a connection, or to get one of those that are open
 STATEMENT_SECONDS: Final = 5  # for one statement, or to wait for another process that writes
 AWAY: Final = "The database can't be used at present; the server's log says why."
@@ -164,6 +165,13 @@ class Database:
             ],
             "saved": [{"kind": s.kind, "item": s.item, "at": _iso(s.at)} for s in tables["saved"]],
         }
+
+    def likes(self, kind: str) -> tuple[list[str], list[str]]:
+        """The newest likes of a kind, oldest first, as visitors and items; only to be counted."""
+        liked = sa.select(opinions.c.visitor, opinions.c.item).where(opinions.c.kind == kind, opinions.c.verdict == "like")
+        with self._transaction() as connection:
+            rows = connection.execute(liked.order_by(opinions.c.at.desc()).limit(MOST_COUNTED)).all()
+        return [row.visitor for row in reversed(rows)], [row.item for row in reversed(rows)]
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,7 +1,7 @@
 """Rank the catalogue for a mood."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,17 @@ from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
 from moodmirror.recommendation.moods import place
-from moodmirror.recommendation.reasons import by_the_same, change, in_common, nearness, on_the_way, own_mood, reason
+from moodmirror.recommendation.neighbours import Counts, Neighbours
+from moodmirror.recommendation.reasons import (
+    by_the_same,
+    change,
+    in_common,
+    liked_together,
+    nearness,
+    on_the_way,
+    own_mood,
+    reason,
+)
 from moodmirror.recommendation.selection import largest
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
 from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
@@ -41,8 +51,9 @@ TELLING: Final = 0.12
 class Recommendation:
     """An item, how well it fits what the mode looks for (`score`, 0…1), and `why` it is offered, in one line.
 
-    In the modes match and surprise the score is the cosine similarity of the item's mood vector to the person's. `details`
-    are further sentences for those who ask why; `liked` says whether the visitor likes it.
+    In the modes match and surprise the score is the cosine similarity of the item's mood vector to the person's; without a
+    mood, how well it answers the wish. `details` are further sentences for those who ask why; `liked` says whether the
+    visitor likes it.
     """
 
     item: Item
@@ -55,10 +66,18 @@ class Recommendation:
 class _Table:
     """One kind's items, ready to be ranked."""
 
-    def __init__(self, kind: str, items: list[Item], descriptions: npt.NDArray[np.float32] | None = None) -> None:
-        """`descriptions`, float32 [n, d], are the items' sentence vectors, where there are any."""
+    def __init__(
+        self,
+        kind: str,
+        items: list[Item],
+        descriptions: npt.NDArray[np.float32] | None = None,
+        counts: Iterable[Counts] = (),
+    ) -> None:
+        """`descriptions`, float32 [n, d], are the items' sentence vectors, `counts` who likes what, where there are any."""
         self.kind = kind
         self.items = items
+        self._counts = tuple(counts)
+        self.neighbours = Neighbours(self.index_of, self._counts)
         self._descriptions = descriptions
         self.traits = Traits(items)
         self.genres = {genre for item in items for genre in item.facts.get("genres", "").split("|") if genre}
@@ -68,6 +87,10 @@ class _Table:
         places = np.array([place(item.energy, item.valence) for item in items], dtype=np.float32)
         # Column by column in memory, for that is how the product reads them fastest.
         self.features = np.asfortranarray(np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)]))
+
+    def learn(self, counts: Counts) -> None:
+        """Have this crowd's likes beside those that the table came with, instead of what was learnt before."""
+        self.neighbours = Neighbours(self.index_of, (*self._counts, counts))
 
     # What only taste and wishes need is made once somebody has some.
 
@@ -106,11 +129,21 @@ class Recommender:
     """Ranks the items of the four tables for a mood, and for one visitor's taste where it is given."""
 
     def __init__(
-        self, tables: Mapping[str, list[Item]], taste: Taste | None = None, vectors: CatalogueVectors | None = None
+        self,
+        tables: Mapping[str, list[Item]],
+        taste: Taste | None = None,
+        vectors: CatalogueVectors | None = None,
+        counts: Mapping[str, Counts] | None = None,
     ) -> None:
-        """`vectors` are the items' sentence vectors: taste and wishes do without them, but see less."""
+        """Taste does without the items' sentence `vectors` and the `counts` of what people like, by kind, but sees less."""
         self._tables = {
-            kind: _Table(kind, items, vectors.rows(items, kind) if vectors else None) for kind, items in tables.items()
+            kind: _Table(
+                kind,
+                items,
+                vectors.rows(items, kind) if vectors else None,
+                [counts[kind]] if counts and kind in counts else [],
+            )
+            for kind, items in tables.items()
         }
         self._taste = taste
 
@@ -124,13 +157,21 @@ class Recommender:
         """
         folder = catalogue_dir or CATALOGUE_DIR
         tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
-        return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None)
+        counts = {kind: Counts.load(imported_dir, kind) for kind in KINDS} if imported_dir else {}
+        return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None, counts)
 
     def with_taste(self, taste: Taste) -> Self:
         """The same tables, ranked for this taste too."""
         other = copy(self)
         other._taste = taste
         return other
+
+    def learn(self, kind: str, counts: Counts) -> None:
+        """Take in what this site's visitors like together, instead of what was known of them before.
+
+        It counts for every recommender that shares these tables. May be called from any thread.
+        """
+        self._tables[kind].learn(counts)
 
     def item(self, kind: str, item: str) -> Item | None:
         """An item by its kind and id; None if there is none."""
@@ -144,7 +185,7 @@ class Recommender:
 
     def recommend(
         self,
-        vector: npt.ArrayLike,
+        vector: npt.ArrayLike | None,
         kind: str,
         k: int = 10,
         mode: str = "match",
@@ -153,37 +194,43 @@ class Recommender:
         towards: str | None = None,
         seed: int = 0,
         wish: Wish | None = None,
+        without: Collection[str] = (),
     ) -> list[Recommendation]:
         """The `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
+
+        While no mood is known, `vector` is None: then the wish and taste alone rank, in the mode match.
 
         `mode` ``match`` looks for the mood as it is, ``lift`` for a better one within reach, ``journey`` orders the items
         from the mood to the emotion `towards`, and ``surprise`` draws items that fit but that match would not list;
         another `seed` draws others. `filters` maps names in :data:`moodmirror.recommendation.filters.FILTERS` to values.
         Except on a journey the best come first, but items alike are kept apart, and no artist or director stands twice
         in a row while there are others. A `wish` counts beside the mood, and so does the recommender's taste: what was
-        hidden is never offered, what was skipped or just seen steps back.
+        hidden is never offered, what was skipped or just seen steps back. Items whose ids are in `without` are left out.
 
         Raises ValueError for an unknown kind, mode, emotion or filter, a wrong filter's value, a k below 1, a `towards`
-        that is missing or that the mode does not take, or a vector that is not seven finite non-negative numbers, some of
-        them above 0.
+        that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
+        seven finite non-negative numbers, some of them above 0.
         """
         if kind not in self._tables:
             raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(KINDS)}")
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
-        mood = _checked_mood(vector)
+        mood = None if vector is None else _checked_mood(vector)
         _check_mode(mode, towards)
+        if mood is None and mode != "match":
+            raise ValueError(f"the mode {mode} needs a mood to start from")
         table = self._tables[kind]
         standing = self._taste.standing(kind) if self._taste else None
         passing = self._passing(kind, filters or {})
-        if standing and standing.hidden:
-            hidden = [table.index_of[item] for item in standing.hidden if item in table.index_of]
-            passing = np.setdiff1d(passing, hidden)
+        left_out = {*without, *(standing.hidden if standing else ())}
+        if left_out:
+            offered = np.ones(len(table.items), dtype=np.bool_)
+            offered[[table.index_of[item] for item in left_out if item in table.index_of]] = False
+            passing = passing[offered[passing]]
         k = min(k, len(passing))
         if k == 0:
             return []
-        aims = _aims(mood, mode, towards, k)
-        fits = table.fits(aims)
+        fits = table.fits(_aims(mood, mode, towards, k)) if mood is not None else np.zeros((1, len(table.items)), np.float32)
         if len(passing) < len(table.items):
             fits = fits[:, passing]
         leanings = _Leanings(table, standing, wish)
@@ -198,18 +245,20 @@ class Recommender:
         for step, choice in enumerate(arrange(worths[:, shortlist], alike, same_maker, k)):
             index = shortlist[choice]
             item, fit = table.items[passing[index]], float(fits[min(step, len(fits) - 1), index])
-            if towards is not None:
-                relation = on_the_way(mood, towards, step + 1, k)
-            elif mode == "lift":
-                relation = change(item, mood)
-            else:
-                relation = ("not the obvious choice, " if choice < unexpected else "") + nearness(item, mood, fit)
             relations, details = leanings.reasons(int(passing[index]))
+            if mood is None:
+                fit = leanings.answers(int(passing[index]))
+            elif towards is not None:
+                relations.insert(0, on_the_way(mood, towards, step + 1, k))
+            elif mode == "lift":
+                relations.insert(0, change(item, mood))
+            else:
+                relations.insert(0, ("not the obvious choice, " if choice < unexpected else "") + nearness(item, mood, fit))
             recommendations.append(
                 Recommendation(
                     item,
                     score=min(max(fit, 0.0), 1.0),
-                    why=reason(kind, item, relation, *relations),
+                    why=reason(kind, item, *relations),
                     details=(own_mood(item), *details),
                     liked=standing is not None and item.id in standing.liked,
                 )
@@ -269,7 +318,10 @@ class _Leanings:
     def __init__(self, table: _Table, standing: Standing | None, wish: Wish | None) -> None:
         self._table = table
         self._standing = standing
-        self._worth = leaning(standing, table.index_of, table.tastes) if standing and standing.judged else None
+        self._neighbours = table.neighbours  # the same ones for the whole list, whatever is learnt meanwhile
+        self._worth = (
+            leaning(standing, table.index_of, table.tastes, self._neighbours) if standing and standing.judged else None
+        )
         self._freshness = freshness(standing, table.index_of) if standing else None
         self._wish = table.wishes.likeness(wish) if wish else None
 
@@ -290,6 +342,10 @@ class _Leanings:
             if values is not None:
                 fits = fits + weight * values[passing]
         return fits
+
+    def answers(self, index: int) -> float:
+        """How well an item answers the wish, 0…1; 0 without one."""
+        return float(self._wish[index]) if self._wish is not None else 0.0
 
     def reasons(self, index: int) -> tuple[list[str], list[str]]:
         """What of wish and taste speaks for an item: in words for its line, and in sentences for who wants to know more."""
@@ -312,8 +368,10 @@ class _Leanings:
             words.append(said)
             details.append(f"{said[0].upper()}{said[1:]}: {', '.join(work.title for work in works)}.")
         elif self._worth[index] >= TELLING:
-            near = self._table.tastes.nearest(index, places)
-            if near is not None:
+            together = self._neighbours.nearest(index, places)
+            if together is not None:
+                words.append(liked_together(self._table.items[together]))
+            elif (near := self._table.tastes.nearest(index, places)) is not None:
                 liked_one, trait = self._table.items[near[0]], near[1]
                 words.append(in_common(self._table.kind, liked_one, trait))
         if item.id not in self._standing.liked and abs(self._worth[index]) >= TELLING:

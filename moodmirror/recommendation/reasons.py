@@ -179,6 +179,11 @@ def in_common(kind: str, liked: Item, trait: tuple[str, str]) -> str:
     return f"you liked {liked.title}, {word} too"
 
 
+def liked_together(liked: Item) -> str:
+    """That people who like an item as the visitor does, like this one too."""
+    return f"others who liked {liked.title} like it too"
+
+
 def own_mood(item: Item) -> str:
     """What an item's own mood is made of: its two strongest emotions and their shares."""
     first, second = np.argsort(-item.vector, kind="stable")[:2]
@@ -187,6 +192,6 @@ def own_mood(item: Item) -> str:
 
 
 def reason(kind: str, item: Item, *relations: str) -> str:
-    """The line for an item of a kind, which says what it is like and its `relations` to mood, wish and taste."""
-    line = f"{describe(kind, item)}: {'; '.join(relations)}"
+    """The line for an item of a kind, which says what it is like and its `relations`, if any, to mood, wish and taste."""
+    line = ": ".join(filter(None, (describe(kind, item), "; ".join(relations))))
     return line[0].upper() + line[1:]

@@ -1,6 +1,7 @@
 """What one visitor likes, learnt at once from what they like, skip, hide and open; and what they have just seen.
 
-The model is small and of content alone: it knows nobody but this visitor, and starts from nothing. An item's features are
+The model is small and starts from nothing. What it knows of items is their content, and where several people's likes are
+known, their neighbours (:mod:`moodmirror.recommendation.neighbours`). An item's features are
 its traits (maker, genres, tags, language, decade, cuisine …), each weighing by its inverse document frequency (K. Spärck
 Jones, "A statistical interpretation of term specificity and its application in retrieval", Journal of Documentation 28,
 1972), and the sentence vector of its description. Over them kernel ridge regression gives each item the worth that the
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.diversity import traits_of
+from moodmirror.recommendation.neighbours import Neighbours
 
 VERDICTS: Final[Mapping[str, float]] = {"like": 1.0, "play": 0.4, "skip": -0.4, "hide": -1.0}
 """What people do with an item, and what it is worth as a sign: who opens one is curious, who skips one may just be busy."""
@@ -30,6 +32,8 @@ MOST_JUDGED: Final = 200
 DOUBT: Final = 1.0
 # Of the likeness of two items; the rest is what their descriptions mean.
 TRAITS_SHARE: Final = 0.6
+# Of an item's worth, where people's likes tell something; the rest is theirs.
+CONTENT_SHARE: Final = 0.2
 
 NAMED: Final = ("tag", "genres", "cuisine", "place", "company")
 """The traits that a reason may name; makers have a sentence of their own."""
@@ -228,13 +232,23 @@ class ItemFeatures:
         return max(named, key=lambda trait: (self._rarity[trait], trait), default=None)
 
 
-def leaning(standing: Standing, index_of: Mapping[str, int], features: ItemFeatures) -> npt.NDArray[np.float32]:
-    """The worth, float32 [n], about −1…1, that a visitor's opinions make likely of each item."""
+def leaning(
+    standing: Standing, index_of: Mapping[str, int], features: ItemFeatures, neighbours: Neighbours
+) -> npt.NDArray[np.float32]:
+    """The worth, float32 [n], about −1…1, that a visitor's opinions make likely of each item.
+
+    Where people's likes tell something of what was judged they say most of it, and content the rest.
+    """
     judged = [(index_of[item], worth) for item, worth in standing.judged.items() if item in index_of]
     if not judged:
         return np.zeros(len(index_of), dtype=np.float32)
     indices, values = zip(*judged, strict=True)
-    return features.worth(np.array(indices, dtype=np.intp), np.array(values, dtype=np.float32))
+    places, worths = np.array(indices, dtype=np.intp), np.array(values, dtype=np.float32)
+    by_content, by_people = features.worth(places, worths), neighbours.worth(places, worths)
+    if not by_people.any():
+        return by_content
+    worth: npt.NDArray[np.float32] = CONTENT_SHARE * by_content + (1 - CONTENT_SHARE) * by_people
+    return worth
 
 
 def freshness(standing: Standing, index_of: Mapping[str, int]) -> npt.NDArray[np.float32]:

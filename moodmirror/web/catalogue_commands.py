@@ -16,6 +16,7 @@ from moodmirror.recommendation.catalogue import read_tables
 from moodmirror.recommendation.importers import movies, songs, things
 from moodmirror.recommendation.importers.sources import Entry, Source, SourceError
 from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable, Row, import_entries
+from moodmirror.recommendation.neighbours import LEAST_PEOPLE
 from moodmirror.web.site import current_site
 
 if TYPE_CHECKING:
@@ -96,12 +97,21 @@ def import_movies(file: Path) -> None:
 
     FILE is TMDB's tmdb_5000_movies.csv (directors come from tmdb_5000_credits.csv beside it), MovieLens' movies.csv (tags
     come from tags.csv beside it) or its folder, a list exported from IMDb, or the Kaggle file of IMDb's top 1000.
+
+    Of MovieLens' ratings.csv, where it lies beside movies.csv, the site learns which films the same people like. Only counts
+    of five people and more are kept, instead of those of an earlier import.
     """
     try:
-        source = movies.read(file)
+        source, likes = movies.read(file), movies.likes(file)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
     _run("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
+    if likes is not None:
+        likes.save(current_site().config.imported_dir, "movies")
+        click.echo(
+            f"From the ratings: {len(likes.items):,} films that at least {LEAST_PEOPLE} people like, "
+            f"and {len(likes.both):,} pairs of them that as many like together."
+        )
 
 
 def _import_things(kind: str) -> click.Command:

@@ -22,6 +22,7 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
+from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
@@ -188,9 +189,9 @@ class Live:
 
     def __init__(self, socketio: SocketIO, site: Site, door: Door) -> None:
         self._socketio = socketio
+        self._door = door
         # Each process tells its own visitors, and hears of the camera itself: through Redis all would be told by all.
         self._emit = partial(socketio.emit, ignore_queue=True)
-        self._door = door
         self._site = site
         self._metrics = site.metrics
         self._lock = threading.Lock()
@@ -238,8 +239,8 @@ class Live:
         """Disconnect every visitor and stop telling."""
         self._closing.set()
         self._wake.set()
-        self._neighbours.close()
         self._tables_wake.set()
+        self._neighbours.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -436,7 +437,12 @@ class Live:
 
     def _reload_all(self) -> None:
         """Now and then read anew what is kept: another process may have changed it, or the database be back."""
+        crowd = Crowd(self._site.database, self._site.recommender)
         while not self._closing.wait(RELOAD_SECONDS):
+            try:
+                crowd.refresh()
+            except Exception:  # lists go on without what visitors like together
+                LOGGER.exception("what visitors like together can't be counted")
             with self._lock:
                 visitors = list(self._visitors.values())
             for visitor in visitors:

@@ -2,7 +2,8 @@
 
 - the TMDB 5000 file (``tmdb_5000_movies.csv``, JSON in its columns), and the larger ``movies_metadata.csv`` of the same
   kind; directors come from ``tmdb_5000_credits.csv`` if it lies beside it;
-- MovieLens' ``movies.csv``, with people's tags from ``tags.csv`` if it lies beside it;
+- MovieLens' ``movies.csv``, with people's tags from ``tags.csv`` if it lies beside it, and from ``ratings.csv`` how well
+  known a film is, and which films the same people like;
 - IMDb lists: what imdb.com exports, and the Kaggle file of the top 1000.
 
 The mood is the weighted mean of what is there: what the text network reads in the overview, what genres lean to, and what
@@ -24,9 +25,11 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import MOST_TAGS
+from moodmirror.recommendation.importers import ratings
 from moodmirror.recommendation.importers.sources import (
     Entry,
     Form,
+    Rows,
     Source,
     entries_of,
     first_sentence,
@@ -39,7 +42,10 @@ from moodmirror.recommendation.importers.sources import (
 )
 from moodmirror.recommendation.importers.table import POPULARITY, Row, row_of
 from moodmirror.recommendation.importers.words import mood_of_genres, mood_of_tags, plain_tags, tags_in
+from moodmirror.recommendation.neighbours import Counts
 
+MOVIELENS: Final = "MovieLens"
+RATINGS: Final = "ratings.csv"  # beside MovieLens' movies.csv
 BATCH: Final = 128  # overviews that are read at once: a few seconds' work
 # What each vote weighs. A story's overview says most about this very film; a genre is right on average.
 TEXT_SHARE: Final = 0.4
@@ -135,7 +141,8 @@ def _movielens(tags: Mapping[str, Sequence[str]], row: Mapping[str, str]) -> Ent
         space = "" if swapped[2].endswith("'") else " "
         title = f"{swapped[2]}{space}{swapped[1]}{swapped[3] or ''}"
     genres = [] if row["genres"].startswith("(") else row["genres"].split("|")
-    return _movie(title, year_in(year), genres=genres, words=tags.get(row["movieId"], ()))
+    popularity = row.get(POPULARITY, "")
+    return _movie(title, year_in(year), genres=genres, words=tags.get(row["movieId"], ()), popularity=popularity)
 
 
 def _imdb_export(row: Mapping[str, str]) -> Entry:
@@ -173,7 +180,7 @@ def listed_names(cell: str) -> list[str]:
 
 FORMS: Final = (
     Form("TMDB", ("id", "title", "overview", "genres"), partial(_tmdb, {})),
-    Form("MovieLens", ("movieId", "title", "genres"), partial(_movielens, {})),
+    Form(MOVIELENS, ("movieId", "title", "genres"), partial(_movielens, {})),
     Form("a list exported from IMDb", ("Const", "Title", "Year", "Genres"), _imdb_export),
     Form("the Kaggle file of IMDb's top 1000", ("Series_Title", "Released_Year", "Overview"), _imdb_top),
 )
@@ -184,11 +191,12 @@ def read(path: Path) -> Source:
 
     How well known a film is, is its rank by votes among those of the file.
     """
-    if path.is_dir():
-        path = path / "movies.csv"
-    columns, rows = read_csv(path)
-    form = form_of(path, columns, FORMS)
+    path, columns, form, rows = _open(path)
     votes = next((column for column in VOTES if column in columns), None)
+    if form.name == MOVIELENS and (given := ratings.read(path.with_name(RATINGS))) is not None:
+        votes, counts_of = VOTES[0], given["movieId"].value_counts()
+        for row in rows:
+            row[votes] = str(counts_of.get(row["movieId"], 0))
     if votes:
         counts = sorted(number for row in rows if (number := _votes(row[votes])) is not None)
         for row in rows:
@@ -196,9 +204,32 @@ def read(path: Path) -> Source:
             row[POPULARITY] = "" if number is None else str(round(100 * bisect_right(counts, number) / len(counts)))
     if form.name == "TMDB":
         form = Form(form.name, form.needs, partial(_tmdb, _directors(path.with_name("tmdb_5000_credits.csv"))))
-    elif form.name == "MovieLens":
+    elif form.name == MOVIELENS:
         form = Form(form.name, form.needs, partial(_movielens, _people_s_tags(path.with_name("tags.csv"))))
     return entries_of(form, rows)
+
+
+def likes(path: Path) -> Counts | None:
+    """What people like together, of the films of MovieLens' movies.csv; None without ratings.csv beside it.
+
+    Raises SourceError as :func:`read` does, and for ratings in another form.
+    """
+    path, _, form, _ = _open(path)
+    given = ratings.read(path.with_name(RATINGS)) if form.name == MOVIELENS else None
+    return None if given is None else ratings.count_likes(given, ids(path))
+
+
+def ids(path: Path) -> dict[str, str]:
+    """Our ids of the films of MovieLens' movies.csv by its own."""
+    _, _, form, rows = _open(path)
+    return {row["movieId"]: form.entry(row).id for row in rows if row["title"]}
+
+
+def _open(path: Path) -> tuple[Path, list[str], Form, Rows]:
+    if path.is_dir():
+        path = path / "movies.csv"
+    columns, rows = read_csv(path)
+    return path, columns, form_of(path, columns, FORMS), rows
 
 
 def _votes(cell: str) -> float | None:
