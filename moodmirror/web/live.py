@@ -27,10 +27,10 @@ from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
-from moodmirror.web.neighbours import Neighbours
 from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
+from moodmirror.web.siblings import Siblings
 from moodmirror.web.site import CameraStatus, Site
 from moodmirror.web.turns import Turns
 
@@ -214,8 +214,8 @@ class Live:
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
-        self._neighbours = Neighbours(site.config.redis_url, self._on_changed, self._on_forgotten)
-        site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
+        self._siblings = Siblings(site.config.redis_url, self._on_changed, self._on_forgotten)
+        site.on_forgotten.extend((self._on_forgotten, self._siblings.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
@@ -247,7 +247,7 @@ class Live:
         self._closing.set()
         self._wake.set()
         self._tables_wake.set()
-        self._neighbours.close()
+        self._siblings.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -409,7 +409,7 @@ class Live:
         visitor.tell_kept()
         if visitor.offers.visitor is not None:  # tell the visitor's other windows
             self._on_changed(visitor.offers.visitor, but=visitor)
-            self._neighbours.tell_changed(visitor.offers.visitor)
+            self._siblings.tell_changed(visitor.offers.visitor)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
