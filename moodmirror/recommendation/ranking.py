@@ -1,5 +1,6 @@
 """Rank the catalogue for a mood."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_tables
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_tables
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
@@ -33,6 +34,8 @@ from moodmirror.recommendation.selection import largest
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
 from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
 from moodmirror.recommendation.wishes import ANSWERS, WISH_WEIGHT, Wish, WishIndex
+
+LOGGER = logging.getLogger("moodmirror.recommendation")
 
 # A list is arranged from the best few, so that its cost does not grow with the table: four times as many as are asked for
 # leave room for variety, and forty do when few are.
@@ -157,7 +160,7 @@ class Recommender:
         """
         folder = catalogue_dir or CATALOGUE_DIR
         tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
-        counts = {kind: Counts.load(imported_dir, kind) for kind in KINDS} if imported_dir else {}
+        counts = {kind: _kept_counts(imported_dir, kind) for kind in KINDS} if imported_dir else {}
         return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None, counts)
 
     def with_taste(self, taste: Taste) -> Self:
@@ -378,6 +381,15 @@ class _Leanings:
             moves = "for" if self._worth[index] > 0 else "against"
             details.append(f"Your likes, skips and hides so far speak {moves} it.")
         return words, details
+
+
+def _kept_counts(folder: Path, kind: str) -> Counts:
+    """What was kept of who likes what; nothing if it can't be used, which the log tells."""
+    try:
+        return Counts.load(folder, kind)
+    except CatalogueError as error:
+        LOGGER.warning("What people like together is left out: %s", error)
+        return Counts()
 
 
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
