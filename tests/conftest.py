@@ -2,6 +2,7 @@
 
 import atexit
 import io
+import json
 import os
 import shutil
 import signal
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _instance = tempfile.mkdtemp(prefix="mood-mirror-")
 atexit.register(shutil.rmtree, _instance, ignore_errors=True)
 os.environ["INSTANCE"] = _instance
+os.environ["RATE_LIMITS"] = "off"  # the tests ask more than any visitor does, all from one address
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
@@ -171,6 +173,13 @@ def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
             assert process.poll() is None, "the server ended at its start"
             assert time.monotonic() < deadline, "the server did not answer"
             time.sleep(0.02)  # a port that opens sends no event
+
+
+def admitted(server: Server, cookie: str | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """What a Socket.IO client connects with, as the page does: headers with a cookie, by default a new one, and its auth."""
+    asked = urllib.request.Request(f"{server.url}/token", headers={"Cookie": cookie} if cookie else {})
+    with urllib.request.urlopen(asked, timeout=START_SECONDS) as answer:
+        return {"Cookie": cookie or answer.headers["Set-Cookie"].split(";")[0]}, json.load(answer)
 
 
 class Viewer:

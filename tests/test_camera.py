@@ -10,6 +10,7 @@ import pytest
 
 import camera as camera_module
 from camera import ACCENT_BGR, Camera, CameraFault
+from moodmirror.camera_status import ADVICE, PLACARD_BGR
 from moodmirror.config import CameraSource
 from moodmirror.recognition.face import FaceReader
 from moodmirror.recognition.runtime import ModelError, opened_once
@@ -316,12 +317,12 @@ class TestFaults:
                 break
         jpeg = next(pictures)
         picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
-        assert np.abs(picture[:150].astype(int) - camera_module.PLACARD_BGR).max() < 12
+        assert np.abs(picture[:150].astype(int) - PLACARD_BGR).max() < 12
         pictures.close()
         camera.close()
 
     def test_every_state_has_words_for_the_visitor(self):
-        for state, (message, advice) in camera_module.ADVICE.items():
+        for state, (message, advice) in ADVICE.items():
             assert message.endswith(".")
             assert advice.endswith(".") or state == "live"
 

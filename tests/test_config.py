@@ -15,6 +15,7 @@ from tests.conftest import ROOT
         ("rtsp://user:word@cam.local/1", "url"),
         ("HTTP://cam.local/video", "url"),
         ("clips/face.mp4", "file"),
+        ("published", "published"),
     ],
 )
 def test_camera_tells_its_kind_from_its_text(text, kind):
@@ -51,6 +52,22 @@ def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown():
     assert "SECRET_KEY" in message
     assert "DATABASE_URL" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "address", ["redis:hunter2", "http://:hunter2@host", "redis://:hunter2@host:port", "redis://:hunter2@"]
+)
+def test_an_address_that_is_no_redis_is_named_and_not_shown(address):
+    with pytest.raises(ConfigError, match="REDIS_URL: must be an address as redis:") as caught:
+        Config.from_environment({"REDIS_URL": address})
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(Config(redis_url=address))
+
+
+def test_a_published_camera_needs_the_redis_through_which_it_comes():
+    with pytest.raises(ConfigError, match="needs REDIS_URL"):
+        Config.from_environment({"CAMERA": "published"})
+    assert Config.from_environment({"CAMERA": "published", "REDIS_URL": "redis://host"}).camera.kind == "published"
 
 
 def test_open_streams_and_sockets_leave_threads_for_requests():

@@ -264,7 +264,7 @@ class TestMyData:
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
         assert "Secure" not in cookie
-        assert "Secure" in site.test_client().get("/", base_url="https://mirror.example").headers["Set-Cookie"]
+        assert "Secure" in site.test_client().get("/", base_url="https://localhost").headers["Set-Cookie"]
         client = site.test_client()
         self.give_something(site, client)
         value = client.get_cookie("mood_mirror").value

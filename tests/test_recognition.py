@@ -201,6 +201,14 @@ class TestFrames:
         assert (gray.shape, gray.dtype) == ((480, 640), np.uint8)
         assert np.abs(gray.astype(int) - cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)).mean() < 3
 
+    def test_a_large_one_is_decoded_to_half_its_size_and_read_alike(self, scene, detector):
+        large = cv2.resize(scene(), (1280, 960), interpolation=cv2.INTER_CUBIC)
+        gray = decode_frame(cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
+        assert gray.shape == (480, 640)
+        [[x, y, width, height]] = detector.detect(gray)
+        assert x < 320 < x + width
+        assert y < 230 < y + height
+
     @pytest.mark.parametrize(
         ("content", "complaint"),
         [

@@ -12,11 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
-import joblib
-import librosa
 import numpy as np
 import numpy.typing as npt
-import pywt
 
 from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
 from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
@@ -160,6 +157,9 @@ def classic_features(samples: Samples) -> Features:
     - discrete wavelet transform (Daubechies 4, 5 levels): of each of its 6 bands the energy's share in dB, and the mean
       absolute coefficient by their root mean square, 0…1
     """
+    import librosa  # what serves has neither: only the classic models are made from these features
+    import pywt
+
     if len(samples) < FRAME:
         samples = np.pad(samples, (0, FRAME - len(samples)))
     power = power_spectrogram(samples)
@@ -201,6 +201,8 @@ def pitch(samples: Samples) -> npt.NDArray[np.float32]:
 
     Where there is no pitch the figure means nothing.
     """
+    import librosa
+
     hertz = librosa.yin(
         samples,
         fmin=PITCH_LOWEST,
@@ -336,6 +338,8 @@ class SpeechEmotionRecognizer:
 
         Raises ModelError, before a byte is unpickled, if it is missing or not the one the manifest names.
         """
+        import joblib
+
         content = verified_model_bytes(f"{MODEL_NAME}_{name}.joblib", f"{MAKE_COMMAND} --model {name}", models_dir)
         return cls(joblib.load(io.BytesIO(content)), emotions)
 

@@ -49,8 +49,10 @@ class _Track:
 class FaceTracker:
     """Finds, follows and reads the faces of one camera. Not for several threads at once."""
 
-    def __init__(self, reader: FaceReader) -> None:
+    def __init__(self, reader: FaceReader, search_seconds: float = SEARCH_SECONDS_FOLLOWING) -> None:
+        """`search_seconds` is how long a newcomer may wait to be seen while others are followed."""
         self._reader = reader
+        self._search_seconds = search_seconds
         self._tracks: list[_Track] = []
         self._searched_at = -np.inf
         self._searches_alone = 0
@@ -73,7 +75,7 @@ class FaceTracker:
         self._drop_doubles()
         lost = any(track.found_at < at for track in self._tracks)
         following = bool(self._tracks) and not lost
-        pause = SEARCH_SECONDS_FOLLOWING if following else SEARCH_SECONDS_ALONE
+        pause = self._search_seconds if following else SEARCH_SECONDS_ALONE
         if at - self._searched_at >= pause:
             self._searched_at = at
             self._search(gray, UPRIGHT, at)

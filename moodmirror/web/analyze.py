@@ -39,8 +39,10 @@ bp = APIBlueprint(
     url_prefix="/api/analyze",
     abp_responses={
         400: _problem("It can't be read; the detail says why."),
+        403: _problem("A page of another site asked."),
         413: _problem("It has more bytes, pixels, seconds or frames than are read."),
         415: _problem("It is of another kind than is read here."),
+        429: schemas.TOO_OFTEN,
         503: _problem("The server can't read it now: it is busy, or a model is missing."),
     },
 )

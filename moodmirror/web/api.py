@@ -20,7 +20,7 @@ INFO: Final = Info(
     "for them. What is sent is read in memory and dropped with the answer.",
 )
 
-bp = APIBlueprint("api", __name__)
+bp = APIBlueprint("api", __name__, abp_responses={429: schemas.TOO_OFTEN})
 
 
 @bp.get("/openapi.json", doc_ui=False)

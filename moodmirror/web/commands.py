@@ -165,7 +165,7 @@ def check_camera() -> None:
     pictures = camera.watch()
     for _ in pictures:
         live_frames += camera.status.state == "live"
-        if live_frames == FRAMES_TO_JUDGE or camera.status.state not in ("starting", "live"):
+        if live_frames == FRAMES_TO_JUDGE or camera.status.state not in ("idle", "starting", "live"):
             break
     status, faces = camera.status, camera.faces
     camera.close()

@@ -6,9 +6,11 @@ camera shares its mood, as people in one room do, until they say, write or choos
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -21,12 +23,15 @@ from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.web.crowd import Crowd
+from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
+from moodmirror.web.neighbours import Neighbours
 from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
 from moodmirror.web.site import CameraStatus, Site
+from moodmirror.web.turns import Turns
 
 LOGGER = logging.getLogger("moodmirror.live")
 
@@ -55,6 +60,7 @@ class Audience:
         self._mood_due = False
         self._hurry = False
         self._mood_at = 0.0
+        self._refreshed_at = -math.inf
         self._course_at = -math.inf  # when the course was looked at
         self._course_told = -math.inf  # the time of the last mood of it that was told
         self._low_told = False  # that the mood has been very low for long
@@ -77,7 +83,9 @@ class Audience:
 
     def publish(self, now: float) -> None:
         """Let the mood fade by time, and send it if it is due at `now`, in monotonic seconds. Called by one thread only."""
-        self.state.refresh()
+        if now - self._refreshed_at >= REFRESH_SECONDS:
+            self._refreshed_at = now
+            self.state.refresh()
         hurry, self._hurry = self._hurry, False
         # Each flag is cleared before the mood is read: a change in between is then told once more, never lost.
         if self._mood_due and (hurry or now - self._mood_at >= MOOD_SECONDS):
@@ -112,6 +120,7 @@ class Visitor(Audience):
     ) -> None:
         super().__init__(sid, MoodState(), emit, wake)
         self.offers = Offers(site, visitor)
+        self._metrics = site.metrics
         self._tables_due = False  # at once: the person has just asked
         self._tables_at = 0.0
         self._tables: dict[str, Any] = {}
@@ -150,7 +159,8 @@ class Visitor(Audience):
                 self._emit("recommendations", {}, to=self.name)
             self._tables, self._tables_by_wish = {}, False
             return
-        tables = self.offers.tables(mood.vector if mood else None)
+        with self._metrics.timed("tables"):
+            tables = self.offers.tables(mood.vector if mood else None)
         self._tables_by_wish = mood is None
         if _told(tables) != _told(self._tables):
             self._tables = tables
@@ -181,24 +191,31 @@ class Visitor(Audience):
 class Live:
     """The Socket.IO side of one site."""
 
-    def __init__(self, socketio: SocketIO, site: Site) -> None:
+    def __init__(self, socketio: SocketIO, site: Site, door: Door) -> None:
         self._socketio = socketio
+        self._door = door
+        # Each process tells its own visitors, and hears of the camera itself: through Redis all would be told by all.
+        self._emit = partial(socketio.emit, ignore_queue=True)
         self._site = site
+        self._metrics = site.metrics
         self._lock = threading.Lock()
         self._visitors: dict[str, Visitor] = {}
         self._watching: set[str] = set()  # see the server camera's stream
         self._in_room: set[str] = set()  # and share its mood, for they say nothing themselves
+        self._turns = Turns(os.cpu_count() or 1)  # more readings at once would only take time from each other
         self._wake = threading.Event()
+        self._tables_wake = threading.Event()
         self._closing = threading.Event()
         self._publisher: threading.Thread | None = None
-        self._room = Audience(ROOM, site.camera.mood, socketio.emit, self._wake.set)
+        self._room = Audience(ROOM, site.camera.mood, self._emit, self._wake.set)
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
-        site.on_forgotten.append(self._on_forgotten)
+        self._neighbours = Neighbours(site.config.redis_url, self._on_changed, self._on_forgotten)
+        site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
-        for event, handler in (
+        handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
             *((sense.event, partial(self._on_sense, sense.event)) for sense in (Sight, Hearing, Reader)),
             ("watch", self._on_watch),
             ("choose", self._on_choose),
@@ -207,13 +224,27 @@ class Live:
             ("preferences", self._on_preferences),
             ("others", self._on_others),
             ("feedback", self._on_feedback),
-        ):
-            socketio.on_event(event, handler)
+        )
+        for event, handler in handlers:
+            socketio.on_event(event, partial(self._if_allowed, handler))
+
+    @property
+    def visitors(self) -> int:
+        """How many visitors are connected."""
+        with self._lock:
+            return len(self._visitors)
+
+    @property
+    def pause(self) -> float:
+        """Seconds that visitors are asked to keep between two frames."""
+        return self._turns.pause()
 
     def close(self) -> None:
         """Disconnect every visitor and stop telling."""
         self._closing.set()
         self._wake.set()
+        self._tables_wake.set()
+        self._neighbours.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -223,16 +254,24 @@ class Live:
 
     def _on_connect(self, auth: Any = None) -> None:
         sid = _sid()
+        try:
+            self._door.enter(sid, auth)
+        except ConnectionRefusedError:
+            self._metrics.rejections.labels("door").inc()
+            raise
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
+                self._metrics.rejections.labels("visitors").inc()
+                self._door.leave(sid)
                 raise ConnectionRefusedError("The mirror has as many visitors as it can take. Try again in a minute.")
-            visitor = Visitor(sid, visitor_id(), self._site, self._socketio.emit, self._wake.set)
+            visitor = Visitor(sid, visitor_id(), self._site, self._emit, self._wake.set)
             self._visitors[sid] = visitor
             if self._publisher is None:
                 self._publisher = threading.Thread(target=self._publish, name="publisher", daemon=True)
                 self._publisher.start()
+                threading.Thread(target=self._publish_tables, name="tables", daemon=True).start()
                 threading.Thread(target=self._reload_all, name="taste", daemon=True).start()
-        self._socketio.emit("camera", camera_message(self._site.camera.status), to=sid)
+        self._emit("camera", camera_message(self._site.camera.status), to=sid)
         visitor.offers.reload()
         visitor.tell_kept()
 
@@ -242,10 +281,18 @@ class Live:
             visitor = self._visitors.pop(sid, None)
             self._watching.discard(sid)
             self._in_room.discard(sid)
+        self._door.leave(sid)
         if visitor:
             visitor.close()
 
     # What visitors send. Each answer is the acknowledgement: {} or {"error": what is wrong}.
+
+    def _if_allowed(self, handler: Callable[..., dict[str, Any]], *content: Any) -> dict[str, Any]:
+        """Have `handler` take what a visitor sent, unless it is too much."""
+        if self._door.lets_speak(_sid()):
+            return handler(*content)
+        self._metrics.rejections.labels("too_fast").inc()
+        return {"error": TOO_FAST}
 
     def _on_sense(self, event: str, content: Any = None) -> dict[str, Any]:
         """What one of the visitor's senses is to perceive: a ``frame``, ``audio`` or ``text``."""
@@ -253,17 +300,26 @@ class Live:
         if visitor is None:
             return {"error": "not connected"}
         sense = visitor.senses[event]
+        before = sense.readings
         try:
-            answer = sense.take(content)
+            with ExitStack() as held:
+                with self._metrics.timed("turn"):
+                    held.enter_context(self._turns.turn(visitor.name))
+                held.enter_context(self._metrics.timed(event))
+                answer = sense.take(content)
         except SenseError as error:
+            self._metrics.messages.labels(event, "refused").inc()
             return {"error": str(error)}
         except (ModelError, FileNotFoundError) as error:
             if event not in self._failed:
                 self._failed.add(event)
                 LOGGER.error("no %s can be read: %s", event, error)
+            self._metrics.messages.labels(event, "refused").inc()
             return {"error": sense.unavailable}
+        self._metrics.messages.labels(event, "read" if sense.readings > before else "empty").inc()
+        self._metrics.readings.labels(sense.source).inc(sense.readings - before)
         self._settle(visitor)
-        return answer
+        return {**answer, "pause": round(self._turns.pause(), 3)} if event == Sight.event else answer
 
     def _on_watch(self, watching: Any = None) -> dict[str, Any]:
         """Whether the visitor watches the server's camera, and so shares its room's mood."""
@@ -274,7 +330,7 @@ class Live:
             if watching:
                 self._watching.add(visitor.name)
                 self._socketio.server.enter_room(visitor.name, WATCHERS, NAMESPACE)
-                self._socketio.emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
+                self._emit("faces", faces_message(self._site.camera.faces), to=visitor.name)
             else:
                 self._watching.discard(visitor.name)
                 self._socketio.server.leave_room(visitor.name, WATCHERS, NAMESPACE)
@@ -289,6 +345,7 @@ class Live:
             return {"error": f"choose takes null or one of {', '.join(EMOTIONS)}"}
         if emotion is not None:
             visitor.state.update(Reading(chosen_vector(emotion), "chosen", 1.0, time.monotonic()))
+            self._metrics.readings.labels("chosen").inc()
         else:
             visitor.state.release()
         visitor.hurry()
@@ -305,6 +362,7 @@ class Live:
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
         visitor.state.update(Reading(vector, "chosen", 1.0, time.monotonic()))
+        self._metrics.readings.labels("chosen").inc()
         visitor.hurry()
         self._settle(visitor)
         return {}
@@ -346,11 +404,9 @@ class Live:
         if visitor is None or "error" in answer:
             return answer
         visitor.tell_kept()
-        with self._lock:  # the visitor's other windows
-            same = [v for v in self._visitors.values() if v.offers.visitor == visitor.offers.visitor is not None]
-        for other in same:
-            if other is not visitor:
-                self._reload(other)
+        if visitor.offers.visitor is not None:  # tell the visitor's other windows
+            self._on_changed(visitor.offers.visitor, but=visitor)
+            self._neighbours.tell_changed(visitor.offers.visitor)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
@@ -368,6 +424,13 @@ class Live:
         """Disconnect, once the answer that is on its way will have arrived."""
         self._closing.wait(GOODBYE_SECONDS)
         self._socketio.server.disconnect(sid)
+
+    def _on_changed(self, visitor: str, but: Visitor | None = None) -> None:
+        """Read anew what is kept of a visitor, in all their windows `but` the one that knows it already."""
+        with self._lock:
+            windows = [other for other in self._visitors.values() if other.offers.visitor == visitor and other is not but]
+        for window in windows:
+            self._reload(window)
 
     def _on_forgotten(self, visitor: str) -> None:
         """Let go of the connections of who asked to be forgotten; their pages connect anew, as somebody else."""
@@ -432,13 +495,13 @@ class Live:
     # What visitors are told
 
     def _tell_camera_status(self, status: CameraStatus) -> None:
-        self._socketio.emit("camera", camera_message(status))
+        self._emit("camera", camera_message(status))
 
     def _tell_faces(self) -> None:
         message = faces_message(self._site.camera.faces)
         if message != self._faces_told:
             self._faces_told = message
-            self._socketio.emit("faces", message, to=WATCHERS)
+            self._emit("faces", message, to=WATCHERS)
 
     def _publish(self) -> None:
         while not self._closing.is_set():
@@ -447,8 +510,7 @@ class Live:
             with self._lock:
                 visitors = list(self._visitors.values())
                 # Who shares the room's mood is not told their own beside it.
-                in_room = self._in_room.copy()
-                alone = [visitor for visitor in visitors if visitor.name not in in_room]
+                alone = [visitor for visitor in visitors if visitor.name not in self._in_room]
                 beside = [visitor for visitor in alone if visitor.name in self._watching]
             self._tell_faces()
             for visitor in visitors:
@@ -461,12 +523,23 @@ class Live:
                     audience.publish(time.monotonic())
                 except Exception:  # one audience's trouble must not silence the others
                     LOGGER.exception("an audience can't be told")
-            for visitor in visitors:
-                try:
-                    visitor.publish_tables(time.monotonic(), self._room if visitor.name in in_room else visitor)
-                except Exception:
-                    LOGGER.exception("a visitor can't be told")
+            self._tables_wake.set()
             self._closing.wait(MOOD_SECONDS / 2)
+
+    def _publish_tables(self) -> None:
+        """Send tables, in a thread of their own: ranking for many visitors takes longer than a mood may wait."""
+        while not self._closing.is_set():
+            self._tables_wake.wait(REFRESH_SECONDS)
+            self._tables_wake.clear()
+            with self._lock:
+                audiences = [
+                    (visitor, self._room if name in self._in_room else visitor) for name, visitor in self._visitors.items()
+                ]
+            for visitor, audience in audiences:
+                try:
+                    visitor.publish_tables(time.monotonic(), audience)
+                except Exception:  # one visitor's trouble must not silence the others
+                    LOGGER.exception("a visitor can't be told")
 
 
 def chosen_vector(emotion: str) -> Any:

@@ -4,7 +4,6 @@ import json
 import secrets
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
@@ -22,7 +21,7 @@ HEADER: Final = "X-Mood-Mirror"
 _away: Any = schemas.problem_answer("The database is away.")
 _header: Any = {"parameters": [{"name": HEADER, "in": "header", "required": True, "schema": {"const": "1"}}]}
 
-bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data")
+bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data", abp_responses={429: schemas.TOO_OFTEN})
 
 
 class CookieByScheme(SecureCookieSessionInterface):
@@ -45,10 +44,11 @@ def identify(app: Flask, secret: str) -> None:
     )
 
 
-def greet_visitor() -> None:
+def greet_visitor() -> str:
     """Give the visitor an id, if they have none, and let its cookie live on. Nothing is kept before they say something."""
     session.permanent = True
-    session.setdefault(VISITOR, secrets.token_hex(16))
+    visitor: str = session.setdefault(VISITOR, secrets.token_hex(16))
+    return visitor
 
 
 def visitor_id() -> str | None:
@@ -80,7 +80,7 @@ def download() -> Response:
 )
 def forget() -> Response:
     """Delete all that is kept of the visitor, and give them another id."""
-    if not _asked_by_our_page():
+    if request.headers.get(HEADER) != "1":
         return problem(
             403, "Not from this site's page", f"Only the site's own page may ask this, with the header {HEADER}: 1."
         )
@@ -95,10 +95,3 @@ def forget() -> Response:
         for tell in site.on_forgotten:
             tell(visitor)
     return Response(status=204)
-
-
-def _asked_by_our_page() -> bool:
-    if request.headers.get(HEADER) != "1" or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        return False
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host

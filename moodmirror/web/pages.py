@@ -1,10 +1,13 @@
 """The page, the camera's stream, and the answers for whoever watches over the site."""
 
+import hmac
 from collections.abc import Iterator
 from typing import Any, Final
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from moodmirror.database import KEEP_DAYS
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
@@ -23,6 +26,9 @@ MINUTES: Final = ("15", "30", "60", "120", "240")  # people think of time in suc
 BOUNDARY: Final = "frame"
 # A viewer who takes nothing for this long is gone, or as good as: its thread is needed for others.
 VIEWER_WRITE_SECONDS: Final = 10.0
+LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+# Headers of a proxy's: behind one on this machine, everybody comes from a loopback address.
+FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 bp = Blueprint("pages", __name__)
 
@@ -106,6 +112,21 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@bp.get("/metrics")
+def metrics() -> Response:
+    """All figures in Prometheus' text format, for this machine or for who knows METRICS_TOKEN; nothing for others."""
+    site = current_site()
+    token = site.config.metrics_token
+    if token:
+        given = request.authorization.token if request.authorization and request.authorization.type == "bearer" else None
+        known = given is not None and hmac.compare_digest(given.encode(), token.encode())
+    else:
+        known = request.remote_addr in LOOPBACK and not any(name in request.headers for name in FORWARDED)
+    if not known:
+        abort(404)
+    return Response(generate_latest(site.metrics.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
 @bp.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
     """Ready: the models open and the camera, if any is awake, is fresh. 503 with the reasons when not."""
@@ -117,7 +138,9 @@ def readyz() -> tuple[dict[str, Any], int]:
         except (ModelError, FileNotFoundError) as error:
             problems.append(str(error))
     status = site.camera.status
-    if status.state not in ("off", "idle", "starting", "live"):
+    # One that another process publishes says nothing of this one: with it gone, all would seem not ready at once.
+    ours = site.config.camera.kind != "published"
+    if ours and status.state not in ("off", "idle", "starting", "live"):
         problems.append(f"{status.message} {status.advice}")
     return {
         "status": "not ready" if problems else "ready",

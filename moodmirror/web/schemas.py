@@ -216,3 +216,10 @@ def file_body(*media_types: str) -> dict[str, Any]:
     form = {"type": "object", "properties": {"file": binary}, "required": ["file"]}
     content: dict[str, Any] = {media_type: {"schema": binary} for media_type in media_types}
     return {"required": True, "content": content | {"multipart/form-data": {"schema": form}}}
+
+
+# What every part answers whoever asks too much.
+TOO_OFTEN: Final[dict[str, Any]] = {
+    **problem_answer("One visitor, or one address, asked too much."),
+    "headers": {"Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}},
+}

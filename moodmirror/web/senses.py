@@ -29,6 +29,8 @@ FULL_SCALE: Final = 32_768.0
 MAX_PACKET_BYTES: Final = SAMPLE_RATE * SAMPLE_TYPE.itemsize  # one second: a microphone's packets have a quarter of it
 MAX_AHEAD_SECONDS: Final = 3.0  # sound comes as time passes; a network that stalled may bring so much at once
 FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enough for a first answer
+# Somebody at their own camera is mostly alone there, and a search of the whole picture costs as much as five frames do.
+NEWCOMER_SECONDS: Final = 3.0
 MAX_CHARACTERS: Final = 1000  # of the text box, which is read at every pause in typing
 
 
@@ -46,6 +48,7 @@ class Sense(ABC):
     def __init__(self, mood: MoodState) -> None:
         self._mood = mood
         self._turn = threading.Lock()
+        self.readings = 0  # that went into the mood
 
     def take(self, content: Any) -> dict[str, Any]:
         """Perceive what was sent; returns what to answer.
@@ -66,6 +69,10 @@ class Sense(ABC):
 
     def fade(self, now: float) -> None:  # noqa: B027 - most senses hold nothing that grows old
         """Drop what is too old to be part of another reading at `now`, in monotonic seconds."""
+
+    def _tell(self, reading: Reading) -> None:
+        self._mood.update(reading)
+        self.readings += 1
 
     @abstractmethod
     def _perceive(self, content: Any) -> dict[str, Any]: ...
@@ -94,11 +101,11 @@ class Sight(Sense):
             gray = decode_frame(content)
         except MediaError as error:
             raise SenseError(str(error)) from None
-        self._tracker = self._tracker or FaceTracker(self._open_reader())
+        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS)
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:
-            self._mood.update(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
+            self._tell(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
         return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
 
     def _clear(self) -> None:
@@ -146,7 +153,7 @@ class Hearing(Sense):
         reading = self._open_recognizer().read_window(self._window)
         self._state = "silence" if reading is None else "speech"
         if reading is not None:
-            self._mood.update(Reading(reading.vector, "speech", reading.weight, now))
+            self._tell(Reading(reading.vector, "speech", reading.weight, now))
         return hearing_message(samples, self._state, reading)
 
     def fade(self, now: float) -> None:
@@ -196,7 +203,7 @@ class Reader(Sense):
             if not reading.language_known:
                 self._mood.forget("text")
                 return words_message(reading)
-            self._mood.update(Reading(reading.vector, "text", reading.weight, time.monotonic()))
+            self._tell(Reading(reading.vector, "text", reading.weight, time.monotonic()))
             return words_message(reading, recognizer.explain(content))
         except TextError as error:
             raise SenseError(str(error)) from None

@@ -14,6 +14,7 @@ from moodmirror.recognition.face import Face, FaceReader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
+from moodmirror.web.metrics import Metrics
 
 EXTENSION = "moodmirror"
 # Files that are read at once: each may take megabytes and seconds, and the live page goes on beside.
@@ -73,6 +74,7 @@ class Site:
     database: Database
     # Called with the id of each visitor who asked to be forgotten.
     on_forgotten: list[Callable[[str], None]] = field(default_factory=list)
+    metrics: Metrics = field(default_factory=Metrics)
     analyses: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(ANALYSES))
 
 

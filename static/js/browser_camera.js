@@ -22,6 +22,7 @@ export class BrowserCamera {
   #overlay;
   #socket;
   #media = null;
+  #pause = LEAST_PAUSE; // ms from one frame to the next
   #run = 0; // counts starts: what a former start still awaits is dropped
   #canvas = document.createElement("canvas");
 
@@ -71,11 +72,12 @@ export class BrowserCamera {
   async #send(run) {
     while (run === this.#run) {
       const began = performance.now();
+      this.#pause = LEAST_PAUSE;
       if (this.#socket.connected && !document.hidden && this.#video.videoWidth) {
         const frame = await this.#grab();
         if (frame && run === this.#run) await this.#ask(frame, run);
       }
-      await new Promise((resolve) => setTimeout(resolve, Math.max(LEAST_PAUSE - (performance.now() - began), 0)));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(this.#pause - (performance.now() - began), 0)));
     }
   }
 
@@ -88,6 +90,7 @@ export class BrowserCamera {
       return;
     }
     if (run !== this.#run) return;
+    this.#pause = Math.max(LEAST_PAUSE, 1000 * (answer.pause ?? 0)); // a busy server asks for fewer frames
     if (answer.error) {
       this.#draw([], 1, 1);
       this.onTrouble(answer.error);

@@ -28,7 +28,7 @@ const stream = element("stream");
 const choices = [...document.querySelectorAll("#bars input")];
 const release = element("release");
 
-const socket = io({ transports: ["websocket", "polling"] });
+const socket = io({ transports: ["websocket", "polling"], auth: (show) => fetchToken().then(show) });
 const browserCamera = new BrowserCamera({ video: element("video"), overlay: element("overlay"), socket });
 const tellOpen = openIndicator(stopEverything);
 const stopVoice = openVoice(socket, {
@@ -60,6 +60,15 @@ let faces = 0;
 let obstacle = null; // what keeps the nearest face from being read, in words
 let chosen = null; // the mood that the person chose by hand
 let trouble = ""; // what last went wrong, in words; shown until it is mended
+
+/** What shows the server that this is its own page: fetched for each connection, for it goes with the cookie of the moment. */
+async function fetchToken() {
+  try {
+    return await (await fetch("/token")).json();
+  } catch {
+    return {}; // the server is away, or has had enough of us: it will say so itself
+  }
+}
 
 function showStatus() {
   let text;
@@ -243,7 +252,7 @@ socket.on("disconnect", () => {
 socket.on("connect_error", (error) => {
   if (!socket.active) {
     trouble = error.message;
-    setTimeout(() => socket.connect(), REFUSAL_PAUSE);
+    setTimeout(() => socket.connect(), 1000 * error.data?.again || REFUSAL_PAUSE);
   }
   showStatus();
 });

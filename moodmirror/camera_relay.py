@@ -1,0 +1,299 @@
+"""One server camera for many processes: one owns and publishes it through Redis, the others show what it publishes.
+
+Two channels. On CAMERA_NEWS come the camera's status, its faces and each new reading, at every frame and at least once a
+second; all processes listen to it always. On CAMERA_FRAMES come the annotated frames as JPEG bytes, newest only; a process
+listens to it while somebody watches there, and as long as nobody listens the camera may sleep. Frames are published, never
+set: Redis hands them on and keeps none.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final, Protocol
+
+import numpy as np
+from redis.exceptions import RedisError
+
+from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, State, draw_placard, encode
+from moodmirror.fusion import Reading
+from moodmirror.mood import MoodState
+from moodmirror.recognition.face import Face
+from moodmirror.redis_link import Listener, connect
+
+LOGGER = logging.getLogger("moodmirror.camera")
+
+CAMERA_NEWS: Final = "mood-mirror:camera:news"
+CAMERA_FRAMES: Final = "mood-mirror:camera:frames"
+
+NEWS_SECONDS: Final = 1.0  # between two pieces of news while nothing happens: they say that the camera's process lives
+AWAY_SECONDS: Final = 3.0  # without any for so long it can't be reached
+DEMAND_SECONDS: Final = 0.25  # how often the camera's process asks whether somebody watches
+SUPERVISOR_SECONDS: Final = 0.2
+
+
+class OwnCamera(Protocol):
+    """What the publisher needs of the camera."""
+
+    faces: list[Face]
+    reading: Reading | None
+
+    @property
+    def status(self) -> CameraStatus:
+        """How it does now."""
+
+    def subscribe(self, subscriber: Callable[[CameraStatus], None], /) -> None:
+        """Call `subscriber` with each new status."""
+
+    def watch(self) -> Generator[bytes, None, None]:
+        """Newest annotated frames as JPEG bytes."""
+
+
+class Publisher:
+    """Publishes a camera through Redis, and wakes it while anybody watches in any process."""
+
+    def __init__(self, camera: OwnCamera, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is the camera's, in seconds that never go back."""
+        self._camera = camera
+        self._redis = connect(url)
+        self._clock = clock
+        self._changed = threading.Event()
+        self._watched = threading.Event()
+        self._told_gone = False
+
+    def run(self, stopping: threading.Event) -> None:
+        """Publish until `stopping` is set. A Redis that goes away is tried again; meanwhile the camera falls asleep."""
+        self._camera.subscribe(lambda status: self._changed.set())
+        frames: threading.Thread | None = None
+        told_at = -float("inf")
+        while not stopping.is_set():
+            try:
+                [(_, listeners)] = self._redis.pubsub_numsub(CAMERA_FRAMES)
+                if self._changed.is_set() or self._clock() - told_at >= NEWS_SECONDS:
+                    self._changed.clear()
+                    told_at = self._clock()
+                    self._tell_news(None)
+                self._tell_gone(None)
+            except (RedisError, OSError) as error:
+                listeners = 0
+                self._tell_gone(error)
+            if listeners:
+                self._watched.set()
+                if frames is None or not frames.is_alive():
+                    frames = threading.Thread(target=self._publish_frames, name="camera-publisher", daemon=True)
+                    frames.start()
+            else:
+                self._watched.clear()
+            if not self._changed.is_set():
+                stopping.wait(DEMAND_SECONDS)
+        self._watched.clear()
+
+    def _publish_frames(self) -> None:
+        told: Reading | None = None
+        with closing(self._camera.watch()) as frames:
+            for jpeg in frames:
+                if not self._watched.is_set():
+                    return
+                reading = self._camera.reading
+                try:
+                    self._tell_news(reading if reading is not told else None)
+                    self._redis.publish(CAMERA_FRAMES, jpeg)
+                except (RedisError, OSError) as error:
+                    self._tell_gone(error)
+                    return
+                told = reading
+
+    def _tell_news(self, reading: Reading | None) -> None:
+        age = self._clock() - reading.at if reading else 0.0
+        self._redis.publish(CAMERA_NEWS, news_to_json(self._camera.status.state, self._camera.faces, reading, age))
+
+    def _tell_gone(self, error: Exception | None) -> None:
+        if error and not self._told_gone:
+            LOGGER.warning("camera: Redis can't be reached, it is tried again by itself: %s", error)
+        if self._told_gone and not error:
+            LOGGER.info("camera: Redis is back")
+        self._told_gone = error is not None
+
+
+class PublishedCamera:
+    """The camera that another process publishes, as this process shows it: :class:`Publisher`'s other end."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Listens to Redis at `url` at once, in threads of its own. `clock` gives seconds that never go back."""
+        self.mood = MoodState(clock)
+        self.faces: list[Face] = []
+        self._clock = clock
+        self._changed = threading.Condition()  # guards all that follows; reentrant
+        self._viewers = 0
+        self._watched_at = clock()  # when the first of the present viewers came
+        self._state: State = "starting"  # as the camera's process told last
+        self._news_at = clock()
+        self._status = CameraStatus.of("starting")
+        self._subscribers: list[Callable[[CameraStatus], None]] = []
+        self._jpeg = b""
+        self._jpeg_number = 0
+        self._jpeg_at = clock()
+        self._closing = threading.Event()
+        self._listener = Listener(url, [CAMERA_NEWS], self._hear)
+        self._supervisor = threading.Thread(target=self._supervise, name="camera-supervisor", daemon=True)
+        self._supervisor.start()
+
+    @property
+    def status(self) -> CameraStatus:
+        """How the camera does."""
+        with self._changed:
+            return self._status
+
+    @property
+    def viewers(self) -> int:
+        """How many watch the stream in this process."""
+        with self._changed:
+            return self._viewers
+
+    def subscribe(self, subscriber: Callable[[CameraStatus], None]) -> None:
+        """Call `subscriber` with each new status, in the thread that found it."""
+        with self._changed:
+            self._subscribers.append(subscriber)
+
+    def watch(self) -> Generator[bytes, None, None]:
+        """Yield each newest annotated frame as JPEG bytes, and have the camera woken if it sleeps.
+
+        A viewer who is slow misses frames and delays nobody. While nothing new comes the last picture is repeated now and
+        then, so that the write to a viewer who has gone fails. Ends when this is closed, or when there is no camera.
+        """
+        with self._watched():
+            seen = self._jpeg_number
+            while True:
+                with self._changed:
+                    if self._jpeg_number == seen and not self._closing.is_set():
+                        self._changed.wait(PLACARD_SECONDS)
+                    if self._closing.is_set() or self._status.state == "off":
+                        return
+                    seen, jpeg = self._jpeg_number, self._jpeg
+                if jpeg:
+                    yield jpeg
+
+    def close(self) -> None:
+        """Listen no more, and end every stream."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._listener.close()
+        self._supervisor.join(timeout=2.0)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        with self._changed:
+            self._viewers += 1
+            if self._viewers == 1:
+                self._watched_at = self._clock()
+                self._listener.listen_to([CAMERA_NEWS, CAMERA_FRAMES])
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._viewers -= 1
+                if self._viewers == 0:
+                    self._listener.listen_to([CAMERA_NEWS])
+                    self._jpeg = b""  # nobody shall see it as new who comes later
+
+    def _hear(self, channel: str, content: bytes) -> None:
+        now = self._clock()
+        if channel == CAMERA_FRAMES:
+            with self._changed:
+                if self._viewers:
+                    self._jpeg_at = now
+                    self._show(content)
+            return
+        state, faces, reading = news_from_json(content, now)
+        with self._changed:
+            self._state, self._news_at = state, now
+        self._settle(now)
+        if self.status.state in ("live", "failing"):
+            self.faces = faces
+            if reading:
+                self.mood.update(reading)
+
+    def _supervise(self) -> None:
+        placard_at = -float("inf")
+        while not self._closing.wait(SUPERVISOR_SECONDS):
+            now = self._clock()
+            self._settle(now)
+            with self._changed:
+                # What else is wrong shows the camera's own process.
+                due = self._viewers and self._status.state == "away" and now - placard_at >= PLACARD_SECONDS
+            if due:
+                placard_at = now
+                self._show(encode(draw_placard(self.status)))
+
+    def _settle(self, now: float) -> None:
+        """Set the status by what was told last, and by how long ago that was."""
+        with self._changed:
+            state = self._state
+            if now - self._news_at > AWAY_SECONDS:
+                state = "away"
+            elif self._viewers and state == "live" and now - max(self._jpeg_at, self._watched_at) > AWAY_SECONDS:
+                state = "away"  # nobody shall take an old frame for a live one
+            if self._status.state == state:
+                return
+            status = self._status = CameraStatus.of(state)
+            subscribers = list(self._subscribers)
+        if state not in ("live", "failing"):
+            self.faces = []
+            self.mood.forget()
+        LOGGER.log(logging.WARNING if state == "away" else logging.INFO, "camera: %s. %s", state, status.message)
+        for subscriber in subscribers:
+            subscriber(status)
+
+    def _show(self, jpeg: bytes) -> None:
+        with self._changed:
+            self._jpeg = jpeg
+            self._jpeg_number += 1
+            self._changed.notify_all()
+
+
+def news_to_json(state: State, faces: list[Face], reading: Reading | None, age: float) -> str:
+    """The camera's state, its faces, and a new reading if there is one, that is `age` seconds old."""
+    news: dict[str, Any] = {
+        "state": state,
+        "faces": [
+            {
+                "box": [int(edge) for edge in face.box],
+                "vector": None if face.vector is None else face.vector.tolist(),
+                "obstacle": face.obstacle,
+                "number": face.number,
+                "weight": face.weight,
+            }
+            for face in faces
+        ],
+        "reading": reading and {"vector": reading.vector.tolist(), "weight": reading.weight, "age": age},
+    }
+    return json.dumps(news)
+
+
+def news_from_json(content: bytes, now: float) -> tuple[State, list[Face], Reading | None]:
+    """What :func:`news_to_json` made, with the reading's time by a clock that says `now`, in seconds.
+
+    Raises ValueError, KeyError or TypeError for anything else.
+    """
+    news = json.loads(content)
+    state = news["state"]
+    if state not in ADVICE:
+        raise ValueError(f"unknown state of the camera: {state!r}")
+    faces = [
+        Face(
+            tuple(face["box"]),
+            None if face["vector"] is None else np.array(face["vector"], dtype=np.float32),
+            face["obstacle"],
+            face["number"],
+            face["weight"],
+        )
+        for face in news["faces"]
+    ]
+    reading = news["reading"]
+    if reading is None:
+        return state, faces, None
+    at = now - max(float(reading["age"]), 0.0)
+    return state, faces, Reading(np.array(reading["vector"], dtype=np.float32), "face", float(reading["weight"]), at)

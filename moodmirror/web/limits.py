@@ -1,0 +1,73 @@
+"""How often one visitor, and one address, may ask for pages and the interface. What is too much is answered with 429."""
+
+import ipaddress
+import math
+import time
+from typing import Final
+
+from flask import Flask, request
+from flask.blueprints import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+
+from moodmirror.web.my_data import visitor_id
+from moodmirror.web.problems import on_http_error
+
+# A page asks for little once it is open; a household or an office shares an address.
+REQUESTS_OF_VISITOR: Final = "240 per minute"
+REQUESTS_OF_ADDRESS: Final = "600 per minute"
+# Reading a file takes seconds.
+FILES_OF_VISITOR: Final = "30 per minute"
+FILES_OF_ADDRESS: Final = "60 per minute"
+UNCOUNTED: Final = ("/healthz", "/readyz", "/metrics")  # who watches the server must not be told that it is busy
+IPV6_SHARE: Final = 64  # bits: what one customer is given, with 2⁶⁴ addresses to choose from
+
+
+def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, storage_uri: str = "memory://") -> None:
+    """Have a site count requests. `files` is the part that reads files, which may be asked for less often.
+
+    The counts lie at `storage_uri`, as the limits package has it; while that can't be reached, in this process.
+    """
+    limiter = Limiter(
+        address_key,
+        app=app,
+        application_limits=[
+            ApplicationLimit(REQUESTS_OF_ADDRESS),
+            ApplicationLimit(REQUESTS_OF_VISITOR, key_function=_visitor_key, exempt_when=_is_unknown),
+        ],
+        strategy="sliding-window-counter",
+        storage_uri=storage_uri,
+        in_memory_fallback_enabled=True,
+        enabled=enabled,
+    )
+    limiter.request_filter(lambda: request.path in UNCOUNTED)
+    limiter.limit(FILES_OF_ADDRESS)(files)
+    limiter.limit(FILES_OF_VISITOR, key_func=_visitor_key, exempt_when=_is_unknown)(files)
+
+    def refuse(error: RateLimitExceeded) -> ResponseReturnValue:
+        reached = limiter.current_limit
+        error.retry_after = max(math.ceil(reached.reset_at - time.time()), 1) if reached else 60
+        error.description = f"That is more than one visitor may ask. Try again in {error.retry_after} s."
+        return on_http_error(error)
+
+    app.register_error_handler(RateLimitExceeded, refuse)
+
+
+def address_key() -> str:
+    """Whom a request counts for by its address; of IPv6 the part that a customer is given as a whole."""
+    text = request.remote_addr or "unknown"
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return f"address {text}"
+    if address.version == 6:
+        return f"address {ipaddress.ip_network((int(address), IPV6_SHARE), strict=False)}"
+    return f"address {address}"
+
+
+def _visitor_key() -> str:
+    return f"visitor {visitor_id()}"
+
+
+def _is_unknown() -> bool:
+    return visitor_id() is None

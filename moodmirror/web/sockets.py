@@ -1,0 +1,279 @@
+"""The connections under Socket.IO, bounded: what one client sends, leaves unread or opens costs so much and no more.
+
+Flask-SocketIO's own connections hold whatever comes before anybody looks at it, queue without end what a client does not
+take, and start a thread for each message. Here a message over the limit ends its connection while it arrives, a client that
+takes nothing is let go of, each connection reads its next message when the last one is handled, and an address may open only
+so many. :func:`bound` puts all of that under a server.
+"""
+
+import queue
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import flask
+import flask_socketio
+from socketio.packet import Packet
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+PATH: Final = "/socket.io/"
+RECEIVED_BYTES: Final = 65_536  # at once: a frame of a browser in one go
+# Messages that wait for a client: it gets some ten a second, and the network holds as much again. One that stalls for longer
+# connects anew and is told how things stand.
+MOST_WAITING: Final = 64
+KERNEL_BYTES: Final = 262_144  # that the system holds of what a client does not take: ten sets of tables
+FAREWELL_SECONDS: Final = 0.5  # to send what is left to a client that is let go of
+RETRY_SECONDS: Final = 10  # after which a client that found no place may ask again
+
+StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class OneAttachment(Packet):  # type: ignore[misc]  # python-socketio has no types
+    """A Socket.IO packet with one attachment at most, a frame or a sound: more would be held until the last has come."""
+
+    def decode(self, encoded_packet: str) -> int:
+        """Decode a packet; returns how many attachments follow. Raises ValueError where that is more than one."""
+        count = int(super().decode(encoded_packet) or 0)
+        if count > 1:
+            raise ValueError("a message may have one attachment")
+        return count
+
+
+class Outbox(queue.Queue[Any]):
+    """What waits to be sent to one client. Who lets it fill up is let go of, and delays nobody meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_WAITING)
+        self.let_go: Callable[[], None] = lambda: None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Add a packet, or None as the end; never blocks."""
+        with self.not_full:
+            full = self._qsize() >= self.maxsize
+            if full:
+                self.unfinished_tasks -= self._qsize()
+                self.queue.clear()
+                item = None  # Engine.IO's sign that nothing more comes
+            self._put(item)
+            self.unfinished_tasks += 1
+            self.not_empty.notify()
+        if full:
+            self.let_go()
+
+    def join(self) -> None:
+        """Wait for all to be sent, but not for a client that takes nothing."""
+        with self.all_tasks_done:
+            self.all_tasks_done.wait_for(lambda: not self.unfinished_tasks, FAREWELL_SECONDS)
+
+
+class WebSocket:
+    """A WebSocket (RFC 6455) as Engine.IO asks for one, over the connection that the HTTP server hands on.
+
+    Who waits for the next message reads it: nothing is held before, so the network slows down a client that sends faster
+    than it is served. Extensions are declined: a few compressed bytes can stand for many megabytes.
+    """
+
+    def __init__(self, handler: Callable[["WebSocket"], Any], server: Any, tell: Callable[[str], None]) -> None:
+        """`handler` is the Engine.IO socket's own, to be called with this; `server` the Engine.IO server.
+
+        `tell` is called with ``too_big`` or ``slow`` when the client is let go of for that.
+        """
+        self._handler = handler
+        self._tell = tell
+        self._most_bytes: int = server.max_http_buffer_size
+        self._silence = server.ping_interval + server.ping_timeout  # seconds: whoever lives answers a ping within them
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._sending = threading.Lock()
+        self._parts: list[Any] = []
+        self._part_bytes = 0
+        self._open = False
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
+        """Shake hands, and serve the connection until it ends."""
+        connection = environ.get("gunicorn.socket") or environ["werkzeug.socket"]
+        self._connection: socket.socket = connection
+        connection.settimeout(self._silence)
+        with suppress(OSError):  # a connection need not be TCP
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._handler.__self__.queue.let_go = self._let_go  # type: ignore[attr-defined]
+        try:
+            self._shake_hands(environ)
+            self._handler(self)
+        except (OSError, RemoteProtocolError):
+            pass
+        finally:
+            self._hang_up()
+        # Both servers take this for a connection that the application has answered itself.
+        raise StopIteration if "gunicorn.socket" in environ else ConnectionError
+
+    def wait(self) -> str | bytes | None:
+        """The next message; None when the connection has ended, of itself or for a message over the limit."""
+        while self._open:
+            try:
+                for event in self._protocol.events():
+                    message = self._take(event)
+                    if message is not None:
+                        return message
+                    if not self._open:
+                        return None
+                content = self._connection.recv(RECEIVED_BYTES)
+                self._protocol.receive_data(content or None)
+            except RemoteProtocolError as error:
+                self._close(CloseReason.PROTOCOL_ERROR, str(error))
+            except (OSError, LocalProtocolError):
+                self._open = False
+        return None
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message. Raises OSError if the connection has ended."""
+        if not self._open:
+            raise OSError("the connection has ended")
+        self._send(BytesMessage(message) if isinstance(message, bytes) else TextMessage(message))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._close(CloseReason.NORMAL_CLOSURE)
+        self._hang_up()
+
+    def _shake_hands(self, environ: dict[str, Any]) -> None:
+        headers = [
+            (key[5:].replace("_", "-").encode("latin-1"), value.encode("latin-1"))
+            for key, value in environ.items()
+            if key.startswith("HTTP_")
+        ]
+        self._protocol.initiate_upgrade_connection(headers, environ.get("PATH_INFO", PATH))
+        for event in self._protocol.events():
+            if isinstance(event, Request):
+                self._send(AcceptConnection())
+                self._open = True
+
+    def _take(self, event: Event) -> str | bytes | None:
+        """The message that an event completes, if it does."""
+        match event:
+            case TextMessage() | BytesMessage():
+                self._parts.append(event.data)
+                self._part_bytes += len(event.data)
+                if self._part_bytes > self._most_bytes:
+                    self._tell("too_big")
+                    self._close(CloseReason.MESSAGE_TOO_BIG, "The message is too big")
+                elif event.message_finished:
+                    empty: str | bytes = "" if isinstance(event, TextMessage) else b""
+                    message: str | bytes = empty.join(self._parts)
+                    self._parts, self._part_bytes = [], 0
+                    return message
+            case Ping():
+                self._send(event.response())
+            case CloseConnection():
+                self._send(event.response())
+                self._open = False
+        return None
+
+    def _close(self, code: CloseReason, reason: str = "") -> None:
+        if self._open:
+            with suppress(OSError, LocalProtocolError):
+                self._send(CloseConnection(code, reason))
+            self._open = False
+
+    def _send(self, event: Event) -> None:
+        with self._sending:
+            self._connection.sendall(self._protocol.send(event))
+
+    def _let_go(self) -> None:
+        self._tell("slow")
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End the connection from whichever thread, whatever the others wait for in it."""
+        self._open = False
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class Admission:
+    """WSGI middleware: so many Socket.IO connections may be open in all, and so many from one address."""
+
+    def __init__(
+        self,
+        application: Application,
+        most: int,
+        most_of_an_address: int,
+        sessions: Callable[[], Collection[str]],
+        tell: Callable[[str], None],
+    ) -> None:
+        """`sessions` gives the address of each that is known, polled ones included, which rest between two requests.
+
+        `tell` is called with the reason of each refusal.
+        """
+        self._application = application
+        self._tell = tell
+        self._most = most
+        self._most_of_an_address = most_of_an_address
+        self._sessions = sessions
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        with self._lock:
+            return self._open.total()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, or refuse it with 503."""
+        if not environ.get("PATH_INFO", "").startswith(PATH):
+            return self._application(environ, start_response)
+        address = environ.get("REMOTE_ADDR", "")
+        new = "sid" not in parse_qs(environ.get("QUERY_STRING", ""))
+        sessions = self._sessions() if new else ()
+        refusal = None
+        with self._lock:
+            if max(self._open[address], sum(other == address for other in sessions)) >= self._most_of_an_address:
+                refusal = "address"
+            elif max(self._open.total(), len(sessions)) >= self._most:
+                refusal = "connections"
+            else:
+                self._open[address] += 1
+        if refusal:
+            self._tell(refusal)
+            start_response(
+                "503 Service Unavailable",
+                [("Content-Type", "text/plain"), ("Retry-After", str(RETRY_SECONDS)), ("Connection", "close")],
+            )
+            return [b"The mirror has as many connections as it can take. Try again shortly.\n"]
+        try:
+            return self._application(environ, start_response)
+        finally:  # Engine.IO's answers are whole by now, and its WebSockets have ended
+            with self._lock:
+                self._open[address] -= 1
+                if not self._open[address]:
+                    del self._open[address]
+
+
+def bound(
+    app: flask.Flask, socketio: flask_socketio.SocketIO, most: int, most_of_an_address: int, tell: Callable[[str], None]
+) -> Admission:
+    """Bound the connections of an app's Socket.IO server in threading mode: so many in all, so many of one address.
+
+    `tell` is called with the reason of each connection that is refused or ended for it.
+    """
+    engine = socketio.server.eio
+    # There is no other way to give Engine.IO a queue or a WebSocket than the ones of its mode.
+    engine._async = {**engine._async, "queue": Outbox, "websocket": partial(WebSocket, tell=tell)}
+    environs: dict[str, dict[str, Any]] = socketio.server.environ
+
+    def sessions() -> list[str]:
+        return [environ.get("REMOTE_ADDR", "") for environ in environs.copy().values()]
+
+    admission = Admission(app.wsgi_app, most, most_of_an_address, sessions, tell)
+    app.wsgi_app = admission  # type: ignore[method-assign]
+    return admission

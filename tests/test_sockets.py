@@ -1,0 +1,244 @@
+"""Hostile clients: what they send, leave unread or open costs the server little, and nobody else notices."""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+
+import cv2
+import psutil
+import pytest
+from websocket import WebSocket, WebSocketBadStatusException, create_connection
+
+from tests.conftest import Server, admitted, serving
+from tests.test_live import Visitor
+from tests.test_server import get
+
+PATIENCE = 60  # seconds
+FLOOD_BYTES = 100_000_000
+PIECE_BYTES = 250_000
+MOST_GROWTH = 25_000_000  # bytes of memory: a quarter of the flood, much more than is held, and room for what others do
+PER_ADDRESS = 12
+MOST_VISITORS = 16
+PARKED = 500
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Iterator[Server]:
+    """A server that takes few visitors."""
+    log = tmp_path_factory.mktemp("small") / "log"
+    with serving(
+        log, CAMERA="off", MAX_VISITORS=str(MOST_VISITORS), MAX_PER_ADDRESS=str(PER_ADDRESS), MAX_VIEWERS="1"
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bystander(small, scene) -> Iterator[Visitor]:
+    """Somebody from elsewhere whose camera runs meanwhile."""
+    with Visitor(small) as visitor:
+        assert visitor.ask("frame", smile(scene))["faces"]
+        yield visitor
+
+
+def smile(scene) -> bytes:
+    return cv2.imencode(".jpg", cv2.resize(scene(), (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
+
+
+def worker_of(server: Server) -> psutil.Process:
+    [worker] = psutil.Process(server.process.pid).children()
+    return worker
+
+
+def told(client: WebSocket) -> str:
+    """The next message, which is a text."""
+    message = client.recv()
+    assert isinstance(message, str)
+    return message
+
+
+def raw(client: WebSocket) -> socket.socket:
+    assert client.sock is not None
+    return client.sock
+
+
+def opened(server: Server, address: str = "127.0.0.1", headers: dict[str, str] | None = None) -> WebSocket:
+    """A WebSocket from an address of this machine, greeted by Engine.IO."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.settimeout(PATIENCE)
+        connection.bind((address, 0))
+        connection.connect(("127.0.0.1", server.port))
+        client = create_connection(
+            f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket",
+            socket=connection,
+            header=headers,
+            timeout=PATIENCE,
+        )
+        assert told(client).startswith("0{")
+        stack.pop_all()
+    return client
+
+
+def connected(server: Server, address: str = "127.0.0.1") -> WebSocket:
+    """Likewise, and greeted by Socket.IO."""
+    headers, auth = admitted(server)
+    client = opened(server, address, headers)
+    client.send(f"40{json.dumps(auth)}")
+    while not told(client).startswith("40"):
+        pass
+    return client
+
+
+def placed(server: Server, address: str) -> WebSocket:
+    """Likewise, once the server has seen that former connections have ended."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return connected(server, address)
+        except WebSocketBadStatusException:
+            assert time.monotonic() < deadline, "no place became free"
+            time.sleep(0.05)  # the end of a connection sends us no event
+
+
+def header(opcode: int, size: int, final: bool) -> bytes:
+    """The beginning of a WebSocket frame of the client's, masked with zeros."""
+    return struct.pack("!BBQ4x", opcode | (0x80 if final else 0), 0x80 | 127, size)
+
+
+def one_message() -> Iterator[bytes]:
+    yield header(2, FLOOD_BYTES, final=True)
+    for _ in range(FLOOD_BYTES // PIECE_BYTES):
+        yield bytes(PIECE_BYTES)
+
+
+def fragments() -> Iterator[bytes]:
+    for number in range(FLOOD_BYTES // PIECE_BYTES):
+        yield header(2 if number == 0 else 0, PIECE_BYTES, final=False) + bytes(PIECE_BYTES)
+
+
+def attachments() -> Iterator[bytes]:
+    text = b'451000-["frame",{"_placeholder":true,"num":0}]'
+    yield header(1, len(text), final=True) + text
+    size = 200_000  # each of them is allowed
+    for _ in range(FLOOD_BYTES // size):
+        yield header(2, size, final=True) + bytes(size)
+
+
+@pytest.mark.parametrize("flood", [one_message, fragments, attachments])
+def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene, flood):
+    worker = worker_of(small)
+    before = worker.memory_full_info().uss
+    held = 0
+    with closing(connected(small)) as client:
+        sent = 0
+        try:
+            for piece in flood():
+                raw(client).sendall(piece)
+                sent += len(piece)
+                if sent // PIECE_BYTES % 20 == 0:
+                    held = max(held, worker.memory_full_info().uss - before)
+        except (ConnectionError, TimeoutError):
+            pass
+        held = max(held, worker.memory_full_info().uss - before)
+    assert held < MOST_GROWTH
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_a_message_over_the_limit_is_told_to_be_too_big(small):
+    with closing(connected(small)) as client:
+        client.send_binary(bytes(300_000))
+        opcode, content = client.recv_data()
+        while opcode != 8:
+            opcode, content = client.recv_data()
+        assert struct.unpack("!H", content[:2])[0] == 1009
+
+
+def test_compression_which_could_hide_megabytes_is_declined(small):
+    with socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE) as client:
+        client.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        )
+        answer = client.recv(4096).partition(b"\r\n\r\n")[0].lower()
+        assert b" 101 " in answer
+        assert b"permessage-deflate" not in answer
+
+
+def test_who_never_reads_is_let_go_of(small, bystander, scene):
+    worker = worker_of(small)
+    before, threads = worker.memory_full_info().uss, worker.num_threads()
+    held = most_threads = 0
+    with closing(connected(small)) as client, pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012
+        for number in range(100_000):
+            client.send(f'42{number}["choose","bored"]')  # the answer lists what may be chosen
+            if number % 200 == 0:
+                held = max(held, worker.memory_full_info().uss - before)
+                most_threads = max(most_threads, worker.num_threads() - threads)
+    assert held < MOST_GROWTH
+    assert most_threads <= 4  # of the connection itself
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_five_hundred_connections_of_one_address_leave_room_for_others(small, bystander, scene):
+    worker = worker_of(small)
+    with ExitStack() as stack:
+        taken, refused = 0, 0
+        for _ in range(PARKED):
+            try:
+                stack.enter_context(closing(opened(small)))
+                taken += 1
+            except (WebSocketBadStatusException, ConnectionError):
+                refused += 1
+        assert taken <= PER_ADDRESS
+        assert taken + refused == PARKED
+        assert worker.num_threads() < 120
+        assert get(small, "/healthz")[0] == 200
+        assert bystander.ask("frame", smile(scene))["faces"]
+        with closing(connected(small, "127.0.0.2")) as other:
+            other.send('421["choose","sad"]')
+            while not told(other).startswith("431"):
+                pass
+
+
+def test_places_are_free_again_once_connections_have_ended(small):
+    for _ in range(3):
+        with ExitStack() as stack:
+            for _ in range(PER_ADDRESS):
+                stack.enter_context(closing(placed(small, "127.0.0.4")))
+
+
+def test_who_polls_finds_the_same_limits(small, bystander, scene):
+    statuses = []
+    for _ in range(2 * PER_ADDRESS):
+        with closing(HTTPConnection("127.0.0.1", small.port, timeout=PATIENCE, source_address=("127.0.0.3", 0))) as client:
+            client.request("GET", "/socket.io/?EIO=4&transport=polling")
+            statuses.append(client.getresponse().status)
+    assert statuses == [200] * PER_ADDRESS + [503] * PER_ADDRESS
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_messages_are_handled_in_their_order(hosted):
+    with closing(connected(hosted)) as client:
+        for number in range(50):
+            client.send(f'42{number}["choose","{("sad", "happy")[number % 2]}"]')
+        answered: list[int] = []
+        while len(answered) < 50:
+            message = told(client)
+            if message.startswith("43"):
+                answered.append(int(message[2 : message.index("[")]))
+        assert answered == list(range(50))
+
+
+@pytest.mark.parametrize("content", [b"\x83\x80\x00\x00\x00\x00", b"\xff" * 40, header(1, 2, final=True) + b"\xff\xfe"])
+def test_what_is_no_websocket_frame_ends_that_connection_alone(small, bystander, scene, content):
+    with closing(placed(small, "127.0.0.5")) as client:
+        raw(client).sendall(content)
+        while raw(client).recv(4096):
+            pass
+    assert bystander.ask("frame", smile(scene))["faces"]
