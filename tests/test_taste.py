@@ -265,6 +265,15 @@ class TestWishes:
         assert all("close to your wish" in row.why and "feel" not in row.why for row in rows[:5])
         assert all(0 <= row.score <= 1 for row in rows)
 
+    def test_only_what_has_a_word_of_the_wish_is_said_to_be_close_to_it(self, tables):
+        vector = CatalogueVectors.load().vectors["songs"][0].astype(np.float32) / 127
+        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("Some PIANO, and unicorns", vector))
+        close = [row for row in rows if "close to your wish" in row.why]
+        assert 0 < len(close) < len(rows)
+        for row in close:
+            assert row.why.split("close to your wish: ")[1].startswith("PIANO")
+            assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
+
     @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])
     def test_what_starts_from_a_mood_needs_one(self, tables, options):
         with pytest.raises(ValueError, match="needs a mood to start from"):

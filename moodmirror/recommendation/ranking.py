@@ -33,7 +33,7 @@ from moodmirror.recommendation.reasons import (
 from moodmirror.recommendation.selection import largest
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
 from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
-from moodmirror.recommendation.wishes import ANSWERS, WISH_WEIGHT, Wish, WishIndex
+from moodmirror.recommendation.wishes import WISH_WEIGHT, Wish, WishIndex
 
 LOGGER = logging.getLogger("moodmirror.recommendation")
 
@@ -326,7 +326,8 @@ class _Leanings:
             leaning(standing, table.index_of, table.tastes, self._neighbours) if standing and standing.judged else None
         )
         self._freshness = freshness(standing, table.index_of) if standing else None
-        self._wish = table.wishes.likeness(wish) if wish else None
+        self._wish = wish
+        self._answers = table.wishes.likeness(wish) if wish else None
 
     def added_to(
         self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp], *, fresh: bool = True
@@ -338,7 +339,7 @@ class _Leanings:
         terms = (
             (TASTE_WEIGHT, self._worth),
             (1.0, self._freshness if fresh else None),
-            (WISH_WEIGHT, self._wish),
+            (WISH_WEIGHT, self._answers),
             (POPULARITY_WEIGHT, self._table.popularity),
         )
         for weight, values in terms:
@@ -348,15 +349,15 @@ class _Leanings:
 
     def answers(self, index: int) -> float:
         """How well an item answers the wish, 0…1; 0 without one."""
-        return float(self._wish[index]) if self._wish is not None else 0.0
+        return float(self._answers[index]) if self._answers is not None else 0.0
 
     def reasons(self, index: int) -> tuple[list[str], list[str]]:
         """What of wish and taste speaks for an item: in words for its line, and in sentences for who wants to know more."""
         item, words, details = self._table.items[index], [], []
         if self._wish is not None:
-            if self._wish[index] >= ANSWERS:
-                words.append("close to your wish")
-            details.append(f"It answers your wish {100 * self._wish[index]:.0f} % as well as the best that there is.")
+            if named := self._table.wishes.named(self._wish, index):
+                words.append(f"close to your wish: {', '.join(named)}")
+            details.append(f"It answers your wish {100 * self.answers(index):.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
             return words, details
         places = [
