@@ -38,12 +38,12 @@ def import_group() -> None:
 
 def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[Row]], batch: int) -> ImportedTable:
     """Import what is new of a source, and say what became of it all."""
-    table = ImportedTable(current_site().config.imported_dir, kind)
-    fresh = table.fresh(source)
     try:
+        table = ImportedTable(current_site().config.imported_dir, kind)
+        fresh = table.fresh(source)
         with click.progressbar(length=len(fresh), label=f"Importing {kind}", show_pos=True) as bar:
             import_entries(table, fresh, make_rows, batch, bar.update)
-    except ModelError as error:
+    except (ModelError, SourceError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(table.report(source))
     return table

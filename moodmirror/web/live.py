@@ -128,6 +128,7 @@ class Visitor(Audience):
         self._tables: dict[str, Any] = {}
         self._tables_of: tuple[str, int] | None = None  # whose mood they were made for, and which one
         self._tables_mood: Mood | None = None
+        self._tables_by_wish = False  # alone, for there was no mood
         senses = (
             Sight(self.state, site.face_reader),
             Hearing(self.state, site.speech_recognizer),
@@ -160,11 +161,14 @@ class Visitor(Audience):
         if not hurry and steady and same_audience and not _moved(mood, before):
             return
         self._tables_of, self._tables_at, self._tables_mood = of, now, mood
-        if mood is None:
-            self._tables = {}
+        if mood is None and not self.offers.wishes:
+            if self._tables_by_wish:  # and it was taken back: nothing speaks for these rows any more
+                self._emit("recommendations", {}, to=self.name)
+            self._tables, self._tables_by_wish = {}, False
             return
         with self._metrics.timed("tables"):
-            tables = self.offers.tables(mood.vector)
+            tables = self.offers.tables(mood.vector if mood else None)
+        self._tables_by_wish = mood is None
         if _told(tables) != _told(self._tables):
             self._tables = tables
             self._emit("recommendations", tables, to=self.name)
