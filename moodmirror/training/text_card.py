@@ -118,7 +118,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "labels, and the angle to the pre-trained sentence vector, so that sentence vectors stay useful for search: on the "
         f"development part their cosine to those of the original is {likeness:.3f} on average. Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
-        f"warm-up and cosine decay under Keras {keras.version()}. Settings: "
+        f"warm-up and linear decay under Keras {keras.version()}. Settings: "
         + ", ".join(f"{key} {value}" for key, value in made.settings.items() if value != "")
         + ".",
         "",
