@@ -17,6 +17,7 @@ from moodmirror.recommendation.importers import movies, things
 from moodmirror.recommendation.importers.sources import SourceError, slug
 from moodmirror.recommendation.selection import BLOCK, largest
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
+from moodmirror.recommendation.taste import Opinion, Taste
 
 FESTIVE = {
     "danceability": 0.85,
@@ -107,6 +108,49 @@ def imported(tmp_path, kind):
 
 def leading(item):
     return EMOTIONS[int(item.vector.argmax())]
+
+
+class TestBroken:
+    """An imported table or file of likes that can't be used: named and left out, and the rest works."""
+
+    def write(self, tmp_path, flask):
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
+        return tmp_path / "catalogue" / "songs.csv"
+
+    def test_every_command_goes_on_without_it_and_names_it(self, flask, tmp_path, caplog):
+        path = self.write(tmp_path, flask)
+        path.write_text(path.read_text(encoding="utf-8").replace("0.9", "much", 1), encoding="utf-8")
+        done = flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake")
+        assert done.exit_code == 0, done.output
+        assert "Made-up" not in done.output
+        assert re.search(rf"{re.escape(str(path))}, line \d, column .*delete that file", caplog.text)
+
+    def test_importing_again_drops_what_is_broken(self, flask, tmp_path, caplog):
+        path = self.write(tmp_path, flask)
+        path.write_text(path.read_text(encoding="utf-8").replace("made-up-feast,", "no id at all,"), encoding="utf-8")
+        done = flask("import", "songs", tmp_path / "songs.csv")
+        assert "1 broken rows of an earlier import were dropped" in done.output
+        assert set(imported(tmp_path, "songs")) == {"Made-up Feast", "Made-up Wake"}
+        caplog.clear()
+        assert "Made-up Wake" in flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake").output
+        assert not caplog.text
+
+    @pytest.mark.parametrize("content", [b"", b"title\nx\n", b"\xff\xfe", b'id,title\n"a'])
+    def test_what_is_no_table_is_told_and_never_written_over(self, flask, tmp_path, content, caplog):
+        path = self.write(tmp_path, flask)
+        path.write_bytes(content)
+        assert flask("recommend", "--mood", "sad", "--kind", "songs").exit_code == 0
+        assert "The imported songs are left out" in caplog.text
+        done = flask("import", "songs", tmp_path / "songs.csv")
+        assert done.exit_code == 1
+        assert str(path) in done.output
+        assert path.read_bytes() == content
+
+    def test_damaged_likes_are_left_out_and_named(self, flask, tmp_path, caplog):
+        (tmp_path / "catalogue").mkdir()
+        (tmp_path / "catalogue" / "movies_likes.npz").write_bytes(b"no archive")
+        assert flask("recommend", "--mood", "sad", "--kind", "movies").exit_code == 0
+        assert "movies_likes.npz can't be read" in caplog.text
 
 
 class TestSongs:
@@ -235,6 +279,34 @@ class TestMovies:
         assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
         assert wedding.line == WEDDING["overview"]
         assert "0 added, 2 there before" in flask("import", "movies", file).output
+
+    def test_movielens_ratings_say_what_people_like_together_and_how_well_known_a_film_is(self, tmp_path, flask):
+        folder = tmp_path / "ml"
+        folder.mkdir()
+        films = ("Invented Story, The (1991)", "Another Story (1992)", "Third Story (1993)")
+        write_csv(folder / "movies.csv", [{"movieId": n, "title": t, "genres": "Drama"} for n, t in enumerate(films)])
+        rated = [(person, film, 5.0) for person in range(6) for film in (0, 1)] + [(person, 2, 1.0) for person in range(3)]
+        rows = [{"userId": p, "movieId": f, "rating": r, "timestamp": at} for at, (p, f, r) in enumerate(rated)]
+        write_csv(folder / "ratings.csv", rows)
+        for _ in range(2):
+            done = flask("import", "movies", folder)
+            assert done.exit_code == 0, done.output
+            assert "2 films that at least 5 people like, and 1 pairs" in done.output
+        found = imported(tmp_path, "movies")
+        assert int(found["The Invented Story"].facts["popularity"]) > int(found["Third Story"].facts["popularity"])
+        recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
+        liked = found["The Invented Story"].id
+        taste = Taste([Opinion("movies", liked, "like", 1.0)])
+        [best, *_] = recommender.with_taste(taste).recommend(None, "movies", without=[liked])
+        assert best.item.title == "Another Story"
+        assert "others who liked The Invented Story like it too" in best.why
+
+    def test_ratings_in_another_form_are_told(self, tmp_path, flask):
+        write_csv(tmp_path / "movies.csv", [{"movieId": 1, "title": "Another Story (1992)", "genres": "Drama"}])
+        write_csv(tmp_path / "ratings.csv", [{"user": 1, "stars": 5}])
+        done = flask("import", "movies", tmp_path / "movies.csv")
+        assert done.exit_code == 1
+        assert re.search(r"ratings\.csv can't be read as MovieLens' ratings, with the columns userId", done.output)
 
     def test_movielens_is_read_with_people_s_tags(self, tmp_path, flask):
         rows = [

@@ -186,6 +186,17 @@ class TestPreferences:
             wished = visitor.await_tables()
             assert any("close to your wish" in row["why"] for row in wished["food"])
 
+    def test_a_wish_alone_fills_the_tables_until_it_is_taken_back(self, hosted):
+        with Visitor(hosted) as visitor:
+            visitor.ask("preferences", {"mode": "lift", "wish": "a bowl of soup"})
+            wished = visitor.await_tables()
+            assert "close to your wish" in wished["food"][0]["why"]
+            assert not any("you feel" in row["why"] for rows in wished.values() for row in rows)
+            visitor.ask("preferences", {})
+            visitor.await_tables(lambda tables: tables == {})
+            visitor.ask("choose", "sad")
+            assert "you feel" in visitor.await_tables(lambda tables: tables != {})["food"][0]["why"]
+
     def test_a_visitor_in_the_cameras_room_has_tables_of_their_own(self, filming):
         with watched(filming), Visitor(filming) as one, Visitor(filming) as other:
             for visitor in (one, other):

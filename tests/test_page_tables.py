@@ -203,3 +203,21 @@ def test_the_tables_tools_are_accessible_on_a_phone(browser, hosted, scheme):
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
         sizes = page.eval_on_selector_all(".tool", "all => all.map(tool => tool.getBoundingClientRect().width)")
         assert min(size for size in sizes if size) >= 24
+
+
+def test_a_wish_fills_the_tables_before_any_mood_and_hidden_rows_can_be_brought_back(browser, hosted):
+    with visiting(browser, hosted, camera=False) as page:
+        page.get_by_label("A wish").fill("a bowl of soup")
+        await_filled_tables(page)
+        first = ids(page, "food")[0]
+        expect(row(page, "food", first).locator(".why")).to_contain_text("close to your wish")
+        title = row(page, "food", first).locator(".title").inner_text()
+        row(page, "food", first).get_by_role("button", name=re.compile("^Never show again")).click()
+        page.wait_for_function(GONE, arg=["food", first])
+        page.get_by_text("Never shown again (1)").click()
+        page.get_by_role("button", name=f"Bring back: {title}").click()
+        expect(page.locator("#hidden-items")).to_be_hidden()
+        expect(row(page, "food", first)).to_be_visible()
+        page.get_by_label("A wish").fill("")
+        expect(page.locator("#food")).to_be_hidden()
+        expect(page.locator(".tables .empty").first).to_contain_text("choose a mood")

@@ -259,6 +259,26 @@ class TestWishes:
     def test_a_wish_that_says_nothing_changes_nothing(self, tables, words):
         assert ids(tables.recommend(SAD, "food", wish=Wish(words))) == ids(tables.recommend(SAD, "food"))
 
+    def test_a_wish_alone_ranks_while_no_mood_is_known(self, tables):
+        rows = tables.recommend(None, "food", wish=Wish("soup"))
+        assert all("soup" in f"{row.item.title} {row.item.line}".casefold() for row in rows[:5])
+        assert all("close to your wish" in row.why and "feel" not in row.why for row in rows[:5])
+        assert all(0 <= row.score <= 1 for row in rows)
+
+    def test_only_what_has_a_word_of_the_wish_is_said_to_be_close_to_it(self, tables):
+        vector = CatalogueVectors.load().vectors["songs"][0].astype(np.float32) / 127
+        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("Some PIANO, and unicorns", vector))
+        close = [row for row in rows if "close to your wish" in row.why]
+        assert 0 < len(close) < len(rows)
+        for row in close:
+            assert row.why.split("close to your wish: ")[1].startswith("PIANO")
+            assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
+
+    @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])
+    def test_what_starts_from_a_mood_needs_one(self, tables, options):
+        with pytest.raises(ValueError, match="needs a mood to start from"):
+            tables.recommend(None, "songs", **options)
+
     def test_no_wish_stands_in_a_log(self):
         assert "secret" not in repr(Wish("my secret", np.ones(3, np.float32)))
 

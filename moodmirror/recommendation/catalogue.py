@@ -9,6 +9,7 @@ passes no filter that asks for it.
 """
 
 import csv
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from moodmirror.recommendation.moods import TAGS, mood_of_parts
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
+
+LOGGER = logging.getLogger("moodmirror.catalogue")
 
 MOOD: Final = "mood"  # the column of a measured mood in an imported table
 MOST_TAGS: Final = 4
@@ -203,12 +206,26 @@ def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
 def read_tables(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
     """All items of a kind: the shipped table, and what was imported, if anything was.
 
-    Raises CatalogueError naming every bad cell. A row whose id has come to be shipped since it was imported is passed over.
+    Raises CatalogueError naming every bad cell of the shipped table. An imported one that can't be used is left out, and the
+    log says why and what to do. A row whose id has come to be shipped since it was imported is passed over.
     """
     items = read_table(catalogue_dir / f"{kind}.csv", kind)
-    if imported_dir is not None and (imported_dir / f"{kind}.csv").exists():
+    imported = imported_dir / f"{kind}.csv" if imported_dir is not None else None
+    if imported is not None and imported.exists():
+        try:
+            further = read_table(imported, kind, imported=True)
+        except CatalogueError as error:
+            first, *others = str(error).splitlines()
+            more = f" And {len(others):,} faults more." if others else ""
+            LOGGER.warning(
+                "The imported %s are left out: %s.%s Import them again, which drops what is broken, or delete that file.",
+                kind,
+                first.rstrip("."),
+                more,
+            )
+            return items
         shipped = {item.id for item in items}
-        items += [item for item in read_table(imported_dir / f"{kind}.csv", kind, imported=True) if item.id not in shipped]
+        items += [item for item in further if item.id not in shipped]
     return items
 
 

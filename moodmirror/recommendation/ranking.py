@@ -1,5 +1,6 @@
 """Rank the catalogue for a mood."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_tables
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_tables
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
@@ -32,7 +33,9 @@ from moodmirror.recommendation.reasons import (
 from moodmirror.recommendation.selection import largest
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
 from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
-from moodmirror.recommendation.wishes import ANSWERS, WISH_WEIGHT, Wish, WishIndex
+from moodmirror.recommendation.wishes import WISH_WEIGHT, Wish, WishIndex
+
+LOGGER = logging.getLogger("moodmirror.recommendation")
 
 # A list is arranged from the best few, so that its cost does not grow with the table: four times as many as are asked for
 # leave room for variety, and forty do when few are.
@@ -157,7 +160,7 @@ class Recommender:
         """
         folder = catalogue_dir or CATALOGUE_DIR
         tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
-        counts = {kind: Counts.load(imported_dir, kind) for kind in KINDS} if imported_dir else {}
+        counts = {kind: _kept_counts(imported_dir, kind) for kind in KINDS} if imported_dir else {}
         return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None, counts)
 
     def with_taste(self, taste: Taste) -> Self:
@@ -323,7 +326,8 @@ class _Leanings:
             leaning(standing, table.index_of, table.tastes, self._neighbours) if standing and standing.judged else None
         )
         self._freshness = freshness(standing, table.index_of) if standing else None
-        self._wish = table.wishes.likeness(wish) if wish else None
+        self._wish = wish
+        self._answers = table.wishes.likeness(wish) if wish else None
 
     def added_to(
         self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp], *, fresh: bool = True
@@ -335,7 +339,7 @@ class _Leanings:
         terms = (
             (TASTE_WEIGHT, self._worth),
             (1.0, self._freshness if fresh else None),
-            (WISH_WEIGHT, self._wish),
+            (WISH_WEIGHT, self._answers),
             (POPULARITY_WEIGHT, self._table.popularity),
         )
         for weight, values in terms:
@@ -345,15 +349,15 @@ class _Leanings:
 
     def answers(self, index: int) -> float:
         """How well an item answers the wish, 0…1; 0 without one."""
-        return float(self._wish[index]) if self._wish is not None else 0.0
+        return float(self._answers[index]) if self._answers is not None else 0.0
 
     def reasons(self, index: int) -> tuple[list[str], list[str]]:
         """What of wish and taste speaks for an item: in words for its line, and in sentences for who wants to know more."""
         item, words, details = self._table.items[index], [], []
         if self._wish is not None:
-            if self._wish[index] >= ANSWERS:
-                words.append("close to your wish")
-            details.append(f"It answers your wish {100 * self._wish[index]:.0f} % as well as the best that there is.")
+            if named := self._table.wishes.named(self._wish, index):
+                words.append(f"close to your wish: {', '.join(named)}")
+            details.append(f"It answers your wish {100 * self.answers(index):.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
             return words, details
         places = [
@@ -378,6 +382,15 @@ class _Leanings:
             moves = "for" if self._worth[index] > 0 else "against"
             details.append(f"Your likes, skips and hides so far speak {moves} it.")
         return words, details
+
+
+def _kept_counts(folder: Path, kind: str) -> Counts:
+    """What was kept of who likes what; nothing if it can't be used, which the log tells."""
+    try:
+        return Counts.load(folder, kind)
+    except CatalogueError as error:
+        LOGGER.warning("What people like together is left out: %s", error)
+        return Counts()
 
 
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:

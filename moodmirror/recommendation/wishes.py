@@ -17,8 +17,7 @@ from moodmirror.recommendation.vectors import described
 WISH_WEIGHT: Final = 0.6
 # Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
 WORDS_SHARE: Final = 0.6
-# From which share of the best answer's likeness on an item is said to answer a wish.
-ANSWERS: Final = 0.4
+MOST_NAMED: Final = 3  # words of a wish that a reason repeats
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
 
@@ -56,6 +55,15 @@ class WishIndex:
             near = self._vectors @ wish.vector
             answer = answer + (1 - WORDS_SHARE) * _to_best(near - near.mean())
         return _to_best(answer)
+
+    def named(self, wish: Wish, index: int) -> list[str]:
+        """The words of a wish, as they were written, that stand in an item's own words; some of them if there are many.
+
+        What sentences mean alike ranks too, but is too vague to be told as a reason.
+        """
+        written = dict.fromkeys(_WORD.findall(wish.words))
+        mine = [word for word in written if any(index in self._items_with.get(w, ()) for w in _words(word) - _EMPTY_WORDS)]
+        return mine[:MOST_NAMED]
 
 
 def _to_best(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -27,10 +27,10 @@ from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
-from moodmirror.web.neighbours import Neighbours
 from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
+from moodmirror.web.siblings import Siblings
 from moodmirror.web.site import CameraStatus, Site
 from moodmirror.web.turns import Turns
 
@@ -128,6 +128,7 @@ class Visitor(Audience):
         self._tables: dict[str, Any] = {}
         self._tables_of: tuple[str, int] | None = None  # whose mood they were made for, and which one
         self._tables_mood: Mood | None = None
+        self._tables_by_wish = False  # alone, for there was no mood
         senses = (
             Sight(self.state, site.face_reader),
             Hearing(self.state, site.speech_recognizer),
@@ -160,11 +161,14 @@ class Visitor(Audience):
         if not hurry and steady and same_audience and not _moved(mood, before):
             return
         self._tables_of, self._tables_at, self._tables_mood = of, now, mood
-        if mood is None:
-            self._tables = {}
+        if mood is None and not self.offers.wishes:
+            if self._tables_by_wish:  # and it was taken back: nothing speaks for these rows any more
+                self._emit("recommendations", {}, to=self.name)
+            self._tables, self._tables_by_wish = {}, False
             return
         with self._metrics.timed("tables"):
-            tables = self.offers.tables(mood.vector)
+            tables = self.offers.tables(mood.vector if mood else None)
+        self._tables_by_wish = mood is None
         if _told(tables) != _told(self._tables):
             self._tables = tables
             self._emit("recommendations", tables, to=self.name)
@@ -214,8 +218,8 @@ class Live:
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
-        self._neighbours = Neighbours(site.config.redis_url, self._on_changed, self._on_forgotten)
-        site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
+        self._siblings = Siblings(site.config.redis_url, self._on_changed, self._on_forgotten)
+        site.on_forgotten.extend((self._on_forgotten, self._siblings.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
@@ -247,7 +251,7 @@ class Live:
         self._closing.set()
         self._wake.set()
         self._tables_wake.set()
-        self._neighbours.close()
+        self._siblings.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -409,7 +413,7 @@ class Live:
         visitor.tell_kept()
         if visitor.offers.visitor is not None:  # tell the visitor's other windows
             self._on_changed(visitor.offers.visitor, but=visitor)
-            self._neighbours.tell_changed(visitor.offers.visitor)
+            self._siblings.tell_changed(visitor.offers.visitor)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from moodmirror.database import DatabaseAway, Forgotten, Kept
@@ -46,17 +46,23 @@ class Offers:
         self._clock = clock
         self._clicks, self._clicked_at = CLICKS_AT_ONCE, clock()
 
-    def tables(self, mood: MoodVector) -> dict[str, Any]:
-        """The rows of each table for a mood, float32 [7]. They count as shown."""
+    @property
+    def wishes(self) -> bool:
+        """Whether the visitor has a wish, which ranks by itself while no mood is known."""
+        return self._preferences.wish is not None
+
+    def tables(self, mood: MoodVector | None) -> dict[str, Any]:
+        """The rows of each table for a mood, float32 [7], or where None is known for the wish. They count as shown."""
         wanted, tables = self._preferences, {}
+        mode, towards = (wanted.mode, wanted.towards) if mood is not None else ("match", None)
         for kind in KINDS:
             rows = self._recommender.recommend(
                 mood,
                 kind,
                 ROWS,
-                wanted.mode,
+                mode,
                 wanted.filters.get(kind),
-                towards=wanted.towards,
+                towards=towards,
                 seed=wanted.seed,
                 wish=wanted.wish,
             )
@@ -66,13 +72,19 @@ class Offers:
         return tables
 
     def message(self) -> dict[str, Any]:
-        """What the page shows of what is kept: whether anything can be, and the saved items, newest first."""
-        saved = ((kind, self._site.recommender.item(kind, item)) for kind, item in self._saved)
+        """What the page shows of what is kept: whether anything can be, and the saved and hidden items, newest first."""
+        hidden = [(opinion.kind, opinion.item) for opinion in self._taste.opinions if opinion.verdict == "hide"]
         return {
             "kept": self.kept,
             "opinions": len(self._taste.opinions),
-            "saved": [{"kind": kind, **item_message(kind, item)} for kind, item in saved if item],
+            "saved": self._items(self._saved),
+            "hidden": self._items(hidden[::-1]),
         }
+
+    def _items(self, named: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """What the page shows of items, by kind and id; those that the catalogue has lost are left out."""
+        found = ((kind, self._site.recommender.item(kind, item)) for kind, item in named)
+        return [{"kind": kind, **item_message(kind, item)} for kind, item in found if item]
 
     def prefer(self, content: Any) -> None:
         """Take in preferences. Raises PreferenceError or WishError where they are none."""

@@ -37,7 +37,7 @@ export function openChoices(socket) {
       answer = { error: "The server is slow to answer. Try again in a moment." };
     }
     if (answer.error) tell(told, answer.error, { aloud: true });
-    else tell(told, asked ? "Your wish counts beside your mood; it is never stored." : invitation);
+    else tell(told, asked ? "Your wish counts beside your mood, or alone until one is known; it is never stored." : invitation);
   }
 
   function showMode() {

@@ -29,7 +29,10 @@ export function openTables(socket) {
     button.addEventListener("click", () => socket.emit("others", button.dataset.kind));
   }
   return (rows) => {
-    for (const [kind, items] of Object.entries(rows)) tables.get(kind).show(items);
+    for (const [kind, table] of tables) {
+      if (kind in rows) table.show(rows[kind]);
+      else table.clear();
+    }
   };
 }
 
@@ -41,6 +44,7 @@ class Table {
   #undo;
   #socket;
   #items = []; // what the server sent last
+  #invitation; // what stands in an empty table's place
   #dismissed = new Set(); // ids that were just skipped or hidden
   #timer = null;
 
@@ -49,6 +53,7 @@ class Table {
     this.#table = table;
     this.#body = table.tBodies[0];
     this.#empty = table.parentElement.querySelector(".empty");
+    this.#invitation = this.#empty.textContent;
     this.#undo = document.getElementById(`${table.id}-undo`);
     this.#socket = socket;
     const release = () => setTimeout(() => this.show(this.#items));
@@ -69,6 +74,16 @@ class Table {
     if (items.length === 0) this.#empty.textContent = "Nothing passes these filters. Loosen one, and the list fills again.";
     this.#table.hidden = items.length === 0;
     this.#empty.hidden = items.length > 0;
+  }
+
+  /** Be empty, for nothing is known of what to show. */
+  clear() {
+    this.#items = [];
+    clearTimeout(this.#timer);
+    this.#body.replaceChildren();
+    this.#empty.textContent = this.#invitation;
+    this.#table.hidden = true;
+    this.#empty.hidden = false;
   }
 
   /** Whether a pointer is on the table, or the keyboard in it. */

@@ -9,7 +9,7 @@ from typing import Final
 
 from moodmirror.emotions import MoodVector
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD, cell_faults
-from moodmirror.recommendation.importers.sources import Entry, Source
+from moodmirror.recommendation.importers.sources import Entry, Source, SourceError, read_csv
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
 ORIGIN: Final = "origin"  # the form that a row came in
@@ -49,19 +49,33 @@ class ImportedTable:
     """One kind's imported rows, and what became of an import."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        """Read what was imported before, if anything."""
+        """Read what was imported before, if anything; broken rows of it are dropped.
+
+        Raises SourceError if it is no such table.
+        """
         self.kind = kind
         self.path = folder / f"{kind}.csv"
         self.columns = (*COLUMNS[kind], MOOD, ORIGIN, *FURTHER_COLUMNS[kind])
         self.rows: dict[str, Row] = {}
+        self.broken = 0
         if self.path.exists():
-            with self.path.open(encoding="utf-8", newline="") as file:
-                self.rows = {row["id"]: row for row in csv.DictReader(file)}
+            self._read()
         with (CATALOGUE_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
             self._shipped = {row["id"] for row in csv.DictReader(file)}
         self.added = 0
         self.present = 0
         self.skipped: Counter[str] = Counter()
+
+    def _read(self) -> None:
+        columns, rows = read_csv(self.path)
+        missing = [column for column in (*COLUMNS[self.kind], MOOD) if column not in columns]
+        if missing:
+            raise SourceError(f"{self.path} has no column {', '.join(missing)}. Delete it, then import again.")
+        for row in rows:
+            if row["id"] in self.rows or cell_faults(row, self.kind, imported=True):
+                self.broken += 1
+            else:
+                self.rows[row["id"]] = {column: row.get(column, "") for column in self.columns}
 
     def fresh(self, source: Source) -> list[Entry]:
         """The entries that are neither imported nor shipped yet."""
@@ -89,7 +103,7 @@ class ImportedTable:
 
     def save(self) -> None:
         """Write the table, whole or not at all."""
-        if not self.added:
+        if not self.added and not self.broken:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".part")
@@ -108,6 +122,8 @@ class ImportedTable:
         ]
         if not self.added:
             lines.append("Nothing new.")
+        if self.broken:
+            lines.append(f"  {self.broken:,} broken rows of an earlier import were dropped from {self.path}.")
         lines += [f"  {count:,} skipped: {reason}" for reason, count in self.skipped.most_common()]
         return "\n".join(lines)
 
