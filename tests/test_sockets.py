@@ -5,13 +5,14 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
+from typing import Any
 
 import cv2
 import psutil
 import pytest
-from websocket import WebSocket, WebSocketBadStatusException, create_connection
+from websocket import WebSocket, WebSocketBadStatusException, WebSocketConnectionClosedException, create_connection
 
 from tests.conftest import Server, admitted, serving
 from tests.test_live import Visitor
@@ -53,6 +54,14 @@ def worker_of(server: Server) -> psutil.Process:
     return worker
 
 
+class Client(WebSocket):
+    """A WebSocket that lets go of its connection in any case."""
+
+    def close(self, *arguments: Any, **options: Any) -> None:
+        super().close(*arguments, **options)
+        self.shutdown()
+
+
 def told(client: WebSocket) -> str:
     """The next message, which is a text."""
     message = client.recv()
@@ -75,6 +84,7 @@ def opened(server: Server, address: str = "127.0.0.1", headers: dict[str, str] |
         connection.connect(("127.0.0.1", server.port))
         client = create_connection(
             f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket",
+            class_=Client,
             socket=connection,
             header=headers,
             timeout=PATIENCE,
@@ -174,7 +184,7 @@ def test_who_never_reads_is_let_go_of(small, bystander, scene):
     worker = worker_of(small)
     before, threads = worker.memory_full_info().uss, worker.num_threads()
     held = most_threads = 0
-    with closing(connected(small)) as client, closing(raw(client)), pytest.raises(ConnectionError):  # noqa: PT012
+    with closing(connected(small)) as client, pytest.raises(ConnectionError):  # noqa: PT012
         for number in range(100_000):
             client.send(f'42{number}["choose","bored"]')  # the answer lists what may be chosen
             if number % 200 == 0:
@@ -211,6 +221,18 @@ def test_places_are_free_again_once_connections_have_ended(small):
         with ExitStack() as stack:
             for _ in range(PER_ADDRESS):
                 stack.enter_context(closing(placed(small, "127.0.0.4")))
+
+
+@pytest.mark.parametrize("content", ["9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000])
+def test_what_is_no_packet_ends_that_connection_and_fills_no_log(small, bystander, scene, content):
+    with closing(placed(small, "127.0.0.6")) as client:
+        client.send(content)
+        client.send("4not a packet either")
+        with suppress(WebSocketConnectionClosedException, ConnectionError):
+            while client.recv():
+                pass
+    assert "Traceback" not in small.log.read_text()
+    assert bystander.ask("frame", smile(scene))["faces"]
 
 
 def test_who_polls_finds_the_same_limits(small, bystander, scene):

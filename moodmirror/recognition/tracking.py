@@ -49,10 +49,12 @@ class _Track:
 class FaceTracker:
     """Finds, follows and reads the faces of one camera. Not for several threads at once."""
 
-    def __init__(self, reader: FaceReader, search_seconds: float = SEARCH_SECONDS_FOLLOWING) -> None:
-        """`search_seconds` is how long a newcomer may wait to be seen while others are followed."""
+    def __init__(self, reader: FaceReader, search_seconds: float = SEARCH_SECONDS_FOLLOWING, search_frames: int = 1) -> None:
+        """While faces are followed, newcomers wait for so many seconds, and frames, until the whole picture is searched."""
         self._reader = reader
         self._search_seconds = search_seconds
+        self._search_frames = search_frames
+        self._unsearched = 0  # frames since the last search
         self._tracks: list[_Track] = []
         self._searched_at = -np.inf
         self._searches_alone = 0
@@ -76,8 +78,9 @@ class FaceTracker:
         lost = any(track.found_at < at for track in self._tracks)
         following = bool(self._tracks) and not lost
         pause = self._search_seconds if following else SEARCH_SECONDS_ALONE
-        if at - self._searched_at >= pause:
-            self._searched_at = at
+        self._unsearched += 1
+        if at - self._searched_at >= pause and (self._unsearched >= self._search_frames or not following):
+            self._searched_at, self._unsearched = at, 0
             self._search(gray, UPRIGHT, at)
             self._searches_alone = 0 if self._tracks else self._searches_alone + 1
             turn, due = divmod(self._searches_alone, 2)

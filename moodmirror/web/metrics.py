@@ -61,7 +61,8 @@ class Metrics:
         )
         self.rejections = Counter(
             "mood_mirror_rejections",
-            "Connections refused (connections, address, visitors, door) or ended (too_big, slow), and messages (too_fast).",
+            "Connections refused (connections, address, visitors, door) or ended (too_big, slow, malformed), and messages "
+            "refused (too_fast).",
             ["reason"],
             registry=self.registry,
         )

@@ -30,7 +30,9 @@ MAX_PACKET_BYTES: Final = SAMPLE_RATE * SAMPLE_TYPE.itemsize  # one second: a mi
 MAX_AHEAD_SECONDS: Final = 3.0  # sound comes as time passes; a network that stalled may bring so much at once
 FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enough for a first answer
 # Somebody at their own camera is mostly alone there, and a search of the whole picture costs as much as five frames do.
+# On a busy server, which gets few frames, it must not come with each of them: that would keep it busy.
 NEWCOMER_SECONDS: Final = 3.0
+NEWCOMER_FRAMES: Final = 10
 MAX_CHARACTERS: Final = 1000  # of the text box, which is read at every pause in typing
 
 
@@ -101,7 +103,7 @@ class Sight(Sense):
             gray = decode_frame(content)
         except MediaError as error:
             raise SenseError(str(error)) from None
-        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS)
+        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS, NEWCOMER_FRAMES)
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:

@@ -7,6 +7,7 @@ so many. :func:`bound` puts all of that under a server.
 """
 
 import queue
+import re
 import socket
 import threading
 from collections import Counter
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs
 
 import flask
 import flask_socketio
-from socketio.packet import Packet
+from socketio.packet import BINARY_EVENT, EVENT, Packet
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
 from wsproto.frame_protocol import CloseReason
@@ -33,18 +34,29 @@ KERNEL_BYTES: Final = 262_144  # that the system holds of what a client does not
 FAREWELL_SECONDS: Final = 0.5  # to send what is left to a client that is let go of
 RETRY_SECONDS: Final = 10  # after which a client that found no place may ask again
 
+# An Engine.IO packet: its type, and in a message Socket.IO's own type. Engine.IO would take JSON too, as deep as it comes.
+ENGINE_PACKET: Final = re.compile(r"4\d|[1-356](?![\[{\"])")
+
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class MalformedError(ValueError):
+    """What came is no Socket.IO packet, or has more attachments than may be."""
 
 
 class OneAttachment(Packet):  # type: ignore[misc]  # python-socketio has no types
     """A Socket.IO packet with one attachment at most, a frame or a sound: more would be held until the last has come."""
 
-    def decode(self, encoded_packet: str) -> int:
-        """Decode a packet; returns how many attachments follow. Raises ValueError where that is more than one."""
-        count = int(super().decode(encoded_packet) or 0)
-        if count > 1:
-            raise ValueError("a message may have one attachment")
+    def decode(self, encoded_packet: str | bytes) -> int:
+        """Decode a packet; returns how many attachments follow. Raises MalformedError for more than one, or no packet."""
+        try:
+            count = int(super().decode(encoded_packet) or 0)
+        except (ValueError, TypeError, RecursionError):
+            raise MalformedError from None
+        is_event = self.packet_type in (EVENT, BINARY_EVENT)
+        if count > 1 or (is_event and not (isinstance(self.data, list) and self.data and isinstance(self.data[0], str))):
+            raise MalformedError
         return count
 
 
@@ -170,7 +182,10 @@ class WebSocket:
                     empty: str | bytes = "" if isinstance(event, TextMessage) else b""
                     message: str | bytes = empty.join(self._parts)
                     self._parts, self._part_bytes = [], 0
-                    return message
+                    if isinstance(message, bytes) or ENGINE_PACKET.match(message):
+                        return message
+                    self._tell("malformed")
+                    self._close(CloseReason.PROTOCOL_ERROR, "This is no Engine.IO packet")
             case Ping():
                 self._send(event.response())
             case CloseConnection():
@@ -269,6 +284,19 @@ def bound(
     engine = socketio.server.eio
     # There is no other way to give Engine.IO a queue or a WebSocket than the ones of its mode.
     engine._async = {**engine._async, "queue": Outbox, "websocket": partial(WebSocket, tell=tell)}
+    take = engine.handlers["message"]
+
+    def take_or_end(sid: str, content: Any) -> None:
+        try:
+            take(sid, content)
+        except ValueError as error:
+            # The second is what python-socketio says to a frame of who was just disconnected.
+            if not isinstance(error, MalformedError) and str(error) != "Unexpected binary packet":
+                raise
+            tell("malformed")
+            engine.disconnect(sid)
+
+    engine.on("message", take_or_end)
     environs: dict[str, dict[str, Any]] = socketio.server.environ
 
     def sessions() -> list[str]:
