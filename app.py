@@ -84,7 +84,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_error_handler(HTTPException, on_http_error)
     log_requests(app, site.metrics)
     safety.guard(app, config)
-    limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, storage_uri=config.redis_url or "memory://")
+    limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, redis_url=config.redis_url)
     for command in (
         commands.analyze,
         commands.check_camera,

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+import psycopg
+import psycopg.sql
 import pytest
 
-from tests.conftest import ROOT, START_SECONDS, await_answer, free_port, need_program
+from tests.conftest import ROOT, START_SECONDS, Server, await_answer, free_port, need_program
 
 TEMPLATE: Final = ROOT / "deploy" / "nginx.conf.template"
 
@@ -69,6 +71,30 @@ def running_redis(folder: Path) -> Iterator[Redis]:
         redis.kill()
 
 
+class OwnDatabase:
+    """An empty database of our own in a running PostgreSQL, that can go away and come back."""
+
+    def __init__(self, postgres: str) -> None:
+        self._postgres = postgres
+        self._name = f"mirror_{uuid.uuid4().hex}"
+        self.url = f"{postgres.rpartition('/')[0]}/{self._name}"
+        self._ask("CREATE DATABASE {}")
+
+    def go_away(self) -> None:
+        """End every connection and let nobody in."""
+        self._ask("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+        self._ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", literally=True)
+
+    def come_back(self) -> None:
+        """Let everybody in again."""
+        self._ask("ALTER DATABASE {} ALLOW_CONNECTIONS true")
+
+    def _ask(self, statement: str, *, literally: bool = False) -> None:
+        name = psycopg.sql.Literal(self._name) if literally else psycopg.sql.Identifier(self._name)
+        with psycopg.connect(self._postgres, autocommit=True) as connection:
+            connection.execute(psycopg.sql.SQL(statement).format(name))
+
+
 class Cluster:
     """Several web processes behind nginx, one site for its visitors."""
 
@@ -76,10 +102,15 @@ class Cluster:
         self.folder = folder
         self.settings = settings
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
         self.ports = [free_port() for _ in range(count)]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}  # by the port
         self._nginx: subprocess.Popen[bytes] | None = None
+
+    @property
+    def front(self) -> Server:
+        """What visitors reach: nginx."""
+        assert self._nginx
+        return Server(self._nginx, self.port, self.folder / "nginx.log")
 
     def start(self, port: int) -> None:
         """Start the web process at one of the ports; :meth:`await_ready` waits for it."""
@@ -116,7 +147,7 @@ class Cluster:
     def port_of(self, cookies: str) -> int:
         """The port of the process to which nginx sends who brings these cookies."""
         mark = f"/nothing-{uuid.uuid4().hex}"
-        request = urllib.request.Request(self.url + mark, headers={"Cookie": cookies})
+        request = urllib.request.Request(self.front.url + mark, headers={"Cookie": cookies})
         with pytest.raises(urllib.error.HTTPError) as answer:
             urllib.request.urlopen(request, timeout=START_SECONDS)
         answer.value.close()
@@ -164,3 +195,15 @@ def running_cluster(folder: Path, count: int = 2, **settings: str) -> Iterator[C
         yield cluster
     finally:
         cluster.stop()
+
+
+@contextmanager
+def publishing(url: str, source: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python camera.py --publish`, as one starts it."""
+    environment = {**os.environ, "REDIS_URL": url, "CAMERA": source}
+    process = subprocess.Popen([sys.executable, "camera.py", "--publish"], cwd=ROOT, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

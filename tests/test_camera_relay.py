@@ -1,13 +1,10 @@
 """One camera for many processes: published by a process of its own, over a real Redis, and shown by others."""
 
-import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -21,22 +18,10 @@ from moodmirror.camera_status import PLACARD_BGR
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Reading
 from moodmirror.recognition.face import Face
-from tests.cluster import running_redis
+from tests.cluster import publishing, running_redis
 from tests.conftest import ROOT
 
 PATIENCE = 60  # seconds that a busy machine may take for what should take one
-
-
-@contextmanager
-def publishing(url: str, source: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python camera.py --publish`, as one starts it."""
-    environment = {**os.environ, "REDIS_URL": url, "CAMERA": source}
-    process = subprocess.Popen([sys.executable, "camera.py", "--publish"], cwd=ROOT, env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 class Shown:

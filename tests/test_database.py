@@ -33,6 +33,7 @@ from moodmirror.database import (
 from moodmirror.recommendation.taste import Opinion
 from moodmirror.web.offers import Offers
 from moodmirror.web.site import EXTENSION
+from tests.cluster import OwnDatabase
 from tests.conftest import ROOT, free_port
 
 ANN, BOB = "a" * 32, "b" * 32
@@ -205,6 +206,24 @@ class TestAway:
         database.close()
         assert len(caplog.records) == 1
         assert "hunter2" not in caplog.text
+
+    def test_a_postgresql_that_goes_away_and_comes_back_is_used_again(self, postgres, caplog):
+        own = OwnDatabase(postgres)
+        passed = [0.0]
+        database = Database(own.url, monotonic=lambda: passed[0])
+        database.give(ANN, opinion("one"))
+        own.go_away()
+        with caplog.at_level(logging.ERROR):
+            for _ in range(3):
+                with pytest.raises(DatabaseAway):
+                    database.give(ANN, opinion("two"))
+        assert len(caplog.records) == 1
+        own.come_back()
+        passed[0] += AWAY_SECONDS
+        assert database.load(ANN).opinions == (opinion("one"),)
+        database.give(ANN, opinion("two"))
+        assert len(database.load(ANN).opinions) == 2
+        database.close()
 
     def test_a_file_that_is_no_database_is_told(self, tmp_path, caplog):
         path = tmp_path / "mirror.sqlite3"

@@ -31,7 +31,7 @@ class Visitor:
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
         headers, auth = admitted(server, cookie)
-        self.client.connect(server.url, headers=headers, auth=auth, transports=["websocket"])
+        self.client.connect(server.url, headers=headers, auth=auth, transports=["websocket"], wait_timeout=PATIENCE)
 
     def ask(self, event: str, *arguments: Any) -> Any:
         return self.client.call(event, *arguments, timeout=PATIENCE)

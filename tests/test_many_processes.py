@@ -1,8 +1,10 @@
 """Several processes as one site: Redis, PostgreSQL, web processes under gunicorn, nginx in front, all of them real."""
 
 import http.cookiejar
+import json
 import queue
 import re
+import secrets
 import threading
 import time
 import urllib.request
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.cluster import Cluster, Redis, running_cluster, running_redis
+from tests.cluster import Cluster, OwnDatabase, Redis, publishing, running_cluster, running_redis
+from tests.conftest import Viewer, admitted
 
 PATIENCE = 60  # seconds that a busy machine may take for what should take one
 BACK_SECONDS = 5  # what is promised to a visitor whose process is killed
@@ -26,13 +29,15 @@ class Visitor:
 
     def __init__(self, cluster: Cluster):
         jar = http.cookiejar.CookieJar()
-        with urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(cluster.url, timeout=PATIENCE):
+        with urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(cluster.front.url, timeout=PATIENCE):
             self.cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
         self.told: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("taste", "mood", "camera")}
         self.client = socketio.Client()
         for name, messages in self.told.items():
             self.client.on(name, messages.put)
-        self.client.connect(cluster.url, headers={"Cookie": self.cookies}, transports=["websocket"])
+        # As the page does, it fetches a token each time it connects.
+        auth = lambda: admitted(cluster.front, self.cookies)[1]  # noqa: E731
+        self.client.connect(cluster.front.url, headers={"Cookie": self.cookies}, auth=auth, transports=["websocket"])
 
     def await_told(self, event: str, wanted=lambda message: True, patience: float = PATIENCE) -> Any:
         while not wanted(message := self.told[event].get(timeout=patience)):
@@ -62,8 +67,11 @@ def own_redis(folder) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="module")
-def cluster(folder, own_redis, postgres) -> Iterator[Cluster]:
-    with running_cluster(folder, 2, REDIS_URL=own_redis.url, DATABASE_URL=postgres, CAMERA="off") as cluster:
+def cluster(folder, own_redis, postgres, face_video) -> Iterator[Cluster]:
+    """Two web processes, and a third that publishes the camera."""
+    settings = {"REDIS_URL": own_redis.url, "DATABASE_URL": OwnDatabase(postgres).url, "CAMERA": "published"}
+    settings |= {"TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32), "RATE_LIMITS": "on"}
+    with running_cluster(folder, 2, **settings) as cluster, publishing(own_redis.url, str(face_video)):
         yield cluster
 
 
@@ -107,7 +115,7 @@ def test_whose_process_is_killed_is_back_on_another_with_their_taste(cluster, wh
 def test_windows_at_two_processes_see_at_once_what_was_saved_and_that_one_was_forgotten(cluster):
     with Visitor(cluster) as visitor:
         visitor.await_told("taste")
-        windows = [Window(port, visitor.cookies) for port in cluster.ports]
+        windows = [Window(cluster, port, visitor.cookies) for port in cluster.ports]
         try:
             one, other = windows
             assert one.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "save"}, timeout=PATIENCE)["kept"]
@@ -130,10 +138,38 @@ def test_windows_at_two_processes_see_at_once_what_was_saved_and_that_one_was_fo
 class Window:
     """A window of a visitor, connected to one process."""
 
-    def __init__(self, port: int, cookies: str):
+    def __init__(self, cluster: Cluster, port: int, cookies: str):
         self.client = socketio.Client(reconnection=False)
         self.taste: queue.Queue[Any] = queue.Queue()
         self.gone = threading.Event()
         self.client.on("taste", self.taste.put)
         self.client.on("disconnect", lambda *_: self.gone.set())
-        self.client.connect(f"http://127.0.0.1:{port}", headers={"Cookie": cookies}, transports=["websocket"])
+        headers, auth = admitted(cluster.front, cookies)
+        self.client.connect(f"http://127.0.0.1:{port}", headers=headers, auth=auth, transports=["websocket"])
+
+
+def test_the_camera_is_shown_by_every_process_and_visitors_go_on_while_redis_is_away(cluster, own_redis):
+    with Visitor(cluster) as visitor, Viewer(cluster.front) as viewer:
+        pictures = viewer.parts()
+        visitor.await_told("camera", lambda status: status["state"] == "live")
+        for port in cluster.ports:
+            deadline = time.monotonic() + PATIENCE
+            while mood_at(port)["label"] != "happy":
+                assert time.monotonic() < deadline
+                next(pictures)  # somebody watches, so the camera is awake
+        own_redis.kill()
+        visitor.await_told("camera", lambda status: status["state"] == "away")
+        assert visitor.client.call("choose", "sad", timeout=PATIENCE) == {}
+        visitor.await_told("mood", lambda mood: mood["label"] == "sad")
+        answer = visitor.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "like"}, timeout=PATIENCE)
+        assert answer == {"kept": True}
+        with Visitor(cluster) as newcomer:
+            newcomer.await_told("taste")
+        own_redis.start()
+        visitor.await_told("camera", lambda status: status["state"] == "live")
+
+
+def mood_at(port: int) -> dict[str, Any]:
+    """What a process says of the server camera's mood."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/mood", timeout=PATIENCE) as answer:
+        return json.load(answer)

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import socketio
+from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 
 from app import close_app, create_app
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.web.door import SAID_OF_VISITOR, TOO_FAST, Bucket
+from moodmirror.web.limits import limit_requests
+from tests.cluster import running_redis
 from tests.conftest import ROOT, Server, admitted, free_port, serving
 
 OFF = CameraSource.parse("off")
@@ -157,6 +160,20 @@ class TestLimits:
             for number in range(601)
         ]
         assert statuses[-2:] == [200, 429]
+
+    def test_processes_of_one_site_count_together_and_alone_while_redis_is_away(self, tmp_path):
+        with running_redis(tmp_path) as redis:
+            visitors = []
+            for name in ("one", "two"):
+                process = Flask(name)
+                limit_requests(process, Blueprint("files", name), redis_url=redis.url)
+                process.add_url_rule("/", "page", lambda: "here")
+                visitors.append(process.test_client())
+            one, two = visitors
+            assert [one.get("/").status_code for _ in range(600)] == [200] * 600
+            assert two.get("/").status_code == 429
+            redis.kill()
+            assert [two.get("/").status_code for _ in range(601)] == [200] * 600 + [429]
 
     def test_an_allowance_fills_as_time_passes(self):
         now = [0.0]

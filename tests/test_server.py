@@ -370,7 +370,7 @@ class TestAnalyzeFiles:
     def test_whoever_hangs_up_ends_the_work_and_frees_the_place(self, hosted, portrait):
         film = clip([portrait] * 300, "avi")
         head = (
-            "POST /api/analyze/video HTTP/1.1\r\nHost: mirror\r\nAccept: application/x-ndjson\r\n"
+            "POST /api/analyze/video HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n"
             f"Content-Type: video/x-msvideo\r\nContent-Length: {len(film)}\r\n\r\n"
         )
         for _ in range(4):  # more than are read at once

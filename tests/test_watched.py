@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import pytest
+import socketio
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
@@ -84,7 +85,7 @@ class TestMetrics:
 
     def test_refused_visitors_are_counted(self, watched):
         before = figures(watched).get(("mood_mirror_rejections_total", "visitors"), 0.0)
-        with Visitor(watched), Visitor(watched), pytest.raises(Exception, match="as many visitors"):
+        with Visitor(watched), Visitor(watched), pytest.raises(socketio.exceptions.ConnectionError):
             Visitor(watched)
         assert figures(watched)["mood_mirror_rejections_total", "visitors"] == before + 1
 

@@ -17,6 +17,7 @@ from moodmirror.recommendation.importers import movies, songs, things
 from moodmirror.recommendation.importers.sources import Entry, Source, SourceError
 from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable, Row, import_entries
 from moodmirror.recommendation.neighbours import LEAST_PEOPLE
+from moodmirror.web.reports import told_missing
 from moodmirror.web.site import current_site
 
 if TYPE_CHECKING:
@@ -165,8 +166,10 @@ def cluster_songs(file: Path | None, k: int, emotions: tuple[str, ...], seed: in
     FILE is any that `flask import songs` takes and that has audio features; without it, the imported songs are grouped. The
     folder gets, for each group, a playlist as M3U, CSV and JSPF, and a picture of all, clusters.png.
     """
-    from moodmirror.recommendation import clustering  # noqa: PLC0415  # scikit-learn takes a second
-
+    try:
+        from moodmirror.recommendation import clustering  # noqa: PLC0415  # scikit-learn takes a second
+    except ModuleNotFoundError as missing:
+        raise click.ClickException(told_missing(missing)) from None
     try:
         found = songs_to_cluster(file)
         clusters = clustering.cluster_songs(found, k, emotions or None, seed=seed)

@@ -96,7 +96,10 @@ def _analyze_inputs(site: Site, inputs: tuple[str, ...], form: str | None, plot:
     for words in problems:
         click.echo(words, err=True)
     if plot is not None and read:
-        reports.draw(read, plot)
+        try:
+            reports.draw(read, plot)
+        except ModuleNotFoundError as missing:
+            raise click.ClickException(reports.told_missing(missing)) from None
     return not problems
 
 

@@ -28,7 +28,6 @@ TOKEN_SECONDS: Final = 300  # from when a page fetches it to when it connects: a
 CONNECTS_OF_VISITOR: Final = parse("30 per minute")
 CONNECTS_OF_ADDRESS: Final = parse("120 per minute")
 OPEN_OF_VISITOR: Final = 12  # windows at once
-OPEN_OF_ADDRESS_SHARE: Final = 0.5  # of all places: nobody keeps everybody else out
 # A page says ten frames, four packets of sound and a few words a second; two may be open, and a stalled network catches up.
 SAID_OF_VISITOR: Final = (40.0, 80.0)  # a second, and at once
 SAID_OF_ADDRESS: Final = (400.0, 800.0)
@@ -79,7 +78,6 @@ class Door:
         self._serializer = _serializer(app)
         self._trusted_hosts = trusted_hosts(config)
         self._limited = config.rate_limits
-        self._open_of_address = max(int(OPEN_OF_ADDRESS_SHARE * config.max_visitors), 1)
         self._clock = clock
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
@@ -97,7 +95,6 @@ class Door:
         with self._lock:
             if self._limited and not (
                 self._open[visitor] < OPEN_OF_VISITOR
-                and self._open[address] < self._open_of_address
                 and self._limiter.hit(CONNECTS_OF_VISITOR, visitor)
                 and self._limiter.hit(CONNECTS_OF_ADDRESS, address)
             ):

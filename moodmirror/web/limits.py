@@ -10,6 +10,7 @@ from flask.blueprints import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 
+from moodmirror.redis_link import connection_options
 from moodmirror.web.my_data import visitor_id
 from moodmirror.web.problems import on_http_error
 
@@ -23,10 +24,10 @@ UNCOUNTED: Final = ("/healthz", "/readyz", "/metrics")  # who watches the server
 IPV6_SHARE: Final = 64  # bits: what one customer is given, with 2⁶⁴ addresses to choose from
 
 
-def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, storage_uri: str = "memory://") -> None:
+def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_url: str | None = None) -> None:
     """Have a site count requests. `files` is the part that reads files, which may be asked for less often.
 
-    The counts lie at `storage_uri`, as the limits package has it; while that can't be reached, in this process.
+    The processes of one site count together in Redis; a process without it, or while it is away, by itself.
     """
     limiter = Limiter(
         address_key,
@@ -36,7 +37,8 @@ def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, storag
             ApplicationLimit(REQUESTS_OF_VISITOR, key_function=_visitor_key, exempt_when=_is_unknown),
         ],
         strategy="sliding-window-counter",
-        storage_uri=storage_uri,
+        storage_uri=redis_url or "memory://",
+        storage_options=connection_options() if redis_url else {},
         in_memory_fallback_enabled=True,
         enabled=enabled,
     )

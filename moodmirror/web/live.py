@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 from flask import request
 from flask_socketio import ConnectionRefusedError, SocketIO
 
@@ -26,10 +27,10 @@ from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
 from moodmirror.web.messages import camera_message, faces_message, mood_message
 from moodmirror.web.my_data import visitor_id
-from moodmirror.web.neighbours import Neighbours
 from moodmirror.web.offers import FeedbackError, Offers
 from moodmirror.web.preferences import PreferenceError, WishError
 from moodmirror.web.senses import Hearing, Reader, Sense, SenseError, Sight
+from moodmirror.web.siblings import Siblings
 from moodmirror.web.site import CameraStatus, Site
 from moodmirror.web.turns import Turns
 
@@ -41,6 +42,7 @@ NAMESPACE: Final = "/"  # Socket.IO's default
 MOOD_SECONDS: Final = 0.125  # between two moods sent: bars glide at eight a second
 TABLES_SECONDS: Final = 0.5  # between two sets of tables when the mood has got another name
 STEADY_TABLES_SECONDS: Final = 3.0  # and while it only drifts: what one reads should not move under one's eyes
+TABLES_CHANGE: Final = 0.04  # of some share: with less, ranking anew costs as much as several frames and shows the same
 RELOAD_SECONDS: Final = 10.0  # how soon what another process kept is seen, and that a database is back
 GOODBYE_SECONDS: Final = 1.0  # between an answer and the end of its connection
 REFRESH_SECONDS: Final = 0.5  # how often moods fade by themselves when nothing comes
@@ -125,7 +127,7 @@ class Visitor(Audience):
         self._tables_at = 0.0
         self._tables: dict[str, Any] = {}
         self._tables_of: tuple[str, int] | None = None  # whose mood they were made for, and which one
-        self._tables_label: str | None = None
+        self._tables_mood: Mood | None = None
         self._tables_by_wish = False  # alone, for there was no mood
         senses = (
             Sight(self.state, site.face_reader),
@@ -149,11 +151,16 @@ class Visitor(Audience):
         """Send the tables for an audience's mood if they are due at `now`, in monotonic seconds, and have changed."""
         hurry, self._tables_due = self._tables_due, False
         of, mood = (audience.name, audience.version), audience.state.mood
-        label = mood.label if mood else None
-        pause = STEADY_TABLES_SECONDS if label == self._tables_label else TABLES_SECONDS
-        if not hurry and (of == self._tables_of or now - self._tables_at < pause):
+        before = self._tables_mood
+        steady = (mood and mood.label) == (before and before.label)
+        if not hurry and (
+            of == self._tables_of or now - self._tables_at < (STEADY_TABLES_SECONDS if steady else TABLES_SECONDS)
+        ):
             return
-        self._tables_of, self._tables_at, self._tables_label = of, now, label
+        same_audience = self._tables_of is not None and self._tables_of[0] == audience.name
+        if not hurry and steady and same_audience and not _moved(mood, before):
+            return
+        self._tables_of, self._tables_at, self._tables_mood = of, now, mood
         if mood is None and not self.offers.wishes:
             if self._tables_by_wish:  # and it was taken back: nothing speaks for these rows any more
                 self._emit("recommendations", {}, to=self.name)
@@ -211,8 +218,8 @@ class Live:
         self._failed: set[str] = set()  # senses whose model can't be used; the log says so once
         self._faces_told: dict[str, Any] = {}
         site.camera.subscribe(self._tell_camera_status)
-        self._neighbours = Neighbours(site.config.redis_url, self._on_changed, self._on_forgotten)
-        site.on_forgotten.extend((self._on_forgotten, self._neighbours.tell_forgotten))
+        self._siblings = Siblings(site.config.redis_url, self._on_changed, self._on_forgotten)
+        site.on_forgotten.extend((self._on_forgotten, self._siblings.tell_forgotten))
         socketio.on_event("connect", self._on_connect)
         socketio.on_event("disconnect", self._on_disconnect)
         handlers: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
@@ -244,7 +251,7 @@ class Live:
         self._closing.set()
         self._wake.set()
         self._tables_wake.set()
-        self._neighbours.close()
+        self._siblings.close()
         with self._lock:
             sids = list(self._visitors)
         for sid in sids:
@@ -406,7 +413,7 @@ class Live:
         visitor.tell_kept()
         if visitor.offers.visitor is not None:  # tell the visitor's other windows
             self._on_changed(visitor.offers.visitor, but=visitor)
-            self._neighbours.tell_changed(visitor.offers.visitor)
+            self._siblings.tell_changed(visitor.offers.visitor)
         return {"kept": visitor.offers.kept}
 
     def _ask_offers(self, ask: Callable[[Offers], None]) -> dict[str, Any]:
@@ -546,6 +553,13 @@ def chosen_vector(emotion: str) -> Any:
     """The mood vector, float32 [7], of an emotion chosen by hand: mostly it, and a little of each other."""
     rest = (1 - CHOSEN_SHARE) / (len(EMOTIONS) - 1)
     return mood_vector({name: CHOSEN_SHARE if name == emotion else rest for name in EMOTIONS})
+
+
+def _moved(mood: Mood | None, before: Mood | None) -> bool:
+    """Whether a mood is so far from an earlier one that other items may suit it."""
+    if mood is None or before is None:
+        return mood is not before
+    return float(np.abs(mood.vector - before.vector).max()) >= TABLES_CHANGE
 
 
 def _told(tables: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:

@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any, Final
 
+from engineio.exceptions import SocketIsClosedError
 from flask import Flask, Response, g, has_request_context, request
 
 from moodmirror.web.metrics import Metrics
@@ -27,6 +28,14 @@ class RequestId(logging.Filter):
         return True
 
 
+class News(logging.Filter):
+    """Keeps what is no news out: that a client had gone before it was answered."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is news."""
+        return not (record.exc_info and isinstance(record.exc_info[1], SocketIsClosedError))
+
+
 def settings(form: str) -> dict[str, Any]:
     """What logging.config.dictConfig takes for a form, ``text`` or ``json``."""
     formatters = {
@@ -41,13 +50,16 @@ def settings(form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request": {"()": RequestId}},
+        "filters": {"request": {"()": RequestId}, "news": {"()": News}},
         "formatters": {form: formatters[form]},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["request"]}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["request", "news"]}},
         "root": {"level": "WARNING", "handlers": ["console"]},
         "loggers": {
             # A line for each request only where programs read it.
             "moodmirror": {"level": "INFO" if form == "json" else "WARNING"},
+            # Without a level they would make themselves handlers of their own.
+            "engineio.server": {"level": "ERROR", "handlers": []},
+            "socketio.server": {"level": "ERROR", "handlers": []},
             "gunicorn.error": {"level": "INFO", "propagate": False, "handlers": ["console"]},
             "gunicorn.access": {"level": "WARNING", "propagate": False, "handlers": ["console"]},
         },

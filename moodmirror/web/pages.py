@@ -1,6 +1,7 @@
 """The page, the camera's stream, and the answers for whoever watches over the site."""
 
 import hmac
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,9 +21,12 @@ from moodmirror.web.messages import camera_message
 from moodmirror.web.my_data import greet_visitor
 from moodmirror.web.preferences import MAX_WISH
 from moodmirror.web.senses import MAX_CHARACTERS
-from moodmirror.web.site import current_site
+from moodmirror.web.site import ServerCamera, current_site
 
 MINUTES: Final = ("15", "30", "60", "120", "240")  # people think of time in such steps
+# To all viewers together: twenty of them see all frames of a camera, of more each sees fewer. Above it, sending would take
+# the processor from reading.
+PICTURES_A_SECOND: Final = 400
 BOUNDARY: Final = "frame"
 # A viewer who takes nothing for this long is gone, or as good as: its thread is needed for others.
 VIEWER_WRITE_SECONDS: Final = 10.0
@@ -92,18 +96,20 @@ def stream() -> ResponseReturnValue:
     if connection is not None:
         connection.settimeout(VIEWER_WRITE_SECONDS)
     return Response(
-        _parts(site.camera.watch()),
+        _parts(site.camera),
         mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         headers={"Cache-Control": "no-store", "Connection": "close", "X-Accel-Buffering": "no"},
     )
 
 
-def _parts(frames: Iterator[bytes]) -> Iterator[bytes]:
+def _parts(camera: ServerCamera) -> Iterator[bytes]:
     # Each part is sent with the boundary that ends it: browsers show a frame only once they have seen that.
     yield f"--{BOUNDARY}\r\n".encode()
-    for jpeg in frames:
+    for jpeg in camera.watch():
+        began = time.monotonic()
         header = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
         yield header + jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
+        time.sleep(max(began + camera.viewers / PICTURES_A_SECOND - time.monotonic(), 0))
 
 
 @bp.get("/healthz")

@@ -122,8 +122,16 @@ def shortened(text: str, most: int = WIDEST) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def told_missing(missing: ModuleNotFoundError) -> str:
+    """What to say where a command needs a package that serving does without."""
+    return f"{missing.name} is not installed, for serving does without it: pip install -r requirements.txt"
+
+
 def draw(read: Sequence[Read], path: Path) -> None:
-    """Draw each input's course into a PNG: stacked shares over time, or a bar for each sentence or face."""
+    """Draw each input's course into a PNG: stacked shares over time, or a bar for each sentence or face.
+
+    Raises ModuleNotFoundError where only what serves is installed.
+    """
     from matplotlib.figure import Figure  # only here: serving needs none of it
 
     figure = Figure(figsize=(PLOT_SIZE[0], PLOT_SIZE[1] * len(read)), layout="constrained")

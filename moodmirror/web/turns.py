@@ -12,6 +12,12 @@ ACTIVE_SECONDS: Final = 2.0  # who sent nothing for so long counts no more
 SMOOTHING: Final = 0.05  # share of the newest turn in the mean: some twenty turns back
 
 
+class _Ticket:
+    def __init__(self) -> None:
+        self.called = threading.Event()
+        self.called_at = 0.0
+
+
 class Turns:
     """So many places to work at, given in the order of asking, and how often each visitor may ask.
 
@@ -24,7 +30,7 @@ class Turns:
         self._free = places
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[_Ticket] = deque()
         self._asked_at: dict[str, float] = {}
         self._pruned_at = clock()
         self._seconds = 0.0  # that a turn takes
@@ -44,20 +50,23 @@ class Turns:
             if self._free:
                 self._free -= 1
             else:
-                mine = threading.Lock()
-                mine.acquire()
+                mine = _Ticket()
                 self._waiting.append(mine)
         if mine:
-            mine.acquire()  # whoever leaves a place lets go of it
-        began = self._clock()
+            mine.called.wait()
+        # On a machine that is busy otherwise it may take long until whoever is called runs: that is part of their turn.
+        began = mine.called_at if mine else self._clock()
         try:
             yield
         finally:
-            took = self._clock() - began
+            now = self._clock()
+            took = now - began
             with self._lock:
                 self._seconds += SMOOTHING * (took - self._seconds)  # the first one opens the model: it counts little
                 if self._waiting:
-                    self._waiting.popleft().release()
+                    ticket = self._waiting.popleft()
+                    ticket.called_at = now
+                    ticket.called.set()
                 else:
                     self._free += 1
 

@@ -13,12 +13,12 @@ from redis.exceptions import RedisError
 
 from moodmirror.redis_link import Listener, connect
 
-LOGGER = logging.getLogger("moodmirror.neighbours")
+LOGGER = logging.getLogger("moodmirror.siblings")
 
 CHANNEL: Final = "mood-mirror:visitors"
 
 
-class Neighbours:
+class Siblings:
     """The other processes of this site; with no Redis there are none, and nothing is told."""
 
     def __init__(self, url: str | None, on_changed: Callable[[str], None], on_forgotten: Callable[[str], None]) -> None:
