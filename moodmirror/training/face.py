@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardise
@@ -69,8 +69,11 @@ GROWTH: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has what is coarse already.
 GROWTH_OF_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
 
-# How much rare emotions may be helped after training: more would trade away as many faces of frequent ones.
-RARITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
+# Of each emotion's faces this share is to be recognised, where a network passes over one in favour of its likes. Its logit
+# is raised by so much at a time, at most so often: more would trade away more faces than it gains.
+LEAST_RECALL: Final = 0.47
+HELP: Final = 0.02
+MOST_HELP: Final = 25
 
 VOTES: Final = "votes"
 EMOTIONS_ANSWER: Final = "emotions"
@@ -441,7 +444,7 @@ def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, mode
     two_answers = build_network(config.dropout)
     two_answers.set_weights(served_weights(run_dir))
     calibration_half, _ = halves(without_copies(corpus.development, corpus.training))
-    network, calibration = calibrated(two_answers, calibration_half, corpus.training.labels)
+    network, calibration = calibrated(two_answers, calibration_half)
     models_dir.mkdir(parents=True, exist_ok=True)
     keras_path, litert_path = models_dir / f"{MODEL_NAME}.keras", models_dir / f"{MODEL_NAME}.tflite"
     network.save(keras_path)
@@ -453,26 +456,24 @@ def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, mode
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the two answers become one: ``softmax(labels · z_emotions + votes · z_votes − rarity · log share)``.
+    """How the two answers become one: ``softmax(labels · z_emotions + votes · z_votes + help)``.
 
-    z are their logits, `share` each emotion's share of the training faces.
+    z are their logits, `help` what is added for each emotion, float64 [7].
     """
 
     labels: float
     votes: float
-    rarity: float
+    help: npt.NDArray[np.float64]
 
 
-def calibrated(
-    network: keras.Model, half: FaceSplit, training_labels: npt.NDArray[np.int_]
-) -> tuple[keras.Model, Calibration]:
+def calibrated(network: keras.Model, half: FaceSplit) -> tuple[keras.Model, Calibration]:
     """One answer made of the two of `network`, as sure as it is right: a network [n, 48, 48, 1] → [n, 7].
 
     Two factors, found by least log loss on `half` of the development part, scale and mix the logits: temperature
-    scaling (Guo et al., ICML 2017) of two experts. Rare emotions are then helped as far as macro-F1 on that half gains from
-    it: logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). At last all are scaled
-    together until the likeliest emotion is as often right as its probability says. All of it is folded into the last layer,
-    so it costs nothing.
+    scaling (Guo et al., ICML 2017) of two experts. An emotion that is too seldom recognised on that half is then helped, as
+    in logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021), until it is not. At last all
+    are scaled together until the likeliest emotion is as often right as its probability says. All of it is folded into the
+    last layer, so it costs nothing.
     """
     features = keras.Model(network.input, network.get_layer(FEATURES).output)
     kernels, biases = zip(*(network.get_layer(name).get_weights() for name in (EMOTIONS_ANSWER, VOTES)), strict=True)
@@ -487,21 +488,30 @@ def calibrated(
     most = 5.0 if half.votes is not None and half.votes.any() else 0.0
     labels, votes = minimize(log_loss, x0=(1.0, min(0.1, most)), bounds=((0.05, 5.0), (0.0, most)), method="L-BFGS-B").x
     mixed = labels * logits[0] + votes * logits[1]
-    shares = np.bincount(training_labels, minlength=len(EMOTIONS)) / len(training_labels)
-    log_shares = np.log(np.maximum(shares, 1e-6))  # an emotion that the corpus lacks must not become infinite
-
-    def macro_f1(rarity: float) -> float:
-        return report.figures(half.labels, softmax(mixed - rarity * log_shares, axis=1).astype(np.float32)).macro_f1
-
-    rarity = max(RARITIES, key=macro_f1)
-    logits_served = mixed - rarity * log_shares
-    scale = scale_to_be_right([(logits_served, logits_served.argmax(axis=1) == half.labels, 1.0)])
-    labels, votes, rarity = scale * labels, scale * votes, scale * rarity
+    helped = help_of_neglected(mixed, half.labels)
+    scale = scale_to_be_right([(mixed + helped, (mixed + helped).argmax(axis=1) == half.labels, 1.0)])
+    labels, votes, helped = scale * labels, scale * votes, scale * helped
     answer = layers.Dense(len(EMOTIONS), activation="softmax", name=EMOTIONS_ANSWER)
     served = keras.Model(network.input, answer(network.get_layer(FEATURES).output), name=MODEL_NAME)
-    bias = labels * biases[0] + votes * biases[1] - rarity * log_shares
+    bias = labels * biases[0] + votes * biases[1] + helped
     answer.set_weights([labels * kernels[0] + votes * kernels[1], bias])
-    return served, Calibration(float(labels), float(votes), rarity)
+    return served, Calibration(float(labels), float(votes), helped)
+
+
+def help_of_neglected(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+    """What to add to logits, float64 [n, 7], for LEAST_RECALL of each emotion's faces to be recognised: float64 [7].
+
+    The most neglected emotion is helped first, a little at a time; so most are left as they are.
+    """
+    helped = np.zeros(len(EMOTIONS))
+    present = np.unique(labels)
+    for _ in range(MOST_HELP):
+        answers = (logits + helped).argmax(axis=1)
+        recalls = np.array([(answers[labels == emotion] == emotion).mean() for emotion in present])
+        if recalls.min() >= LEAST_RECALL:
+            break
+        helped[present[recalls.argmin()]] += HELP
+    return helped
 
 
 def write_card(
@@ -544,9 +554,12 @@ def write_card(
         f"Residual CNN, {network.count_params():,} parameters, trained from nothing with SGD (Nesterov), cosine decay and "
         f"averaged weights under Keras {keras.version()}, on faces that grow from {GROWTH[0][1]} to {FACE_SIZE} pixels. "
         "While it trains it has two answers, FER2013's labels and the FER+ votes; the served one is "
-        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes' − {calibration.rarity:.2f} × "
-        "the log of each emotion's share in training, found on one half of the development part (least log loss, then best "
-        "macro-F1, then as sure as it is right).",
+        f"{calibration.labels:.2f} × the labels' logits + {calibration.votes:.2f} × the votes'"
+        + "".join(
+            f", {emotion} {value:+.2f}" for emotion, value in zip(EMOTIONS, calibration.help, strict=True) if value > 0
+        )
+        + ", found on one half of the development part (least log loss, then each emotion recognised in "
+        f"{LEAST_RECALL:.0%} of its faces, then as sure as it is right).",
         "",
         *(f"{number}. {line}" for number, line in enumerate(_course_of_runs(config, history), 1)),
         "",
@@ -608,7 +621,7 @@ def _course_of_runs(config: FaceTraining, history: list[dict[str, float]]) -> li
     length = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     line = f"{length}; the best at its largest size was epoch {best_epoch(history):.0f}"
     if config.start_from:
-        line += ". It began with the best weights of the run before"
+        line += ". It began with the weights that the run before led to"
         if config.kept > 0:
             line += f", of which the served network keeps {config.kept:.0%}, mixed weight by weight"
     if config.teachers:
