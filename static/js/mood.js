@@ -15,6 +15,7 @@ const FEELINGS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" }
 
 let announced = null;
 let announcedAt = -Infinity;
+let waiting; // to be announced
 
 /** The adjective for one who feels an emotion. */
 export const feeling = (emotion) => FEELINGS[emotion] ?? emotion;
@@ -38,12 +39,21 @@ export function showMood(mood) {
     row.querySelector(".share").textContent = `${percent}\u2009%`;
     row.querySelector(".well").setAttribute("aria-valuenow", percent);
   }
-  const now = performance.now();
-  if (mood.name && mood.name !== announced && now - announcedAt > ANNOUNCE_PAUSE) {
-    announced = mood.name;
-    announcedAt = now;
-    announcement.textContent = sentence(mood);
+  announce(mood);
+}
+
+/** Say a mood aloud, but not more often than one can listen: what comes too soon waits, unless another mood takes its place. */
+function announce(mood) {
+  clearTimeout(waiting);
+  if (!mood.name || mood.name === announced) return;
+  const pause = announcedAt + ANNOUNCE_PAUSE - performance.now();
+  if (pause > 0) {
+    waiting = setTimeout(() => announce(mood), pause);
+    return;
   }
+  announced = mood.name;
+  announcedAt = performance.now();
+  announcement.textContent = sentence(mood);
 }
 
 function sentence(mood) {
