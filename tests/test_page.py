@@ -466,6 +466,7 @@ def test_the_page_is_accessible(browser, hosted, scheme, width):
         expect(page.locator("#start-browser")).to_be_visible()
         assert accessibility_faults(page) == []
         open_camera(page)
+        expect(page.locator("#live")).to_be_visible()  # nothing on the page moves any more
         listen(page)
         page.locator("#words").fill("I am so sad and lonely tonight. " * 25)
         expect(page.locator("#words-marks mark").first).to_be_visible()

@@ -103,7 +103,7 @@ def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portra
     with visiting(browser, hosted) as page:
         film = clip([portrait] * 900, "avi")
         page.locator("#file-input").set_input_files({"name": "long.avi", "mimeType": "video/x-msvideo", "buffer": film})
-        page.wait_for_function("document.getElementById('file-progress').value > 0.02")
+        page.wait_for_function("() => document.getElementById('file-progress').value > 0.02")
         expect(page.locator("#file-told")).to_have_text("Reading …")
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("#file-told")).to_have_text("Cancelled. Nothing of the file is kept.")

@@ -289,7 +289,7 @@ class TestTraining:
         card = (folder / "taught" / "face_emotion.md").read_text()
         assert "1. 2 epochs" in card
         assert "2. 1 epoch;" in card
-        assert "began with the best weights of the run before. 2 trained networks taught it" in card
+        assert "began with the weights that the run before led to. 2 trained networks taught it" in card
 
     @pytest.mark.timeout(600)
     def test_a_run_that_was_ended_goes_on(self, trained):
