@@ -86,6 +86,7 @@ def test_what_is_open_is_told_everywhere_and_one_button_closes_all_and_asks_anew
         bar = page.get_by_role("region", name="What is open")
         expect(bar).to_be_hidden()
         open_camera(page)
+        expect(page.locator("#live")).to_be_visible()  # nothing on the page moves any more
         listen(page)
         await_label(page, *EMOTIONS)
         page.locator("footer").scroll_into_view_if_needed()
