@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from moodmirror.camera_relay import Publisher
-from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, State, draw_placard, encode
+from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, ShownCamera, State, draw_placard, encode
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
@@ -116,7 +116,7 @@ def open_source(source: CameraSource) -> Capture:
             raise CameraFault("off")
 
 
-class Camera:
+class Camera(ShownCamera):
     """The server's camera, shared by all who watch it. Opens for the first viewer, closes after the last."""
 
     def __init__(
@@ -129,45 +129,23 @@ class Camera:
     ) -> None:
         """`load_reader` is called when the first frame comes, in the analysis thread; `open_source` makes the capture."""
         self.source = source
+        super().__init__("off" if self._surely_off() else "idle")
         self.mood = MoodState(clock)
         self._load_reader = load_reader
         self._open_source = open_source
         self._clock = clock
         self._lifecycle = threading.Lock()
-        self._changed = threading.Condition()  # guards everything below; reentrant
         self._running = False
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
-        self._viewers = 0
         self._last_viewer_left = clock()
-        self._status = CameraStatus.of("off" if self._surely_off() else "idle")
-        self._subscribers: list[Callable[[CameraStatus], None]] = []
         self._capture: _CaptureThread | None = None
         self._abandoned: list[_CaptureThread] = []
-        self._jpeg = b""
-        self._jpeg_number = 0
         self.faces: list[Face] = []
         self.counts: Counter[str] = Counter()  # frames captured and read, and openings
         self.reading: Reading | None = None  # the newest of all faces together
 
     # What others ask
-
-    @property
-    def status(self) -> CameraStatus:
-        """How the camera does."""
-        with self._changed:
-            return self._status
-
-    @property
-    def viewers(self) -> int:
-        """How many watch the stream."""
-        with self._changed:
-            return self._viewers
-
-    def subscribe(self, subscriber: Callable[[CameraStatus], None]) -> None:
-        """Call `subscriber` with each new status, in the thread that found it."""
-        with self._changed:
-            self._subscribers.append(subscriber)
 
     def watch(self) -> Generator[bytes, None, None]:
         """Yield each newest annotated frame as JPEG bytes, starting the camera if it sleeps.
@@ -177,16 +155,7 @@ class Camera:
         """
         with self._watched():
             self._start()
-            seen = 0
-            while True:
-                with self._changed:
-                    if self._running and self._jpeg_number == seen:
-                        self._changed.wait(PLACARD_SECONDS)
-                    if not self._running:
-                        return
-                    seen, jpeg = self._jpeg_number, self._jpeg
-                if jpeg:
-                    yield jpeg
+            yield from self._pictures(0)
 
     def close(self) -> None:
         """Stop the threads, close the device, and end every stream. The next viewer starts it again."""
@@ -194,6 +163,9 @@ class Camera:
             self._stop()
 
     # Life
+
+    def _ended(self) -> bool:
+        return not self._running
 
     def _surely_off(self) -> bool:
         return self.source.kind == "off" or (self.source.kind == "auto" and sys.platform == "linux" and not webcam_indices())
@@ -406,12 +378,6 @@ class Camera:
         if self.source.kind in ("auto", "index"):
             return np.ascontiguousarray(frame[:, ::-1])
         return frame.copy()
-
-    def _show(self, jpeg: bytes) -> None:
-        with self._changed:
-            self._jpeg = jpeg
-            self._jpeg_number += 1
-            self._changed.notify_all()
 
 
 class _CaptureThread(threading.Thread):

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -204,7 +205,7 @@ def leave_last_out(ratings: pd.DataFrame, back: int = 1) -> list[Person]:
     return people
 
 
-class Scores:
+class Scores(ABC):
     """A ranker by scores of all films, [count] in the order of `films`; a target stands in the middle of its equals."""
 
     def __init__(self, people: list[Person], films: npt.NDArray[np.int_]) -> None:
@@ -215,9 +216,9 @@ class Scores:
         self.likes = sparse.csr_matrix((np.array(marks, np.float32), (rows, columns)), (len(people), len(films)))
         self.likes.eliminate_zeros()
 
+    @abstractmethod
     def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
         """How much someone who gave these `films`, by place, these `stars` should like each film, [count]."""
-        raise NotImplementedError
 
     def __call__(self, person: Person, known: int) -> int:
         """The target's place."""

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from redis.exceptions import RedisError
 
-from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, State, draw_placard, encode
+from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, ShownCamera, State, draw_placard, encode
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face
@@ -117,45 +117,23 @@ class Publisher:
         self._told_gone = error is not None
 
 
-class PublishedCamera:
+class PublishedCamera(ShownCamera):
     """The camera that another process publishes, as this process shows it: :class:`Publisher`'s other end."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Listens to Redis at `url` at once, in threads of its own. `clock` gives seconds that never go back."""
+        super().__init__("starting")
         self.mood = MoodState(clock)
         self.faces: list[Face] = []
         self._clock = clock
-        self._changed = threading.Condition()  # guards all that follows; reentrant
-        self._viewers = 0
         self._watched_at = clock()  # when the first of the present viewers came
         self._state: State = "starting"  # as the camera's process told last
         self._news_at = clock()
-        self._status = CameraStatus.of("starting")
-        self._subscribers: list[Callable[[CameraStatus], None]] = []
-        self._jpeg = b""
-        self._jpeg_number = 0
         self._jpeg_at = clock()
         self._closing = threading.Event()
         self._listener = Listener(url, [CAMERA_NEWS], self._hear)
         self._supervisor = threading.Thread(target=self._supervise, name="camera-supervisor", daemon=True)
         self._supervisor.start()
-
-    @property
-    def status(self) -> CameraStatus:
-        """How the camera does."""
-        with self._changed:
-            return self._status
-
-    @property
-    def viewers(self) -> int:
-        """How many watch the stream in this process."""
-        with self._changed:
-            return self._viewers
-
-    def subscribe(self, subscriber: Callable[[CameraStatus], None]) -> None:
-        """Call `subscriber` with each new status, in the thread that found it."""
-        with self._changed:
-            self._subscribers.append(subscriber)
 
     def watch(self) -> Generator[bytes, None, None]:
         """Yield each newest annotated frame as JPEG bytes, and have the camera woken if it sleeps.
@@ -164,16 +142,7 @@ class PublishedCamera:
         then, so that the write to a viewer who has gone fails. Ends when this is closed, or when there is no camera.
         """
         with self._watched():
-            seen = self._jpeg_number
-            while True:
-                with self._changed:
-                    if self._jpeg_number == seen and not self._closing.is_set():
-                        self._changed.wait(PLACARD_SECONDS)
-                    if self._closing.is_set() or self._status.state == "off":
-                        return
-                    seen, jpeg = self._jpeg_number, self._jpeg
-                if jpeg:
-                    yield jpeg
+            yield from self._pictures(self._jpeg_number)
 
     def close(self) -> None:
         """Listen no more, and end every stream."""
@@ -182,6 +151,9 @@ class PublishedCamera:
             self._changed.notify_all()
         self._listener.close()
         self._supervisor.join(timeout=2.0)
+
+    def _ended(self) -> bool:
+        return self._closing.is_set() or self._status.state == "off"
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -246,12 +218,6 @@ class PublishedCamera:
         LOGGER.log(logging.WARNING if state == "away" else logging.INFO, "camera: %s. %s", state, status.message)
         for subscriber in subscribers:
             subscriber(status)
-
-    def _show(self, jpeg: bytes) -> None:
-        with self._changed:
-            self._jpeg = jpeg
-            self._jpeg_number += 1
-            self._changed.notify_all()
 
 
 def news_to_json(state: State, faces: list[Face], reading: Reading | None, age: float) -> str:

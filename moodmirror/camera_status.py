@@ -1,5 +1,8 @@
-"""How the server's camera does, in words for the visitor, and as a picture in place of its own."""
+"""How the server's camera does, in words for the visitor, and as a picture in place of its own; and who is shown that."""
 
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -58,6 +61,64 @@ class CameraStatus:
     def of(cls, state: State) -> "CameraStatus":
         """The status that tells of `state`."""
         return cls(state, *ADVICE[state])
+
+
+class ShownCamera(ABC):
+    """What a camera of this process and one that another process publishes have in common: a status and pictures to show.
+
+    Who derives from it says in :meth:`_ended` when the pictures end, and counts the viewers.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._changed = threading.Condition()  # guards everything below; reentrant
+        self._viewers = 0
+        self._status = CameraStatus.of(state)
+        self._subscribers: list[Callable[[CameraStatus], None]] = []
+        self._jpeg = b""
+        self._jpeg_number = 0
+
+    @property
+    def status(self) -> CameraStatus:
+        """How the camera does."""
+        with self._changed:
+            return self._status
+
+    @property
+    def viewers(self) -> int:
+        """How many watch the stream in this process."""
+        with self._changed:
+            return self._viewers
+
+    def subscribe(self, subscriber: Callable[[CameraStatus], None]) -> None:
+        """Call `subscriber` with each new status, in the thread that found it."""
+        with self._changed:
+            self._subscribers.append(subscriber)
+
+    @abstractmethod
+    def _ended(self) -> bool:
+        """Whether no more pictures come; asked while `_changed` is held."""
+
+    def _show(self, jpeg: bytes) -> None:
+        with self._changed:
+            self._jpeg = jpeg
+            self._jpeg_number += 1
+            self._changed.notify_all()
+
+    def _pictures(self, seen: int) -> Generator[bytes, None, None]:
+        """Each newest picture after the one whose number was `seen`, until they end.
+
+        A viewer who is slow misses frames and delays nobody. While nothing new comes the last picture is repeated now and
+        then, so that the write to a viewer who has gone fails.
+        """
+        while True:
+            with self._changed:
+                if self._jpeg_number == seen and not self._ended():
+                    self._changed.wait(PLACARD_SECONDS)
+                if self._ended():
+                    return
+                seen, jpeg = self._jpeg_number, self._jpeg
+            if jpeg:
+                yield jpeg
 
 
 def encode(frame: Frame) -> bytes:
