@@ -109,10 +109,7 @@ def create_app(config: Config | None = None) -> Flask:
         app, socketio, config.max_connections, config.max_per_address, lambda why: site.metrics.rejections.labels(why).inc()
     )
     live = app.extensions[LIVE_EXTENSION] = Live(socketio, site, door.Door(app, config))
-    site.metrics.watch(
-        # A camera that another process runs is counted there.
-        lambda: Present(getattr(camera, "counts", {}), camera.viewers, live.visitors, admission.connections, live.pause)
-    )
+    site.metrics.watch(lambda: Present(camera.counts, camera.viewers, live.visitors, admission.connections, live.pause))
     safety.believe_proxies(app, config.trusted_proxies)
     return app
 

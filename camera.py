@@ -142,7 +142,6 @@ class Camera(ShownCamera):
         self._capture: _CaptureThread | None = None
         self._abandoned: list[_CaptureThread] = []
         self.faces: list[Face] = []
-        self.counts: Counter[str] = Counter()  # frames captured and read, and openings
         self.reading: Reading | None = None  # the newest of all faces together
 
     # What others ask

@@ -2,6 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -76,6 +77,7 @@ class ShownCamera(ABC):
         self._subscribers: list[Callable[[CameraStatus], None]] = []
         self._jpeg = b""
         self._jpeg_number = 0
+        self.counts: Counter[str] = Counter()  # frames captured and read, and openings, in this process
 
     @property
     def status(self) -> CameraStatus:

@@ -1,6 +1,7 @@
 """What the web's parts share: the settings, the camera, the recognisers, the recommender."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -42,6 +43,7 @@ class ServerCamera(Protocol):
 
     mood: MoodState
     faces: list[Face]
+    counts: Counter[str]  # frames captured and read, and openings; none of a camera that another process runs
 
     @property
     def status(self) -> CameraStatus:
