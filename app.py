@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from typing import Any, Final
 
 import cv2
@@ -74,6 +75,7 @@ def create_app(config: Config | None = None) -> Flask:
         opened_once(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
         _open_database(config),
+        threading.BoundedSemaphore(config.max_viewers),
     )
     app.extensions[EXTENSION] = site
     app.register_blueprint(pages.bp)

@@ -22,7 +22,7 @@ except ConfigError as problem:
 
 wsgi_app = "app:app"
 bind = f"{_config.host}:{_config.port}"
-worker_class = "gthread"
+worker_class = "moodmirror.web.worker.Worker"
 workers = 1  # the camera, the models and the visitors' moods live in one process; with REDIS_URL start it several times
 threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork

@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +103,12 @@ class TestStream:
             status, headers, _ = get(server, "/stream.mjpg")
             assert status == 503
             assert int(headers["Retry-After"]) > 0
+
+    def test_of_many_who_come_at_once_no_more_are_let_in_than_may_watch(self, face_video, tmp_path):
+        with serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="2") as server, ExitStack() as stack:
+            viewers = [stack.enter_context(Viewer(server)) for _ in range(12)]
+            answers = [viewer.headers()[0].split()[1] for viewer in viewers]
+            assert sorted(answers) == [b"200"] * 2 + [b"503"] * 10
 
     def test_a_tab_left_open_that_reads_nothing_does_not_keep_its_place(self, face_video, tmp_path):
         with (

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import psutil
 import pytest
-from websocket import WebSocket, WebSocketBadStatusException, WebSocketConnectionClosedException, create_connection
+from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketConnectionClosedException, create_connection
 
 from tests.conftest import Server, admitted, serving
 from tests.test_live import Visitor
@@ -162,10 +162,21 @@ def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene
 def test_a_message_over_the_limit_is_told_to_be_too_big(small):
     with closing(connected(small)) as client:
         client.send_binary(bytes(300_000))
-        opcode, content = client.recv_data()
-        while opcode != 8:
-            opcode, content = client.recv_data()
-        assert struct.unpack("!H", content[:2])[0] == 1009
+        frame = client.recv_frame()
+        while frame.opcode != ABNF.OPCODE_CLOSE:
+            frame = client.recv_frame()
+        assert struct.unpack("!H", frame.data[:2])[0] == 1009
+
+
+def test_who_is_still_sending_when_refused_can_read_why(small):
+    with closing(connected(small)) as client:
+        raw(client).sendall(header(2, 2_000_000, final=True))
+        for _ in range(20):  # more than what the network holds: the server must take it for this to end
+            raw(client).sendall(bytes(100_000))
+        frame = client.recv_frame()
+        while frame.opcode != ABNF.OPCODE_CLOSE:
+            frame = client.recv_frame()
+        assert struct.unpack("!H", frame.data[:2])[0] == 1009
 
 
 def test_compression_which_could_hide_megabytes_is_declined(small):
@@ -193,6 +204,17 @@ def test_who_never_reads_is_let_go_of(small, bystander, scene):
     assert held < MOST_GROWTH
     assert most_threads <= 4  # of the connection itself
     assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_who_keeps_an_answered_connection_open_holds_up_nobody(small):
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        # Waiting for each of them in turn, the server would be busy for minutes.
+        for _ in range(120):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE))
+            client.sendall(request)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        assert get(small, "/healthz")[0] == 200
 
 
 def test_five_hundred_connections_of_one_address_leave_room_for_others(small, bystander, scene):

@@ -88,18 +88,21 @@ def stream() -> ResponseReturnValue:
     site = current_site()
     if site.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
-    if site.camera.viewers >= site.config.max_viewers:
+    # Taken at once, not when the first picture goes out: two who come together must not both find the last place free.
+    if not site.stream_places.acquire(blocking=False):
         return Response(
             "As many as may watch the camera do so already. Try again in a minute.\n", 503, {"Retry-After": "60"}
         )
     connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
     if connection is not None:
         connection.settimeout(VIEWER_WRITE_SECONDS)
-    return Response(
+    response = Response(
         _parts(site.camera),
         mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         headers={"Cache-Control": "no-store", "Connection": "close", "X-Accel-Buffering": "no"},
     )
+    response.call_on_close(site.stream_places.release)
+    return response
 
 
 def _parts(camera: ServerCamera) -> Iterator[bytes]:

@@ -74,6 +74,7 @@ class Site:
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
     database: Database
+    stream_places: threading.Semaphore  # one for each who may watch the server's camera
     # Called with the id of each visitor who asked to be forgotten.
     on_forgotten: list[Callable[[str], None]] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)

@@ -25,6 +25,8 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Even
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from moodmirror.web.linger import linger
+
 PATH: Final = "/socket.io/"
 RECEIVED_BYTES: Final = 65_536  # at once: a frame of a browser in one go
 # Messages that wait for a client: it gets some ten a second, and the network holds as much again. One that stalls for longer
@@ -141,7 +143,7 @@ class WebSocket:
                 content = self._connection.recv(RECEIVED_BYTES)
                 self._protocol.receive_data(content or None)
             except RemoteProtocolError as error:
-                self._close(CloseReason.PROTOCOL_ERROR, str(error))
+                self._refuse(CloseReason.PROTOCOL_ERROR, str(error))
             except (OSError, LocalProtocolError):
                 self._open = False
         return None
@@ -177,7 +179,7 @@ class WebSocket:
                 self._part_bytes += len(event.data)
                 if self._part_bytes > self._most_bytes:
                     self._tell("too_big")
-                    self._close(CloseReason.MESSAGE_TOO_BIG, "The message is too big")
+                    self._refuse(CloseReason.MESSAGE_TOO_BIG, "The message is too big")
                 elif event.message_finished:
                     empty: str | bytes = "" if isinstance(event, TextMessage) else b""
                     message: str | bytes = empty.join(self._parts)
@@ -185,7 +187,7 @@ class WebSocket:
                     if isinstance(message, bytes) or ENGINE_PACKET.match(message):
                         return message
                     self._tell("malformed")
-                    self._close(CloseReason.PROTOCOL_ERROR, "This is no Engine.IO packet")
+                    self._refuse(CloseReason.PROTOCOL_ERROR, "This is no Engine.IO packet")
             case Ping():
                 self._send(event.response())
             case CloseConnection():
@@ -198,6 +200,11 @@ class WebSocket:
             with suppress(OSError, LocalProtocolError):
                 self._send(CloseConnection(code, reason))
             self._open = False
+
+    def _refuse(self, code: CloseReason, reason: str) -> None:
+        """End the connection for what came, and give the client time to read why."""
+        self._close(code, reason)
+        linger(self._connection)
 
     def _send(self, event: Event) -> None:
         with self._sending:
