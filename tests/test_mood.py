@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.fusion import Mood, Reading, Source, fuse
+from moodmirror.fusion import BASE_RATES, Mood, Reading, Source, fuse
 from moodmirror.mood import LOW_SECONDS, MoodState
 from moodmirror.web.live import Audience
 
@@ -77,10 +77,16 @@ class TestFuse:
         assert mood.confidence > 0.7
         assert mood.mixed is None
 
-    def test_who_knows_nothing_changes_nothing(self):
+    def test_who_knows_nothing_changes_little(self):
         nothing = mood_vector(dict.fromkeys(EMOTIONS, 1))
         mood = fuse([Reading(HAPPY, "face", 1.0, 5.0), Reading(nothing, "speech", 1.0, 5.0)])
-        np.testing.assert_allclose(mood.vector, HAPPY, atol=0.05)
+        np.testing.assert_allclose(mood.vector, HAPPY, atol=0.08)
+
+    def test_two_who_find_a_rare_emotion_as_rare_as_it_is_do_not_make_it_rarer(self):
+        usual = {source: np.array(BASE_RATES[source], dtype=np.float32) for source in ("face", "speech")}
+        mood = fuse([Reading(usual["face"], "face", 1.0, 5.0), Reading(usual["speech"], "speech", 1.0, 5.0)])
+        disgust = EMOTIONS.index("disgust")
+        assert usual["face"][disgust] < mood.vector[disgust] < usual["speech"][disgust]
 
     def test_words_give_way_to_a_face_with_time(self):
         shares = [
