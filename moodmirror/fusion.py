@@ -205,10 +205,8 @@ def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, s
 
 def _average(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:
     """What one source's readings say together, and the binary logarithm of how far to trust it at `moment`."""
-    trusts = np.array(
-        [np.log2(reading.weight) - max(moment - reading.at, 0.0) / HALF_LIFE[source] for reading in readings],
-        dtype=np.float64,
-    )
+    ages = moment - np.array([reading.at for reading in readings])
+    trusts = np.log2([reading.weight for reading in readings]) - np.maximum(ages, 0.0) / HALF_LIFE[source]
     weights = np.exp2(trusts - trusts.max())
-    vector: MoodVector = (weights @ np.stack([reading.vector for reading in readings]) / weights.sum()).astype(np.float32)
+    vector: MoodVector = (weights @ np.array([reading.vector for reading in readings]) / weights.sum()).astype(np.float32)
     return vector, float(trusts.max())

@@ -97,11 +97,13 @@ class Search(NamedTuple):
     """Which faces to look for in a whole picture.
 
     `far`: only those too small for the usual search, down to 32 pixels of a 640×480 picture and 16 of one of 320×240.
-    `tilt`: those inclined by about so many degrees, counter-clockwise.
+    `tilt`: those inclined by about so many degrees, counter-clockwise. `least`: those of so many pixels or more,
+    which costs the less the larger they are.
     """
 
     far: bool = False
     tilt: float = 0.0
+    least: float = 0.0
 
 
 UPRIGHT: Final = Search()
@@ -139,8 +141,9 @@ class FaceDetector:
         _require_gray(gray)
         if min(gray.shape) == 0:
             return np.empty((0, 4), dtype=np.int_)
-        far, tilt = search
-        scale = max(gray.shape) / FAR_SEARCH_SIZE if far else max(max(gray.shape) / SEARCH_SIZE, 1.0)
+        far, tilt, least = search
+        usual = max(max(gray.shape) / SEARCH_SIZE, 1.0, least / CASCADE_WINDOW)
+        scale = max(gray.shape) / FAR_SEARCH_SIZE if far else usual
         searched = _resized(gray, gray.shape[1] / scale, gray.shape[0] / scale)
         if tilt:
             middle = np.array(searched.shape[::-1]) / 2

@@ -49,11 +49,21 @@ class _Track:
 class FaceTracker:
     """Finds, follows and reads the faces of one camera. Not for several threads at once."""
 
-    def __init__(self, reader: FaceReader, search_seconds: float = SEARCH_SECONDS_FOLLOWING, search_frames: int = 1) -> None:
-        """While faces are followed, newcomers wait for so many seconds, and frames, until the whole picture is searched."""
+    def __init__(
+        self,
+        reader: FaceReader,
+        search_seconds: float = SEARCH_SECONDS_FOLLOWING,
+        search_frames: int = 1,
+        newcomer_share: float = 0.0,
+    ) -> None:
+        """While faces are followed, newcomers wait for so many seconds, and frames, until the whole picture is searched.
+
+        While anybody is there, only faces of at least `newcomer_share` of the nearest one's side are looked for.
+        """
         self._reader = reader
         self._search_seconds = search_seconds
         self._search_frames = search_frames
+        self._newcomer_share = newcomer_share
         self._unsearched = 0  # frames since the last search
         self._tracks: list[_Track] = []
         self._searched_at = -np.inf
@@ -81,7 +91,8 @@ class FaceTracker:
         self._unsearched += 1
         if at - self._searched_at >= pause and (self._unsearched >= self._search_frames or not following):
             self._searched_at, self._unsearched = at, 0
-            self._search(gray, UPRIGHT, at)
+            nearest = max((track.face.box[2] for track in self._tracks), default=0)
+            self._search(gray, UPRIGHT._replace(least=self._newcomer_share * nearest), at)
             self._searches_alone = 0 if self._tracks else self._searches_alone + 1
             turn, due = divmod(self._searches_alone, 2)
             if due:

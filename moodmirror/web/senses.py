@@ -29,10 +29,11 @@ FULL_SCALE: Final = 32_768.0
 MAX_PACKET_BYTES: Final = SAMPLE_RATE * SAMPLE_TYPE.itemsize  # one second: a microphone's packets have a quarter of it
 MAX_AHEAD_SECONDS: Final = 3.0  # sound comes as time passes; a network that stalled may bring so much at once
 FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enough for a first answer
-# Somebody at their own camera is mostly alone there, and a search of the whole picture costs as much as five frames do.
-# On a busy server, which gets few frames, it must not come with each of them: that would keep it busy.
+# Somebody at their own camera is mostly alone there. On a busy server, which gets few frames, a search of the whole picture
+# must not come with each of them: that would keep it busy. Who passes far behind has not asked to be read.
 NEWCOMER_SECONDS: Final = 3.0
 NEWCOMER_FRAMES: Final = 10
+NEWCOMER_SHARE: Final = 0.7  # of the side of the nearest face: a search for a third of the cost of one for all faces
 MAX_CHARACTERS: Final = 1000  # of the text box, which is read at every pause in typing
 
 
@@ -103,7 +104,7 @@ class Sight(Sense):
             gray = decode_frame(content)
         except MediaError as error:
             raise SenseError(str(error)) from None
-        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS, NEWCOMER_FRAMES)
+        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS, NEWCOMER_FRAMES, NEWCOMER_SHARE)
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:
