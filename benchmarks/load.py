@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import itertools
 import json
+import secrets
 import statistics
 import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Request, TextMessage
 
 from benchmarks.scenes import video
+from tests.cluster import LOG, running_cluster, running_redis
 from tests.conftest import Server, admitted, serving
 
 MOST_VISITORS: Final = 500
@@ -56,9 +59,13 @@ class Measured:
 class Visitor:
     """One Socket.IO connection that sends frames."""
 
-    def __init__(self, server: Server, pictures: Iterator[bytes], rate: float, offset: float) -> None:
-        """`rate` is in frames a second; the first one goes out `offset` seconds after the connection is there."""
+    def __init__(self, server: Server, pictures: Iterator[bytes], rate: float, offset: float, share: float = 0.0) -> None:
+        """`rate` is in frames a second; the first one goes out `offset` seconds after the connection is there.
+
+        `share` of all visitors, 0…1, come before this one: behind nginx it says to which process it goes.
+        """
         self._offset = offset
+        self._place = f"; mirror_process={int(256 * share):02x}"
         self._server = server
         self._pictures = pictures
         self._pause = 1 / rate  # seconds
@@ -80,6 +87,7 @@ class Visitor:
         self._websocket = WSConnection(ConnectionType.CLIENT)
         self.connected.clear()
         headers, self._auth = await asyncio.to_thread(admitted, self._server)
+        headers["Cookie"] += self._place
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self._server.port)
         self._send(
             Request(
@@ -176,8 +184,8 @@ class Beside:
     viewed: Counter[int] = field(default_factory=Counter)  # pictures by viewer
 
 
-async def look_after(port: int, server: psutil.Process, seen: Beside) -> None:
-    """Ask for /healthz, each time over a new connection, and measure memory, until cancelled."""
+async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> None:
+    """Ask for /healthz, each time over a new connection, and measure memory, of all processes, until cancelled."""
     while True:
         began = time.monotonic()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -187,7 +195,8 @@ async def look_after(port: int, server: psutil.Process, seen: Beside) -> None:
         if b" 200 " not in answer.partition(b"\r\n")[0]:
             raise ConnectionError(f"/healthz answered {answer[:60]!r}")
         seen.health.append(time.monotonic() - began)
-        seen.sizes.append((server.memory_full_info().uss / 1e6, server.num_threads(), server.num_fds()))
+        sizes = [(server.memory_full_info().uss / 1e6, server.num_threads(), server.num_fds()) for server in servers]
+        seen.sizes.append((sum(size[0] for size in sizes), sum(size[1] for size in sizes), sum(size[2] for size in sizes)))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
@@ -213,11 +222,17 @@ def pictures() -> list[bytes]:
     return there + there[::-1]
 
 
-async def measure(started: Server, server: psutil.Process, wanted: argparse.Namespace) -> list[str]:
-    """Visit a server, and print what was seen. Returns what of it has grown."""
+async def measure(started: Server, servers: list[psutil.Process], wanted: argparse.Namespace) -> list[str]:
+    """Visit a site of these processes, and print what was seen. Returns what of them has grown."""
     frames = pictures()
     visitors = [
-        Visitor(started, itertools.islice(itertools.cycle(frames), 7 * number % len(frames), None), wanted.rate, offset)
+        Visitor(
+            started,
+            itertools.islice(itertools.cycle(frames), 7 * number % len(frames), None),
+            wanted.rate,
+            offset,
+            number / wanted.visitors,
+        )
         for number, offset in enumerate(np.arange(wanted.visitors) / wanted.visitors / wanted.rate)
     ]
     seen = Beside()
@@ -227,22 +242,27 @@ async def measure(started: Server, server: psutil.Process, wanted: argparse.Name
             tasks.append(asyncio.create_task(visitor.visit(wanted.stay)))
             await asyncio.wait_for(visitor.connected.wait(), 30)
         tasks += [asyncio.create_task(view(started.port, number, seen)) for number in range(wanted.viewers)]
-        tasks.append(asyncio.create_task(look_after(started.port, server, seen)))
+        tasks.append(asyncio.create_task(look_after(started.port, servers, seen)))
         await _unless_one_fails(tasks, WARM_SECONDS)
         for visitor in visitors:
             visitor.measured = Measured()
         seen.health.clear()
         seen.sizes.clear()
         seen.viewed.clear()
-        used, own, began = sum(server.cpu_times()[:2]), time.process_time(), time.monotonic()
+        used, own, began = _cpu(servers), time.process_time(), time.monotonic()
         await _unless_one_fails(tasks, wanted.seconds)
         seconds = time.monotonic() - began
-        used, own = sum(server.cpu_times()[:2]) - used, time.process_time() - own
+        used, own = _cpu(servers) - used, time.process_time() - own
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return report([visitor.measured for visitor in visitors], seen, seconds, used, own)
+
+
+def _cpu(servers: list[psutil.Process]) -> float:
+    """Seconds of CPU that processes have used."""
+    return sum(sum(server.cpu_times()[:2]) for server in servers)
 
 
 async def _unless_one_fails(tasks: list[asyncio.Task[None]], seconds: float) -> None:
@@ -323,6 +343,9 @@ def arguments() -> argparse.Namespace:
     length.add_argument(
         "--minutes", type=bounded(0.1, MOST_MINUTES, float), help="likewise, to see whether memory stays flat"
     )
+    parser.add_argument(
+        "--processes", type=bounded(1, 16, int), default=1, help="web processes, several behind nginx (default: 1)"
+    )
     parser.add_argument("--stay", type=bounded(1, 3600, float), help="seconds after which each leaves and comes again")
     parser.add_argument("--flat", action="store_true", help="fail if memory, threads or open files have grown")
     wanted = parser.parse_args()
@@ -331,12 +354,27 @@ def arguments() -> argparse.Namespace:
     return wanted
 
 
+@contextmanager
+def started_site(folder: Path, processes: int, settings: dict[str, str]) -> Iterator[tuple[Server, list[psutil.Process]]]:
+    """The site in one process, or in several behind nginx with Redis: where visitors reach it, and what serves them."""
+    if processes == 1:
+        with serving(folder / LOG, None, **settings) as server:
+            yield server, psutil.Process(server.process.pid).children()
+        return
+    settings |= {"TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32)}
+    with (
+        running_redis(folder) as redis,
+        running_cluster(folder, processes, REDIS_URL=redis.url, **settings) as cluster,
+    ):
+        yield cluster.front, [cluster.worker(port) for port in cluster.ports]
+
+
 def main() -> None:
     """Start the site, visit it, print what was seen."""
     wanted = arguments()
     print(
         f"{wanted.visitors} visitors, {wanted.rate:g} frames a second each (320×240, one face), {wanted.viewers} viewers of "
-        f"the camera, {wanted.seconds:g} s after {WARM_SECONDS:g} s to warm up; "
+        f"the camera, {wanted.processes} process(es), {wanted.seconds:g} s after {WARM_SECONDS:g} s to warm up; "
         f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f} before",
         flush=True,
     )
@@ -347,20 +385,18 @@ def main() -> None:
             for frame in video(100):
                 writer.write(frame)
             writer.release()
-        log = Path(folder) / "log"
-        with serving(
-            log,
-            CAMERA=str(camera) if wanted.viewers else "off",
-            MAX_VISITORS=str(wanted.visitors + 10),
-            MAX_VIEWERS=str(max(wanted.viewers, 1)),
-            MAX_PER_ADDRESS="1000",  # all of them come from here
-        ) as started:
-            [worker] = psutil.Process(started.process.pid).children()
+        settings = {
+            "CAMERA": str(camera) if wanted.viewers else "off",
+            "MAX_VISITORS": str(wanted.visitors + 10),
+            "MAX_VIEWERS": str(max(wanted.viewers, 1)),
+            "MAX_PER_ADDRESS": "1000",  # all of them come from here
+        }
+        with started_site(Path(folder), wanted.processes, settings) as (started, workers):
             try:
-                grown = asyncio.run(measure(started, worker, wanted))
+                grown = asyncio.run(measure(started, workers, wanted))
             except (ConnectionError, TimeoutError) as problem:
                 with contextlib.suppress(OSError):
-                    print(log.read_text()[-4000:])
+                    print((Path(folder) / LOG).read_text()[-4000:])
                 raise SystemExit(f"The server did not hold: {problem}") from None
     if wanted.flat and grown:
         raise SystemExit(f"It has grown: {', '.join(grown)}")

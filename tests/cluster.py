@@ -19,6 +19,7 @@ import pytest
 
 from tests.conftest import ROOT, START_SECONDS, Server, await_answer, free_port, need_program
 
+LOG: Final = "web.log"
 TEMPLATE: Final = ROOT / "deploy" / "nginx.conf.template"
 
 
@@ -114,7 +115,7 @@ class Cluster:
 
     def start(self, port: int) -> None:
         """Start the web process at one of the ports; :meth:`await_ready` waits for it."""
-        with (self.folder / "web.log").open("ab") as log:
+        with (self.folder / LOG).open("ab") as log:
             self.processes[port] = subprocess.Popen(
                 [str(Path(sys.executable).with_name("gunicorn")), "app:app"],
                 cwd=ROOT,
