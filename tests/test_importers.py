@@ -130,6 +130,7 @@ class TestBroken:
         path.write_text(path.read_text(encoding="utf-8").replace("made-up-feast,", "no id at all,"), encoding="utf-8")
         done = flask("import", "songs", tmp_path / "songs.csv")
         assert "1 broken rows of an earlier import were dropped" in done.output
+        assert caplog.text.count("The imported songs are left out") == 1
         assert set(imported(tmp_path, "songs")) == {"Made-up Feast", "Made-up Wake"}
         caplog.clear()
         assert "Made-up Wake" in flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake").output

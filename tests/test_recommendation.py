@@ -483,6 +483,27 @@ class TestInterface:
         )
         assert one == again != other
 
+    def test_a_wish_alone_is_answered_without_a_mood(self, client):
+        answer = client.get("/api/recommendations?wish=a+bowl+of+soup&k=3")
+        assert answer.status_code == 200
+        rows = answer.get_json()["food"]
+        assert rows[0]["score"] > 0.9
+        assert all("soup" in row["why"] for row in rows)
+
+    @pytest.mark.parametrize(
+        ("query", "complaint"),
+        [
+            ("", "give a mood, as mood=sad, a wish"),
+            ("wish=+", "give a mood, as mood=sad, a wish"),
+            ("wish=soup&mode=lift", "the mode lift needs a mood"),
+            ("mood=&wish=soup", "mood: Input should be 'angry'"),
+        ],
+    )
+    def test_who_gives_neither_mood_nor_wish_is_told_what_to_give(self, client, query, complaint):
+        answer = client.get(f"/api/recommendations?{query}")
+        assert answer.status_code == 400
+        assert complaint in answer.get_json(force=True)["detail"]
+
     @pytest.mark.parametrize(
         ("query", "complaint"),
         [

@@ -12,7 +12,6 @@ from flask.cli import with_appcontext
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.runtime import ModelError, opened_once
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import read_tables
 from moodmirror.recommendation.importers import movies, songs, things
 from moodmirror.recommendation.importers.sources import Entry, Source, SourceError
 from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable, Row, import_entries
@@ -59,8 +58,7 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
 
     @cache
     def rows() -> songs.SongRows:
-        known = read_tables("songs", imported_dir=current_site().config.imported_dir)
-        made = songs.SongRows(known, _text_recognizer())
+        made = songs.SongRows(current_site().recommender.items("songs"), _text_recognizer())
         for further in (source, *sources):
             made.learn(further)
         return made

@@ -221,7 +221,7 @@ def recommendations_message(
     seed: int = 0,
     wish: Wish | None = None,
 ) -> dict[str, Any]:
-    """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
+    """The `k` best rows of each table for a mood vector, or None. Raises ValueError as Recommender.recommend_each does."""
     tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
     return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
