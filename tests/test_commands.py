@@ -143,7 +143,7 @@ def test_recommend_does_with_a_wish_alone():
     assert done.returncode == 0, done.stderr
     reasons = done.stdout.splitlines()[2::2]
     assert len(reasons) == 3
-    assert all("close to your wish: " in reason for reason in reasons)
+    assert all("close to your wish (" in reason for reason in reasons)
     assert "you feel" not in done.stdout, "a mood that nobody stated was spoken of"
 
 

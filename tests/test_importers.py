@@ -168,6 +168,19 @@ class TestSongs:
         assert found["Made-up Feast"].facts["artist"].split("|")[0] == "The Inventions"
         assert found["Made-up Feast"].facts["popularity"] == "61"
 
+    @pytest.mark.parametrize(
+        ("names", "addresses", "artist"),
+        [
+            ("Tyler, The Inventor", "spotify:artist:1", "Tyler, The Inventor"),
+            ("Tyler, The Inventor;A Guest", "spotify:artist:1;spotify:artist:2", "Tyler, The Inventor|A Guest"),
+            ("The Inventions,A Guest", "spotify:artist:1,spotify:artist:2", "The Inventions|A Guest"),
+        ],
+    )
+    def test_a_comma_in_an_artist_s_name_parts_nobody(self, flask, tmp_path, names, addresses, artist):
+        row = {**exportify(tmp_path)[0], "Artist Name(s)": names, "Artist URI(s)": addresses}
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", [row]))
+        assert imported(tmp_path, "songs")["Made-up Feast"].facts["artist"] == artist
+
     def test_a_second_import_adds_nothing_and_says_so(self, flask, tmp_path):
         file = write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path))
         flask("import", "songs", file)
@@ -496,6 +509,12 @@ class TestClusters:
             done = flask("cluster", "songs", *given, "--k", "2", "--out", tmp_path / "lists")
             assert done.exit_code == 0, done.output
             assert "6 songs" in done.output
+            assert "Left out" not in done.output
+        write_csv(file, [*rows, {**rows[0], "track_name": "Made-up silence", "tempo": ""}])
+        assert (
+            "Left out, without audio features: 1."
+            in flask("cluster", "songs", file, "--k", "2", "--out", tmp_path / "lists").output
+        )
         assert (tmp_path / "lists" / "clusters.png").read_bytes().startswith(b"\x89PNG")
 
 

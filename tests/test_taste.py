@@ -10,6 +10,7 @@ from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
 from moodmirror.recommendation.diversity import traits_of
 from moodmirror.recommendation.moods import mood_of_parts
+from moodmirror.recommendation.reasons import in_common
 from moodmirror.recommendation.taste import READING_SECONDS, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
 from moodmirror.recommendation.vectors import CatalogueVectors
 from moodmirror.recommendation.wishes import Wish
@@ -105,12 +106,26 @@ class TestTaste:
         told = 0
         for row in recommender.recommend(SAD, "movies", 60):
             _, _, said = row.why.partition("; ")
-            if said.startswith("you liked ") and said.endswith(" too"):
+            if said.startswith("you liked ") and ", also " in said:
                 named = [item for title, item in liked.items() if said.startswith(f"you liked {title}, ")]
                 assert named
                 assert traits_of(named[0]) & traits_of(row.item)
                 told += 1
         assert told > 0
+
+    @pytest.mark.parametrize(
+        ("kind", "trait", "words"),
+        [
+            ("songs", ("tag", "love"), "also full of love"),
+            ("songs", ("genres", "jazz"), "also jazz"),
+            ("food", ("tag", "melancholy"), "also for melancholy hours"),
+            ("food", ("cuisine", "korean"), "also Korean"),
+            ("activities", ("company", "alone"), "also to do alone"),
+            ("activities", ("place", "outdoors"), "also outdoors"),
+        ],
+    )
+    def test_what_one_has_in_common_is_said_in_english(self, kind, trait, words):
+        assert in_common(kind, song("blue days"), trait) == f"you liked Blue Days, {words}"
 
     def test_what_is_hidden_never_returns_whatever_is_asked_for(self, recommender, taste, clock):
         hidden = ids(recommender.recommend(SAD, "food", 5))
@@ -271,7 +286,7 @@ class TestWishes:
         close = [row for row in rows if "close to your wish" in row.why]
         assert 0 < len(close) < len(rows)
         for row in close:
-            assert row.why.split("close to your wish: ")[1].startswith("PIANO")
+            assert row.why.split("close to your wish (")[1].startswith("PIANO")
             assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
 
     @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])

@@ -369,7 +369,7 @@ class _Leanings:
         item, words, details = self._table.items[index], [], []
         if self._wish is not None:
             if named := self._table.wishes.named(self._wish, index):
-                words.append(f"close to your wish: {', '.join(named)}")
+                words.append(f"close to your wish ({', '.join(named)})")
             details.append(f"It answers your wish {100 * self.answers(index):.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
             return words, details

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 import numpy as np
 
@@ -242,7 +242,7 @@ def rows_message(kind: str, rows: Sequence[Recommendation]) -> list[dict[str, An
 
 def item_message(kind: str, item: Item) -> dict[str, Any]:
     """An item, and where to look it up."""
-    words = quote_plus(_search_words(kind, item))
+    words = quote(_search_words(kind, item), safe="")  # in a path, too, a + is a plus
     return {
         "id": item.id,
         "title": item.title,
