@@ -294,6 +294,11 @@ class TestMovies:
         assert wedding.line == WEDDING["overview"]
         assert "0 added, 2 there before" in flask("import", "movies", file).output
 
+    def test_a_folder_of_something_else_is_told(self, flask, tmp_path):
+        done = flask("import", "movies", tmp_path)
+        assert done.exit_code == 1
+        assert "is a folder without MovieLens' movies.csv" in done.output
+
     def test_movielens_ratings_say_what_people_like_together_and_how_well_known_a_film_is(self, tmp_path, flask):
         folder = tmp_path / "ml"
         folder.mkdir()

@@ -255,6 +255,24 @@ class TestWishes:
         assert count(wished) > count(plain)
         assert any("close to your wish" in row.why for row in wished)
 
+    @pytest.mark.parametrize("kind", ["movies", "food", "activities"])
+    def test_something_short_is_short_and_not_of_a_short_life(self, tables, kind):
+        rows = [row for row in tables.recommend(SAD, kind, wish=Wish("something short")) if "(short)" in row.why]
+        assert len(rows) >= 5
+        assert all(int(row.item.facts["minutes"]) <= (90 if kind == "movies" else 20) for row in rows)
+
+    def test_no_song_is_said_to_be_short_for_a_word_in_its_line(self, tables):
+        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("something short"))
+        assert any("short" in row.item.line.split() for row in rows)
+        assert not any("your wish" in row.why for row in rows)
+
+    def test_something_funny_is_a_comedy_or_made_to_be_laughed_at(self, tables):
+        rows = [row for row in tables.recommend(SAD, "movies", 30, wish=Wish("funny")) if "(funny)" in row.why]
+        assert len(rows) >= 10
+        assert all(
+            "comedy" in row.item.facts["genres"] or {"playful", "satire", "dark-humour"} & set(row.item.tags) for row in rows
+        )
+
     def test_the_mood_counts_beside_the_wish(self, tables):
         moods = [mood_vector({emotion: 1}) for emotion in ("sad", "happy")]
         sad, happy = (tables.recommend(mood, "songs", wish=Wish("piano")) for mood in moods)
