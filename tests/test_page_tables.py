@@ -147,7 +147,7 @@ def test_a_finger_holds_the_rows_that_it_touches_and_choices_count_at_once(brows
         liked.get_by_role("button", name=re.compile("^Like: ")).tap()
         expect(liked.locator(".why")).to_contain_text("you liked it")
         assert ids(page, "songs") == before, "rows moved under the finger"
-        page.get_by_text("Lift me", exact=True).tap()
+        page.get_by_role("radio", name="Lift me").tap()
         page.wait_for_function(CHANGED, arg=["songs", before[0]])
         page.get_by_role("button", name="Filter songs").tap()
         language = page.get_by_role("form", name="Filters for songs").locator("select[name=language]")
