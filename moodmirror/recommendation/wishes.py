@@ -21,7 +21,7 @@ MOST_NAMED: Final = 3  # words of a wish that a reason repeats
 
 SHORT_MINUTES: Final = {"movies": 90, "food": 20, "activities": 20}  # up to which people call a thing of a kind short
 FUNNY_GENRES: Final = {"comedy", "novelty"}
-FUNNY_TAGS: Final = {"playful", "satire", "dark-humour"}
+FUNNY_TAGS: Final = {"satire", "dark-humour"}  # and of a dish or a thing to do, playful: a song may be so and frighten
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
 
@@ -97,7 +97,8 @@ def _is_short(kind: str, item: Item) -> bool:
 
 
 def _is_funny(kind: str, item: Item) -> bool:
-    return bool(FUNNY_GENRES & set(item.facts.get("genres", "").split("|")) or FUNNY_TAGS & set(item.tags))
+    tags = FUNNY_TAGS if kind in ("songs", "movies") else FUNNY_TAGS | {"playful"}
+    return bool(FUNNY_GENRES & set(item.facts.get("genres", "").split("|")) or tags & set(item.tags))
 
 
 def _is_cheap(kind: str, item: Item) -> bool:
