@@ -51,7 +51,7 @@ lint: setup  ## Check style, types, and packages for known vulnerabilities
 vectors: .venv/installed  ## Compute the catalogue's sentence vectors anew, after a change of its rows or of the text network
 	@$(BIN)/python -m moodmirror.training.catalogue_vectors
 
-check-data: .venv/installed  ## Find duplicates, gaps and imbalance in the catalogue
+check-data: .venv/installed  ## Find duplicates, gaps, imbalance and what may do harm in the catalogue
 	@$(BIN)/python -m moodmirror.recommendation.check
 
 clean:  ## Remove what setup made

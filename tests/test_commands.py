@@ -138,6 +138,29 @@ def test_recommend_takes_a_wish_in_own_words():
     assert "close to your wish" in done.stdout
 
 
+def test_recommend_does_with_a_wish_alone():
+    done = flask("recommend", "--wish", "a bowl of soup", "--kind", "food", "-k", "3")
+    assert done.returncode == 0, done.stderr
+    reasons = done.stdout.splitlines()[2::2]
+    assert len(reasons) == 3
+    assert all("close to your wish (" in reason for reason in reasons)
+    assert "you feel" not in done.stdout, "a mood that nobody stated was spoken of"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Say what to go by: --mood sad"),
+        (["--wish", "  "], "Say what to go by: --mood sad"),
+        (["--wish", "soup", "--mode", "lift"], "the mode lift needs a mood to start from"),
+    ],
+)
+def test_recommend_says_what_it_needs_to_go_by(arguments, words):
+    done = flask("recommend", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -130,6 +130,7 @@ class TestBroken:
         path.write_text(path.read_text(encoding="utf-8").replace("made-up-feast,", "no id at all,"), encoding="utf-8")
         done = flask("import", "songs", tmp_path / "songs.csv")
         assert "1 broken rows of an earlier import were dropped" in done.output
+        assert caplog.text.count("The imported songs are left out") == 1
         assert set(imported(tmp_path, "songs")) == {"Made-up Feast", "Made-up Wake"}
         caplog.clear()
         assert "Made-up Wake" in flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake").output
@@ -166,6 +167,19 @@ class TestSongs:
         assert found["Made-up Feast"].facts["year"] == "1984"
         assert found["Made-up Feast"].facts["artist"].split("|")[0] == "The Inventions"
         assert found["Made-up Feast"].facts["popularity"] == "61"
+
+    @pytest.mark.parametrize(
+        ("names", "addresses", "artist"),
+        [
+            ("Tyler, The Inventor", "spotify:artist:1", "Tyler, The Inventor"),
+            ("Tyler, The Inventor;A Guest", "spotify:artist:1;spotify:artist:2", "Tyler, The Inventor|A Guest"),
+            ("The Inventions,A Guest", "spotify:artist:1,spotify:artist:2", "The Inventions|A Guest"),
+        ],
+    )
+    def test_a_comma_in_an_artist_s_name_parts_nobody(self, flask, tmp_path, names, addresses, artist):
+        row = {**exportify(tmp_path)[0], "Artist Name(s)": names, "Artist URI(s)": addresses}
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", [row]))
+        assert imported(tmp_path, "songs")["Made-up Feast"].facts["artist"] == artist
 
     def test_a_second_import_adds_nothing_and_says_so(self, flask, tmp_path):
         file = write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path))
@@ -279,6 +293,11 @@ class TestMovies:
         assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
         assert wedding.line == WEDDING["overview"]
         assert "0 added, 2 there before" in flask("import", "movies", file).output
+
+    def test_a_folder_of_something_else_is_told(self, flask, tmp_path):
+        done = flask("import", "movies", tmp_path)
+        assert done.exit_code == 1
+        assert "is a folder without MovieLens' movies.csv" in done.output
 
     def test_movielens_ratings_say_what_people_like_together_and_how_well_known_a_film_is(self, tmp_path, flask):
         folder = tmp_path / "ml"
@@ -495,6 +514,12 @@ class TestClusters:
             done = flask("cluster", "songs", *given, "--k", "2", "--out", tmp_path / "lists")
             assert done.exit_code == 0, done.output
             assert "6 songs" in done.output
+            assert "Left out" not in done.output
+        write_csv(file, [*rows, {**rows[0], "track_name": "Made-up silence", "tempo": ""}])
+        assert (
+            "Left out, without audio features: 1."
+            in flask("cluster", "songs", file, "--k", "2", "--out", tmp_path / "lists").output
+        )
         assert (tmp_path / "lists" / "clusters.png").read_bytes().startswith(b"\x89PNG")
 
 

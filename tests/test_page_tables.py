@@ -136,6 +136,27 @@ def test_modes_a_wish_and_filters_change_the_lists(browser, hosted):
         page.wait_for_function(OTHERS, arg=["songs", before])
 
 
+def test_a_finger_holds_the_rows_that_it_touches_and_choices_count_at_once(browser, hosted):
+    with visiting(
+        browser, hosted, camera=False, viewport={"width": 390, "height": 900}, has_touch=True, is_mobile=True
+    ) as page:
+        choose(page, "sad")
+        page.evaluate("performance.now = () => 0")  # no pause ever ends by itself
+        before = ids(page, "songs")
+        liked = row(page, "songs", before[6])
+        liked.get_by_role("button", name=re.compile("^Like: ")).tap()
+        expect(liked.locator(".why")).to_contain_text("you liked it")
+        assert ids(page, "songs") == before, "rows moved under the finger"
+        page.get_by_role("radio", name="Lift me").tap()
+        page.wait_for_function(CHANGED, arg=["songs", before[0]])
+        page.get_by_role("button", name="Filter songs").tap()
+        language = page.get_by_role("form", name="Filters for songs").locator("select[name=language]")
+        language.tap()
+        language.select_option("se")
+        expect(page.locator("#songs .about", has_text="Mari Boine")).to_have_count(2)
+        expect(page.locator("#songs tbody tr")).to_have_count(2)
+
+
 def test_filters_that_leave_nothing_say_so(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         choose(page, "happy")
@@ -162,6 +183,7 @@ def test_my_data_can_be_downloaded_and_everything_forgotten(browser, hosted):
             page.get_by_role("link", name="Download my data").click()
         data = json.loads(download.value.path().read_text(encoding="utf-8"))
         assert [opinion["verdict"] for opinion in data["opinions"]] == ["like"]
+        assert "like, skip, hide, open and save" in page.locator("#kept-told").inner_text()
         assert len(data["saved"]) == 1
         page.get_by_role("button", name="Forget me").click()
         page.get_by_role("button", name="Keep them").click()

@@ -3,6 +3,7 @@ import re
 import shutil
 from dataclasses import replace
 from itertools import pairwise
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -482,6 +483,34 @@ class TestInterface:
             client.get(f"/api/recommendations?mood=sad&mode=surprise&seed={seed}").get_json() for seed in (3, 3, 4)
         )
         assert one == again != other
+
+    def test_links_look_for_the_very_words_in_paths_and_in_questions(self, client):
+        rows = client.get("/api/recommendations?mood=happy&k=50").get_json()
+        for kind, mark in (("songs", "/search/"), ("songs", "search_query="), ("food", "?q="), ("movies", "?q=")):
+            for row in rows[kind]:
+                [url] = [link["url"] for link in row["links"] if mark in link["url"]]
+                assert unquote(url.partition(mark)[2]).startswith(row["title"])
+
+    def test_a_wish_alone_is_answered_without_a_mood(self, client):
+        answer = client.get("/api/recommendations?wish=a+bowl+of+soup&k=3")
+        assert answer.status_code == 200
+        rows = answer.get_json()["food"]
+        assert rows[0]["score"] > 0.9
+        assert all("close to your wish" in row["why"] for row in rows)
+
+    @pytest.mark.parametrize(
+        ("query", "complaint"),
+        [
+            ("", "give a mood, as mood=sad, a wish"),
+            ("wish=+", "give a mood, as mood=sad, a wish"),
+            ("wish=soup&mode=lift", "the mode lift needs a mood"),
+            ("mood=&wish=soup", "mood: Input should be 'angry'"),
+        ],
+    )
+    def test_who_gives_neither_mood_nor_wish_is_told_what_to_give(self, client, query, complaint):
+        answer = client.get(f"/api/recommendations?{query}")
+        assert answer.status_code == 400
+        assert complaint in answer.get_json(force=True)["detail"]
 
     @pytest.mark.parametrize(
         ("query", "complaint"),

@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from moodmirror.emotions import mood_vector
+from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
 from moodmirror.recommendation.diversity import traits_of
 from moodmirror.recommendation.moods import mood_of_parts
+from moodmirror.recommendation.reasons import in_common
 from moodmirror.recommendation.taste import READING_SECONDS, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
 from moodmirror.recommendation.vectors import CatalogueVectors
 from moodmirror.recommendation.wishes import Wish
@@ -105,12 +106,26 @@ class TestTaste:
         told = 0
         for row in recommender.recommend(SAD, "movies", 60):
             _, _, said = row.why.partition("; ")
-            if said.startswith("you liked ") and said.endswith(" too"):
+            if said.startswith("you liked ") and ", also " in said:
                 named = [item for title, item in liked.items() if said.startswith(f"you liked {title}, ")]
                 assert named
                 assert traits_of(named[0]) & traits_of(row.item)
                 told += 1
         assert told > 0
+
+    @pytest.mark.parametrize(
+        ("kind", "trait", "words"),
+        [
+            ("songs", ("tag", "love"), "also full of love"),
+            ("songs", ("genres", "jazz"), "also jazz"),
+            ("food", ("tag", "melancholy"), "also for melancholy hours"),
+            ("food", ("cuisine", "korean"), "also Korean"),
+            ("activities", ("company", "alone"), "also to do alone"),
+            ("activities", ("place", "outdoors"), "also outdoors"),
+        ],
+    )
+    def test_what_one_has_in_common_is_said_in_english(self, kind, trait, words):
+        assert in_common(kind, song("blue days"), trait) == f"you liked Blue Days, {words}"
 
     def test_what_is_hidden_never_returns_whatever_is_asked_for(self, recommender, taste, clock):
         hidden = ids(recommender.recommend(SAD, "food", 5))
@@ -213,6 +228,16 @@ class TestFreshness:
         taste.take_back("songs", first[place], verdict)
         assert first[place] in ids(shown(recommender, taste))
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_journey_keeps_its_way_however_much_is_liked(self, tables, recommender, taste, kind):
+        for row in tables.recommend(SAD, kind, 30)[::2]:
+            taste.give(kind, row.item.id, "like")
+        rows = recommender.recommend(SAD, kind, 10, "journey", towards="happy")
+        happy = [row.item.vector[EMOTIONS.index("happy")] for row in rows]
+        assert np.corrcoef(happy, range(10))[0, 1] > 0.8
+        assert max(happy[:2]) < 0.4
+        assert min(happy[-2:]) > 0.6
+
     def test_no_artist_stands_twice_in_a_row_however_much_they_are_liked(self, tables, recommender, taste):
         for row in tables.recommend(SAD, "songs", 10_000):
             if row.item.facts["artist"] in ("Nina Simone", "Radiohead"):
@@ -239,6 +264,27 @@ class TestWishes:
         plain, wished = tables.recommend(SAD, kind), tables.recommend(SAD, kind, wish=Wish(words))
         assert count(wished) > count(plain)
         assert any("close to your wish" in row.why for row in wished)
+
+    @pytest.mark.parametrize("kind", ["movies", "food", "activities"])
+    def test_something_short_is_short_and_not_of_a_short_life(self, tables, kind):
+        rows = [row for row in tables.recommend(SAD, kind, wish=Wish("something short")) if "(short)" in row.why]
+        assert len(rows) >= 5
+        assert all(int(row.item.facts["minutes"]) <= (90 if kind == "movies" else 20) for row in rows)
+
+    def test_no_song_is_said_to_be_short_for_a_word_in_its_line(self, tables):
+        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("something short"))
+        assert any("short" in row.item.line.split() for row in rows)
+        assert not any("your wish" in row.why for row in rows)
+
+    @pytest.mark.parametrize(("kind", "light"), [("movies", "comedy"), ("songs", "novelty"), ("activities", "playful")])
+    def test_something_funny_is_made_to_be_laughed_at(self, tables, kind, light):
+        rows = [row for row in tables.recommend(None, kind, 10, wish=Wish("funny")) if "(funny)" in row.why]
+        assert len(rows) >= 5
+        for row in rows:
+            assert {light, "comedy", "satire", "dark-humour"} & {
+                *row.item.facts.get("genres", "").split("|"),
+                *row.item.tags,
+            }
 
     def test_the_mood_counts_beside_the_wish(self, tables):
         moods = [mood_vector({emotion: 1}) for emotion in ("sad", "happy")]
@@ -271,7 +317,7 @@ class TestWishes:
         close = [row for row in rows if "close to your wish" in row.why]
         assert 0 < len(close) < len(rows)
         for row in close:
-            assert row.why.split("close to your wish: ")[1].startswith("PIANO")
+            assert row.why.split("close to your wish (")[1].startswith("PIANO")
             assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
 
     @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])

@@ -27,6 +27,7 @@ KINDS: Final = ("songs", "movies", "food", "activities")
 LOGGER = logging.getLogger("moodmirror.catalogue")
 
 MOOD: Final = "mood"  # the column of a measured mood in an imported table
+RISKS: Final = "risks"  # the column of an imported table that says why a row is not for who feels low; mostly empty
 MOST_TAGS: Final = 4
 EATERS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
 """Who eats a dish, from the strictest on: each also eats what those before eat."""

@@ -1,4 +1,4 @@
-"""Judge the catalogue as a whole: duplicates, gaps and imbalance that no single row shows.
+"""Judge the catalogue as a whole: duplicates, gaps, imbalance and harm that no single row shows.
 
 ``python -m moodmirror.recommendation.check [FOLDER]`` prints what the tables hold and what is wrong with them, and exits
 with 1 if anything is. What is wrong with a cell is :mod:`moodmirror.recommendation.catalogue`'s business.
@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recommendation.care import risks
 from moodmirror.recommendation.catalogue import (
     AUDIENCES,
     CATALOGUE_DIR,
@@ -34,11 +35,13 @@ from moodmirror.recommendation.vectors import CatalogueVectors
 
 Tables = Mapping[str, list[Item]]
 
+LEAST_ROWS: Final[Mapping[str, int]] = {"songs": 1000, "movies": 600, "food": 350, "activities": 300}
 # Rows in which an emotion is the strongest or the second strongest: eight lists of ten songs, and so on, before they repeat.
 LEAST_SERVED: Final[Mapping[str, int]] = {"songs": 80, "movies": 50, "food": 30, "activities": 30}
 MOST_OF_A_MAKER: Final[Mapping[str, int]] = {"artist": 4, "director": 5}
 MOST_ENGLISH: Final = 0.6  # of songs and of movies: the world is larger
 LEAST_LANGUAGES: Final = 20
+LEAST_CUISINES: Final = 40
 LEAST_OF_A_DECADE: Final = 20  # from the 1950s on: a filter by decade fills a page twice
 LEAST_OF_A_CHOICE: Final = 5  # what can be asked for must be there
 # Titles by the same maker, or of food and activities, that share so much of their letters are probably one thing twice.
@@ -59,7 +62,14 @@ def find_faults(tables: Tables) -> list[str]:
     """All that is wrong with the tables as a whole, one line each."""
     faults = []
     for kind, items in tables.items():
-        checks: tuple[Callable[[str, list[Item]], Iterable[str]], ...] = (_duplicates, _makers, _gaps, _imbalance, _openings)
+        checks: tuple[Callable[[str, list[Item]], Iterable[str]], ...] = (
+            _duplicates,
+            _makers,
+            _gaps,
+            _imbalance,
+            _openings,
+            _harm,
+        )
         faults += [f"{kind}: {fault}" for check in checks for fault in check(kind, items)]
     return faults
 
@@ -114,7 +124,15 @@ def _makers(kind: str, items: list[Item]) -> Iterable[str]:
                 yield f"{column} {spelt[folded]} stands {count} times, more than {most}"
 
 
+def _harm(kind: str, items: list[Item]) -> Iterable[str]:
+    for item in items:
+        if found := risks(kind, item.title, item.line):
+            yield f"{item.id} may harm who feels low: {', '.join(found)}"
+
+
 def _gaps(kind: str, items: list[Item]) -> Iterable[str]:
+    if len(items) < LEAST_ROWS[kind]:
+        yield f"only {len(items)} rows, fewer than {LEAST_ROWS[kind]}"
     for name, counts in spread(kind, items).items():
         least = LEAST_OF_A_DECADE if name == "decade" else LEAST_OF_A_CHOICE
         for value, count in counts.items():
@@ -126,6 +144,8 @@ def _gaps(kind: str, items: list[Item]) -> Iterable[str]:
             yield f"only {len(languages)} languages, fewer than {LEAST_LANGUAGES}"
         if languages["en"] > MOST_ENGLISH * len(items):
             yield f"{languages['en'] / len(items):.0%} in English, more than {MOST_ENGLISH:.0%}"
+    if "cuisine" in items[0].facts and (cuisines := len({item.facts["cuisine"] for item in items})) < LEAST_CUISINES:
+        yield f"only {cuisines} cuisines, fewer than {LEAST_CUISINES}"
 
 
 def _imbalance(kind: str, items: list[Item]) -> Iterable[str]:
@@ -192,6 +212,8 @@ def describe(tables: Tables) -> str:
             makers = len({_fold(maker) for item in items for maker in _made_by(item)})
             abroad = 1 - languages["en"] / len(items)
             lines.append(f"  {len(languages)} languages, {abroad:.0%} not in English; {makers} artists or directors")
+        if "cuisine" in items[0].facts:
+            lines.append(f"  {len({item.facts['cuisine'] for item in items})} cuisines")
         for name, counts in spread(kind, items).items():
             lines.append(f"  {name:<10}" + "   ".join(f"{value} {count}" for value, count in counts.items()))
     return "\n".join(lines)
@@ -219,7 +241,11 @@ def main(folder: Path = CATALOGUE_DIR) -> int:
         return 1
     print(describe(tables))
     faults = [*find_faults(tables), *_old_vectors(folder, tables)]
-    print(f"\n{len(faults)} faults" if faults else "\nNo faults: no duplicates, no gaps, and every emotion is served.")
+    print(
+        f"\n{len(faults)} faults"
+        if faults
+        else "\nNo faults: no duplicates, no gaps, nothing harmful, and every emotion is served."
+    )
     print("".join(f"  {fault}\n" for fault in faults), end="")
     return 1 if faults else 0
 

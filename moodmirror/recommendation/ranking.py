@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_tables
+from moodmirror.recommendation.care import is_low, risks
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, RISKS, CatalogueError, Item, read_tables
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
 from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
@@ -113,6 +114,11 @@ class _Table:
         return WishIndex(self.items, self.kind, self._descriptions)
 
     @cached_property
+    def risky(self) -> npt.NDArray[np.bool_]:
+        """Which items are not offered to who feels low, bool [n]."""
+        return np.array([bool(item.facts.get(RISKS) or risks(self.kind, item.title, item.line)) for item in self.items])
+
+    @cached_property
     def popularity(self) -> npt.NDArray[np.float32] | None:
         """How well known each item is, float32 [n] in 0…1; None for a table that has no column `popularity` (0…100)."""
         if not any("popularity" in item.facts for item in self.items):
@@ -176,6 +182,10 @@ class Recommender:
         """
         self._tables[kind].learn(counts)
 
+    def items(self, kind: str) -> Sequence[Item]:
+        """All items of a kind, in the order of their table."""
+        return self._tables[kind].items
+
     def item(self, kind: str, item: str) -> Item | None:
         """An item by its kind and id; None if there is none."""
         table = self._tables.get(kind)
@@ -208,7 +218,8 @@ class Recommender:
         another `seed` draws others. `filters` maps names in :data:`moodmirror.recommendation.filters.FILTERS` to values.
         Except on a journey the best come first, but items alike are kept apart, and no artist or director stands twice
         in a row while there are others. A `wish` counts beside the mood, and so does the recommender's taste: what was
-        hidden is never offered, what was skipped or just seen steps back. Items whose ids are in `without` are left out.
+        hidden is never offered, what was skipped or just seen steps back. Items whose ids are in `without` are left out, and
+        for a low mood those that may do harm then (:mod:`moodmirror.recommendation.care`).
 
         Raises ValueError for an unknown kind, mode, emotion or filter, a wrong filter's value, a k below 1, a `towards`
         that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
@@ -221,11 +232,13 @@ class Recommender:
         mood = None if vector is None else _checked_mood(vector)
         _check_mode(mode, towards)
         if mood is None and mode != "match":
-            raise ValueError(f"the mode {mode} needs a mood to start from")
+            raise ValueError(f"the mode {mode} needs a mood to start from: give one, or use match")
         table = self._tables[kind]
         standing = self._taste.standing(kind) if self._taste else None
         passing = self._passing(kind, filters or {})
         left_out = {*without, *(standing.hidden if standing else ())}
+        if mood is not None and is_low(mood):
+            passing = passing[~table.risky[passing]]
         if left_out:
             offered = np.ones(len(table.items), dtype=np.bool_)
             offered[[table.index_of[item] for item in left_out if item in table.index_of]] = False
@@ -270,7 +283,7 @@ class Recommender:
 
     def recommend_each(
         self,
-        vector: npt.ArrayLike,
+        vector: npt.ArrayLike | None,
         kinds: tuple[str, ...] = KINDS,
         k: int = 10,
         mode: str = "match",
@@ -356,7 +369,7 @@ class _Leanings:
         item, words, details = self._table.items[index], [], []
         if self._wish is not None:
             if named := self._table.wishes.named(self._wish, index):
-                words.append(f"close to your wish: {', '.join(named)}")
+                words.append(f"close to your wish ({', '.join(named)})")
             details.append(f"It answers your wish {100 * self.answers(index):.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
             return words, details

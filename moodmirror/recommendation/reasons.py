@@ -173,10 +173,10 @@ def in_common(kind: str, liked: Item, trait: tuple[str, str]) -> str:
         case "decade":
             word = f"from the {value}0s"
         case "company":
-            word = {"alone": "for one", "together": "for company"}.get(value, value)
+            word = {"alone": "to do alone", "together": "for company"}.get(value, value)
         case _:
             word = value
-    return f"you liked {liked.title}, {word} too"
+    return f"you liked {liked.title}, also {word}"
 
 
 def liked_together(liked: Item) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,10 @@ WISH_WEIGHT: Final = 0.6
 # Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
 WORDS_SHARE: Final = 0.6
 MOST_NAMED: Final = 3  # words of a wish that a reason repeats
+
+SHORT_MINUTES: Final = {"movies": 90, "food": 20, "activities": 20}  # up to which people call a thing of a kind short
+FUNNY_GENRES: Final = {"comedy", "novelty"}
+FUNNY_TAGS: Final = {"satire", "dark-humour"}  # and of a dish or a thing to do, playful: a song may be so and frighten
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
 
@@ -40,7 +44,8 @@ class WishIndex:
         self._items_with: dict[str, list[int]] = {}
         for index, item in enumerate(items):
             facts = " ".join(item.facts.values()).replace("|", " ")
-            for word in _words(f"{described(item, kind)} {facts}"):
+            words = _words(f"{described(item, kind)} {facts}") - _MEANT.keys()
+            for word in words | {word for word, is_meant in _MEANT.items() if is_meant(kind, item)}:
                 self._items_with.setdefault(word, []).append(index)
 
     def likeness(self, wish: Wish) -> npt.NDArray[np.float32]:
@@ -85,6 +90,28 @@ def _singular(word: str) -> str:
         return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
     return word
 
+
+def _is_short(kind: str, item: Item) -> bool:
+    minutes = item.facts.get("minutes", "")
+    return minutes != "" and int(minutes) <= SHORT_MINUTES[kind]
+
+
+def _is_funny(kind: str, item: Item) -> bool:
+    tags = FUNNY_TAGS if kind in ("songs", "movies") else FUNNY_TAGS | {"playful"}
+    return bool(FUNNY_GENRES & set(item.facts.get("genres", "").split("|")) or tags & set(item.tags))
+
+
+def _is_cheap(kind: str, item: Item) -> bool:
+    return item.facts.get("cost") in ("free", "low")
+
+
+# Words of a wish that ask what an item is like, which its facts tell. Where they stand in its line they say something else:
+# who wishes for something short is not served by a song about falling short.
+_MEANT: Final[Mapping[str, Callable[[str, Item], bool]]] = {
+    **dict.fromkeys(("short", "quick", "brief"), _is_short),
+    **dict.fromkeys(("funny", "hilarious", "humorous", "comic"), _is_funny),
+    **dict.fromkeys(("cheap", "inexpensive"), _is_cheap),
+}
 
 # Words of a wish that say nothing of what is wished for.
 _EMPTY_WORDS: Final = frozenset(

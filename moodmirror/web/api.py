@@ -40,7 +40,7 @@ def mood() -> dict[str, Any]:
     responses={200: schemas.Recommendations, 400: schemas.problem_answer("The question is wrong; the detail says why.")},
 )
 def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # type: ignore[valid-type]  # made from FILTERS
-    """Songs, movies, food and activities for a mood.
+    """Songs, movies, food and activities for a mood, a wish in own words, or both; a wish alone has the mode match.
 
     Nobody's taste is part of it: the same question has the same answer. What is asked for more than once or is unknown is
     refused, so that a slip of the pen does not pass for an answer.
@@ -49,12 +49,14 @@ def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # ty
         if len(request.args.getlist(name)) > 1:
             return problem(400, "Parameter stands twice", f"{name} may stand once only")
     asked = cast(schemas.Asked, query)
+    if asked.mood is None and not asked.wish.strip():
+        return problem(400, "Nothing to go by", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
     filters = asked.model_dump(include=set(FILTERS), exclude_none=True)
     site = current_site()
     try:
         tables = recommendations_message(
             site.recommender,
-            mood_vector({asked.mood: 1}),
+            mood_vector({asked.mood: 1}) if asked.mood else None,
             asked.mode,
             asked.k,
             filters,

@@ -12,7 +12,6 @@ from flask.cli import with_appcontext
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.runtime import ModelError, opened_once
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import read_tables
 from moodmirror.recommendation.importers import movies, songs, things
 from moodmirror.recommendation.importers.sources import Entry, Source, SourceError
 from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable, Row, import_entries
@@ -59,8 +58,7 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
 
     @cache
     def rows() -> songs.SongRows:
-        known = read_tables("songs", imported_dir=current_site().config.imported_dir)
-        made = songs.SongRows(known, _text_recognizer())
+        made = songs.SongRows(current_site().recommender.items("songs"), _text_recognizer())
         for further in (source, *sources):
             made.learn(further)
         return made
@@ -171,7 +169,7 @@ def cluster_songs(file: Path | None, k: int, emotions: tuple[str, ...], seed: in
     except ModuleNotFoundError as missing:
         raise click.ClickException(told_missing(missing)) from None
     try:
-        found = songs_to_cluster(file)
+        found, left_out = songs_to_cluster(file)
         clusters = clustering.cluster_songs(found, k, emotions or None, seed=seed)
     except (SourceError, clustering.ClusterError) as error:
         raise click.ClickException(str(error)) from None
@@ -180,19 +178,26 @@ def cluster_songs(file: Path | None, k: int, emotions: tuple[str, ...], seed: in
     for cluster in clusters:
         shown = ", ".join(f"{song.title} by {song.artist}" for song in cluster.songs[:SHOWN_SONGS])
         click.echo(f"{cluster.emotion:<9}{len(cluster.songs):>6,} songs, as {shown}")
+    if left_out:
+        click.echo(f"Left out, without audio features: {left_out:,}.")
     click.echo(f"Playlists and clusters.png are in {out}.")
 
 
-def songs_to_cluster(file: Path | None) -> "list[Song]":
-    """The songs of a file, or the imported ones, that have audio features. Raises SourceError if none has."""
+def songs_to_cluster(file: Path | None) -> "tuple[list[Song], int]":
+    """The songs of a file, or the imported ones, that have audio features, and how many have none.
+
+    Raises SourceError if all have none.
+    """
     from moodmirror.recommendation.clustering import Song  # noqa: PLC0415  # scikit-learn takes a second
 
     if file is not None:
+        given = songs.read(file).entries
         found = [
             Song(entry.title, entry.cells["artist"].replace("|", ", "), entry.cells[SPOTIFY_ID], entry.features)
-            for entry in songs.read(file).entries
+            for entry in given
             if entry.features
         ]
+        count = len(given)
     else:
         rows = ImportedTable(current_site().config.imported_dir, "songs").rows.values()
         found = [
@@ -200,7 +205,8 @@ def songs_to_cluster(file: Path | None) -> "list[Song]":
             for row in rows
             if (features := songs.features_of({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
         ]
+        count = len(rows)
     if not found:
         where = f"{file} has" if file else "Of what was imported there are"
         raise SourceError(f"{where} no songs with audio features. Import some first: flask import songs FILE")
-    return found
+    return found, count - len(found)

@@ -188,7 +188,7 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("recommend")
-@click.option("--mood", type=click.Choice(EMOTIONS), required=True, help="The mood to recommend for.")
+@click.option("--mood", type=click.Choice(EMOTIONS), help="The mood to recommend for; not needed with a wish.")
 @click.option(
     "--mode",
     type=click.Choice(MODES),
@@ -200,19 +200,41 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another surprise for another number.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Which tables (default: all).")
 @click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
-@click.option("--wish", default="", help="A wish in your own words, that counts beside the mood.")
+@click.option("--wish", default="", help="A wish in your own words: counts beside the mood, or alone without one.")
 @_filter_options
 @with_appcontext
 def recommend(
-    *, mood: str, mode: str, towards: str | None, seed: int, kind: tuple[str, ...], k: int, wish: str, **filters: str | None
+    *,
+    mood: str | None,
+    mode: str,
+    towards: str | None,
+    seed: int,
+    kind: tuple[str, ...],
+    k: int,
+    wish: str,
+    **filters: str | None,
 ) -> None:
-    """Print what suits a mood. A filter narrows the tables that know it."""
+    """Print what suits a mood, a wish, or both. A filter narrows the tables that know it.
+
+    \b
+      flask recommend --mood sad --mode lift --decade 1970
+      flask recommend --wish "something short and funny with dogs"
+    """  # noqa: D301 - click's mark for lines that it must not join
+    if mood is None and not wish.strip():
+        raise click.UsageError('Say what to go by: --mood sad, --wish "a bowl of soup", or both.')
     given = {name: value for name, value in filters.items() if value is not None}
     kinds = tuple(dict.fromkeys(kind)) or KINDS
     try:
         site = current_site()
         tables = site.recommender.recommend_each(
-            mood_vector({mood: 1}), kinds, k, mode, given, towards=towards, seed=seed, wish=make_wish(site, wish)
+            mood_vector({mood: 1}) if mood else None,
+            kinds,
+            k,
+            mode,
+            given,
+            towards=towards,
+            seed=seed,
+            wish=make_wish(site, wish),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

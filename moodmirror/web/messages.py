@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 import numpy as np
 
@@ -221,7 +221,7 @@ def recommendations_message(
     seed: int = 0,
     wish: Wish | None = None,
 ) -> dict[str, Any]:
-    """The `k` best rows of each table for a mood vector. Raises ValueError as Recommender.recommend_each does."""
+    """The `k` best rows of each table for a mood vector, or None. Raises ValueError as Recommender.recommend_each does."""
     tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
     return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
@@ -242,7 +242,7 @@ def rows_message(kind: str, rows: Sequence[Recommendation]) -> list[dict[str, An
 
 def item_message(kind: str, item: Item) -> dict[str, Any]:
     """An item, and where to look it up."""
-    words = quote_plus(_search_words(kind, item))
+    words = quote(_search_words(kind, item), safe="")  # in a path, too, a + is a plus
     return {
         "id": item.id,
         "title": item.title,

@@ -192,12 +192,12 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mood: Emotion
+    mood: Emotion | None = Field(None, description="may be left out where there is a wish")
     mode: Mode = "match"
     towards: Emotion | None = Field(None, description="where a journey leads")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
     k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
-    wish: str = Field("", max_length=MAX_WISH, description="in own words, what it should be beside fitting the mood")
+    wish: str = Field("", max_length=MAX_WISH, description="in own words; counts beside the mood, or alone without one")
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}

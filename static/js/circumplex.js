@@ -31,6 +31,7 @@ export class Circumplex {
   #paint(present) {
     const density = window.devicePixelRatio || 1;
     const side = this.canvas.clientWidth;
+    if (side <= 2 * MARGIN) return; // it has no place on the page yet; when it has, it is drawn again
     if (this.canvas.width !== Math.round(side * density)) this.canvas.width = this.canvas.height = Math.round(side * density);
     const pen = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);

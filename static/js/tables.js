@@ -4,7 +4,7 @@
 import { tell } from "./tell.js";
 
 const ROWS = 10;
-const STILL = { scroll: 700, touchstart: 4000, touchmove: 4000 }; // ms after such an event before rows may move
+const STILL = { scroll: 700, touch: 4000 }; // ms after the page was scrolled, or a row touched, before rows may move
 const CAN_HOVER = matchMedia("(hover: hover)"); // where nothing can, a finger that left still counts as being there
 const ICONS = document.querySelector(".tool.others use").getAttribute("href").split("#")[0];
 const ACTIONS = {
@@ -15,9 +15,14 @@ const ACTIONS = {
 };
 
 let stillAt = -Infinity; // from when on rows may move
-for (const [event, pause] of Object.entries(STILL)) {
-  const wait = () => (stillAt = Math.max(stillAt, performance.now() + pause));
-  document.addEventListener(event, wait, { passive: true });
+const wait = (pause) => (stillAt = Math.max(stillAt, performance.now() + pause));
+document.addEventListener("scroll", () => wait(STILL.scroll), { passive: true });
+for (const event of ["touchstart", "touchmove"]) {
+  const hold = ({ target }) => {
+    if (target.closest?.(".tables table")) wait(STILL.touch);
+    else if (event === "touchstart") stillAt = -Infinity; // a finger that turns to a choice wants to see what it does
+  };
+  document.addEventListener(event, hold, { passive: true });
 }
 
 /** Make the tables of the page. Returns what shows rows by kind, as the server sends them. */

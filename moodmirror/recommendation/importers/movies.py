@@ -31,6 +31,7 @@ from moodmirror.recommendation.importers.sources import (
     Form,
     Rows,
     Source,
+    SourceError,
     entries_of,
     first_sentence,
     form_of,
@@ -227,6 +228,8 @@ def ids(path: Path) -> dict[str, str]:
 
 def _open(path: Path) -> tuple[Path, list[str], Form, Rows]:
     if path.is_dir():
+        if not (path / "movies.csv").is_file():
+            raise SourceError(f"{path} is a folder without MovieLens' movies.csv. Name the file to import.")
         path = path / "movies.csv"
     columns, rows = read_csv(path)
     return path, columns, form_of(path, columns, FORMS), rows

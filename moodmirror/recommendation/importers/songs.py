@@ -130,10 +130,13 @@ def _tidytuesday(row: Mapping[str, str]) -> Entry:
 
 
 def _exportify(row: Mapping[str, str]) -> Entry:
+    # Names are parted by what may stand in them: "Tyler, The Creator" is one, as his one address tells.
+    artists = row["Artist Name(s)"]
+    alone = row.get("Artist URI(s)", "").count("spotify:artist:") == 1
     identity = row.get("Track URI") or row.get("Track ID") or row.get("Spotify ID") or ""
     return make_entry(
         row["Track Name"],
-        re.split(r"[,;]", row["Artist Name(s)"]),
+        [artists] if alone else re.split(r";" if ";" in artists else r",", artists),
         identity.rpartition(":")[2],
         date=row.get("Release Date") or row.get("Album Release Date", ""),
         genres=row.get("Genres") or row.get("Artist Genres", ""),

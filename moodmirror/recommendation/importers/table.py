@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from moodmirror.emotions import MoodVector
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD, cell_faults
+from moodmirror.recommendation.care import risks
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD, RISKS, cell_faults
 from moodmirror.recommendation.importers.sources import Entry, Source, SourceError, read_csv
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
@@ -55,7 +56,7 @@ class ImportedTable:
         """
         self.kind = kind
         self.path = folder / f"{kind}.csv"
-        self.columns = (*COLUMNS[kind], MOOD, ORIGIN, *FURTHER_COLUMNS[kind])
+        self.columns = (*COLUMNS[kind], MOOD, ORIGIN, RISKS, *FURTHER_COLUMNS[kind])
         self.rows: dict[str, Row] = {}
         self.broken = 0
         if self.path.exists():
@@ -135,11 +136,17 @@ def import_entries(
     batch: int,
     done: Callable[[int], object],
 ) -> None:
-    """Make rows of entries, `batch` by batch, and save them, also if ended early; `done` hears how many each time."""
+    """Make rows of entries, `batch` by batch, and save them, also if ended early; `done` hears how many each time.
+
+    What may do harm to who feels low is marked.
+    """
     try:
         for start in range(0, len(entries), batch):
             part = entries[start : start + batch]
-            table.add(make_rows(part))
+            table.add(
+                row | {RISKS: "|".join(risks(table.kind, "\n".join((entry.title, *entry.words)), entry.text))}
+                for entry, row in zip(part, make_rows(part), strict=True)
+            )
             done(len(part))
     finally:
         table.save()
