@@ -39,7 +39,7 @@ def clock():
 
 @pytest.fixture
 def taste(clock):
-    return Taste(clock=clock)
+    return Taste(clock=clock, monotonic=clock)
 
 
 @pytest.fixture
