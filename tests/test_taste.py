@@ -10,7 +10,7 @@ from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
 from moodmirror.recommendation.diversity import traits_of
 from moodmirror.recommendation.moods import mood_of_parts
-from moodmirror.recommendation.taste import READING_SECONDS, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
+from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
 from moodmirror.recommendation.vectors import CatalogueVectors
 from moodmirror.recommendation.wishes import Wish
 
@@ -204,6 +204,17 @@ class TestFreshness:
             taste.send_away("activities")
 
     @pytest.mark.parametrize("verdict", ["skip", "hide"])
+    def test_a_wall_clock_that_is_set_back_keeps_nothing_away(self, tables, clock):
+        wall = Clock()
+        taste = Taste(clock=wall, monotonic=clock)
+        recommender = tables.with_taste(taste)
+        first = ids(shown(recommender, taste))
+        taste.send_away("songs")
+        assert not set(ids(recommender.recommend(SAD, "songs"))) & set(first)
+        wall.now -= 365 * 24 * 3600
+        clock.now += 20 * SEEN_HALF_LIFE
+        assert ids(recommender.recommend(SAD, "songs")) == first
+
     @pytest.mark.parametrize("place", [0, 9])
     def test_what_is_called_back_is_back_in_the_list(self, recommender, taste, clock, verdict, place):
         first = ids(shown(recommender, taste))
