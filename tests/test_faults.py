@@ -107,8 +107,15 @@ class WallClock:
         need_program("faketime")
         [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
         self._file = folder / "clock"
+        # libfaketime (0.9.10) spoils clock_nanosleep for monotonic times, with which Python sleeps.
+        patch = folder / "patch"
+        patch.mkdir()
+        (patch / "sitecustomize.py").write_text(
+            "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
+        )
         self.settings: dict[str, Any] = {
             "LD_PRELOAD": str(library),
+            "PYTHONPATH": str(patch),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -384,7 +384,10 @@ def bound(
     def sessions() -> list[str]:
         return [environ.get("REMOTE_ADDR", "") for environ in environs.copy().values()]
 
-    posts = Posts(app.wsgi_app, engine.max_http_buffer_size, engine.disconnect, tell)
+    def end(sid: str) -> None:
+        engine.start_background_task(engine.disconnect, sid)  # waits for what is left to be polled; the answer need not
+
+    posts = Posts(app.wsgi_app, engine.max_http_buffer_size, end, tell)
     admission = Admission(posts, most, most_of_an_address, sessions, tell)
     app.wsgi_app = admission  # type: ignore[method-assign]
     return admission
