@@ -131,7 +131,7 @@ def polled(server: Server, address: str, headers: dict[str, str], auth: dict[str
         path += f"&sid={json.loads(greeting[1:])['sid']}"
         assert ask("POST", path, b"40" + json.dumps(auth).encode())[0] == 200
         status, _ = ask("POST", path, content)
-        ask("POST", path, b"1")
+        assert ask("POST", path, b"1")[0] in (200, 400)
         return status
 
 
@@ -312,7 +312,9 @@ def test_what_a_polling_client_posts_that_is_no_packet_is_refused_and_fills_no_l
 def test_what_a_polling_client_posts_that_is_a_packet_is_taken(small, scene):
     frame = b'451-["frame",{"_placeholder":true,"num":0}]\x1eb' + base64.b64encode(smile(scene))
     assert polled(small, "127.0.0.9", *admitted(small), b"3") == 200
+    assert polled(small, "127.0.0.9", *admitted(small), b"1") == 200  # and parts twice
     assert polled(small, "127.0.0.9", *admitted(small), frame) == 200
+    assert "Traceback" not in small.log.read_text()
 
 
 def test_more_values_than_an_event_has_and_a_token_that_is_no_text_are_refused_and_fill_no_log(small, bystander):

@@ -333,11 +333,18 @@ class Posts:
             self._tell("malformed")
             for session in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
                 self._end(session)
-            start_response("400 Bad Request", [("Content-Type", "text/plain")])
-            return [b"These are no Engine.IO packets.\n"]
-        return self._application(
-            {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response
-        )
+            return self._refuse(start_response, "These are no Engine.IO packets.")
+        try:
+            return self._application(
+                {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response
+            )
+        except KeyError:  # what Engine.IO raises for a session that has just ended
+            return self._refuse(start_response, "This session has ended.")
+
+    @staticmethod
+    def _refuse(start_response: StartResponse, why: str) -> Iterable[bytes]:
+        start_response("400 Bad Request", [("Content-Type", "text/plain")])
+        return [why.encode() + b"\n"]
 
 
 def is_payload(body: bytes) -> bool:
