@@ -18,8 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.conftest import ROOT
-
+ROOT: Final = Path(__file__).resolve().parents[1]
 SECONDS: Final = 60
 SLOWEST_SECONDS: Final = 25
 MOST_MEGABYTES: Final = 3000  # the models take a tenth of it
@@ -122,7 +121,7 @@ def packets() -> tuple[Feed, list[bytes]]:
         for packet in Payload(encoded_payload=content.decode()).packets:
             if packet.packet_type == MESSAGE:
                 take(client.eio_sid, packet.data)
-        client.queue.pop(client.eio_sid, None)
+        client.queue.clear()  # of what was answered
 
     attached = b'451-["frame",{"_placeholder":true,"num":0}]\x1eb/9j/4AAQSkZJRg=='
     return feed, [*MESSAGES, *(f'42["{name}",null]'.encode() for name in EVENTS), attached]
@@ -136,6 +135,8 @@ def inside(name: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["moodmirror", "PIL", "engineio", "socketio", "flask_socketio", "werkzeug"]):
+        import tests.conftest  # noqa: F401 - settings of a site of the tests' own
+
         feed, originals = TARGETS[name]()
     corpus = Path(options[-1])
     for number, original in enumerate(originals):
@@ -160,7 +161,7 @@ def run(name: str, seconds: int, found: Path) -> bool:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     tried = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     reached = re.findall(r"cov: (\d+)", done.stderr)
-    print(f"  {name:10}{int(tried[-1]) if tried else 0:>12,}{int(reached[-1]) if reached else 0:>12,}", flush=True)
+    print(f"  {name:10}{int(tried[-1]) if tried else 0:>12,}{int(reached[-1]) if reached else 0:>15,}", flush=True)
     if done.returncode:
         print("\n".join(done.stderr.splitlines()[-30:]), file=sys.stderr)
     return done.returncode == 0
@@ -179,7 +180,7 @@ def main() -> None:
         parser.error(f"no such sort: {', '.join(unknown)}; use any of {', '.join(TARGETS)}")
     found = asked.found or Path(tempfile.mkdtemp(prefix="mood-mirror-fuzz-"))
     found.mkdir(parents=True, exist_ok=True)
-    print(f"  {'sort':10}{'inputs':>12}{'code reached':>12}")
+    print(f"  {'sort':10}{'inputs':>12}{'code reached':>15}")
     well = [run(name, asked.seconds, found.resolve()) for name in asked.sorts]
     if any(found.iterdir()):
         print(f"\nInputs that do harm are in {found}")
