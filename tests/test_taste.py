@@ -203,7 +203,6 @@ class TestFreshness:
             seen |= set(rows)
             taste.send_away("activities")
 
-    @pytest.mark.parametrize("verdict", ["skip", "hide"])
     def test_a_wall_clock_that_is_set_back_keeps_nothing_away(self, tables, clock):
         wall = Clock()
         taste = Taste(clock=wall, monotonic=clock)
@@ -215,6 +214,7 @@ class TestFreshness:
         clock.now += 20 * SEEN_HALF_LIFE
         assert ids(recommender.recommend(SAD, "songs")) == first
 
+    @pytest.mark.parametrize("verdict", ["skip", "hide"])
     @pytest.mark.parametrize("place", [0, 9])
     def test_what_is_called_back_is_back_in_the_list(self, recommender, taste, clock, verdict, place):
         first = ids(shown(recommender, taste))
