@@ -9,7 +9,7 @@ NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-load soak bench-recommend bench-peers vectors check-data lint clean
+.PHONY: help setup run test fuzz bench bench-load soak bench-recommend bench-peers vectors check-data lint clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads the mood in a face and recommends for it."; echo
@@ -23,6 +23,9 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 
 test: setup  ## Run the tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+fuzz: setup  ## Look for inputs that harm the site, led by the code they reach; FUZZ="--seconds 600 frames" changes what is asked
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: setup  ## Measure what faces, speech, texts and files cost, start-up, memory, and which faces are found
 	@$(BIN)/python -m benchmarks.frame

@@ -1,5 +1,6 @@
 """Hostile clients: what they send, leave unread or open costs the server little, and nobody else notices."""
 
+import base64
 import json
 import socket
 import struct
@@ -113,6 +114,25 @@ def placed(server: Server, address: str) -> WebSocket:
         except WebSocketBadStatusException:
             assert time.monotonic() < deadline, "no place became free"
             time.sleep(0.05)  # the end of a connection sends us no event
+
+
+def polled(server: Server, address: str, headers: dict[str, str], auth: dict[str, str], content: bytes) -> int:
+    """The status that a client which polls gets for what it posts; it parts afterwards."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE, source_address=(address, 0))) as client:
+
+        def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+            client.request(method, path, body, headers)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+
+        status, greeting = ask("GET", path)
+        assert status == 200
+        path += f"&sid={json.loads(greeting[1:])['sid']}"
+        assert ask("POST", path, b"40" + json.dumps(auth).encode())[0] == 200
+        status, _ = ask("POST", path, content)
+        assert ask("POST", path, b"1")[0] in (200, 400)
+        return status
 
 
 def header(opcode: int, size: int, final: bool) -> bytes:
@@ -245,7 +265,14 @@ def test_places_are_free_again_once_connections_have_ended(small):
                 stack.enter_context(closing(placed(small, "127.0.0.4")))
 
 
-@pytest.mark.parametrize("content", ["9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000])
+NO_PACKETS = [
+    "9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000, "3 " + "[" * 20_000,  # nor Engine.IO's
+    "49", "43[]", '44{"message":"no"}', '42["disconnect"]', '42["connect",{}]', '450-["frame"]', '421-["frame"]',
+    '40{"token":"\\ud800"}x',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_PACKETS, ids=lambda content: content[:12])
 def test_what_is_no_packet_ends_that_connection_and_fills_no_log(small, bystander, scene, content):
     with closing(placed(small, "127.0.0.6")) as client:
         client.send(content)
@@ -255,6 +282,50 @@ def test_what_is_no_packet_ends_that_connection_and_fills_no_log(small, bystande
                 pass
     assert "Traceback" not in small.log.read_text()
     assert bystander.ask("frame", smile(scene))["faces"]
+
+
+@pytest.mark.parametrize("attachment", [b"", b"a frame"])
+@pytest.mark.parametrize("place", ["7", '"x"', "null"])
+def test_an_attachment_without_a_place_ends_that_connection_and_fills_no_log(small, bystander, scene, attachment, place):
+    with closing(placed(small, "127.0.0.6")) as client:
+        client.send(f'451-["frame",{{"_placeholder":true,"num":{place}}}]')
+        with suppress(WebSocketConnectionClosedException, ConnectionError):
+            client.send_binary(attachment)
+            client.send_binary(attachment)
+            while client.recv():
+                pass
+    assert "Traceback" not in small.log.read_text()
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*(content.encode() for content in NO_PACKETS), b"", b"\xff", b"d=4", b"b!", b"3\x1e", b"\x1e".join([b"3"] * 17)],
+    ids=lambda content: repr(content[:12]),
+)
+def test_what_a_polling_client_posts_that_is_no_packet_is_refused_and_fills_no_log(small, bystander, scene, content):
+    assert polled(small, "127.0.0.9", *admitted(small), content) == 400
+    assert "Traceback" not in small.log.read_text()
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_what_a_polling_client_posts_that_is_a_packet_is_taken(small, scene):
+    frame = b'451-["frame",{"_placeholder":true,"num":0}]\x1eb' + base64.b64encode(smile(scene))
+    assert polled(small, "127.0.0.9", *admitted(small), b"3") == 200
+    assert polled(small, "127.0.0.9", *admitted(small), b"1") == 200  # and parts twice
+    assert polled(small, "127.0.0.9", *admitted(small), frame) == 200
+    assert "Traceback" not in small.log.read_text()
+
+
+def test_more_values_than_an_event_has_and_a_token_that_is_no_text_are_refused_and_fill_no_log(small, bystander):
+    assert "one value" in bystander.ask("choose", ("sad", "happy"))["error"]
+    headers, _ = admitted(small)
+    with closing(opened(small, headers=headers)) as client:
+        client.send('40{"token":"\\ud800"}')
+        while not (answer := told(client)).startswith("44"):
+            pass
+    assert "the mirror's own" in answer
+    assert "Traceback" not in small.log.read_text()
 
 
 def test_who_polls_finds_the_same_limits(small, bystander, scene):

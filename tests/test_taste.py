@@ -11,7 +11,7 @@ from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
 from moodmirror.recommendation.diversity import traits_of
 from moodmirror.recommendation.moods import mood_of_parts
 from moodmirror.recommendation.reasons import in_common
-from moodmirror.recommendation.taste import READING_SECONDS, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
+from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
 from moodmirror.recommendation.vectors import CatalogueVectors
 from moodmirror.recommendation.wishes import Wish
 
@@ -40,7 +40,7 @@ def clock():
 
 @pytest.fixture
 def taste(clock):
-    return Taste(clock=clock)
+    return Taste(clock=clock, monotonic=clock)
 
 
 @pytest.fixture
@@ -217,6 +217,17 @@ class TestFreshness:
             assert not seen & set(rows)
             seen |= set(rows)
             taste.send_away("activities")
+
+    def test_a_wall_clock_that_is_set_back_keeps_nothing_away(self, tables, clock):
+        wall = Clock()
+        taste = Taste(clock=wall, monotonic=clock)
+        recommender = tables.with_taste(taste)
+        first = ids(shown(recommender, taste))
+        taste.send_away("songs")
+        assert not set(ids(recommender.recommend(SAD, "songs"))) & set(first)
+        wall.now -= 365 * 24 * 3600
+        clock.now += 20 * SEEN_HALF_LIFE
+        assert ids(recommender.recommend(SAD, "songs")) == first
 
     @pytest.mark.parametrize("verdict", ["skip", "hide"])
     @pytest.mark.parametrize("place", [0, 9])

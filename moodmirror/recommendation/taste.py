@@ -82,9 +82,15 @@ class Standing:
 class Taste:
     """One visitor's opinions, and what they have just been shown. Every method may be called from any thread."""
 
-    def __init__(self, opinions: Iterable[Opinion] = (), clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since the epoch."""
+    def __init__(
+        self,
+        opinions: Iterable[Opinion] = (),
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` gives seconds since the epoch, `monotonic` seconds that never go back."""
         self._clock = clock
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._opinions: dict[tuple[str, str, str], Opinion] = {}
         self._on_show: dict[str, dict[str, float]] = {}  # by kind and id, since when
@@ -118,7 +124,7 @@ class Taste:
 
     def take_back(self, kind: str, item: str, verdict: str) -> None:
         """Forget an opinion, if there is one; what it took off the list stands there as if it had never gone."""
-        now = self._clock()
+        now = self._monotonic()
         with self._lock:
             if self._opinions.pop((kind, item, verdict), None):
                 self._seen.get(kind, {}).pop(item, None)
@@ -126,7 +132,7 @@ class Taste:
 
     def show(self, kind: str, ids: Sequence[str]) -> None:
         """Take note that these items of a kind are on show now, and no others."""
-        now = self._clock()
+        now = self._monotonic()
         with self._lock:
             before = self._on_show.get(kind, {})
             seen = self._seen.setdefault(kind, {})
@@ -139,19 +145,19 @@ class Taste:
 
     def send_away(self, kind: str) -> None:
         """Let what is on show of a kind step far back: others are wanted."""
-        now = self._clock()
+        now = self._monotonic()
         with self._lock:
             for item in self._on_show.pop(kind, {}):
                 self._seen.setdefault(kind, {})[item] = (now, SENT_AWAY_COST)
 
     def standing(self, kind: str) -> Standing:
         """What counts for a ranking of this kind now."""
-        now = self._clock()
+        now, moment = self._clock(), self._monotonic()
         with self._lock:
             opinions = sorted((o for o in self._opinions.values() if o.kind == kind), key=lambda opinion: opinion.at)
             on_show = tuple(self._on_show.get(kind, ()))
             costs = {
-                item: cost * 0.5 ** ((now - at) / SEEN_HALF_LIFE) for item, (at, cost) in self._seen.get(kind, {}).items()
+                item: cost * 0.5 ** ((moment - at) / SEEN_HALF_LIFE) for item, (at, cost) in self._seen.get(kind, {}).items()
             }
         judged: dict[str, float] = {}
         for opinion in opinions:

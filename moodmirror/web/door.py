@@ -126,7 +126,7 @@ class Door:
         try:
             get_host(request.scheme, request.headers.get("Host"), request.server, self._trusted_hosts)
             named = self._serializer.loads(shown or "", max_age=TOKEN_SECONDS)
-        except (SecurityError, BadSignature, TypeError):
+        except (SecurityError, BadSignature, TypeError, ValueError):
             raise ConnectionRefusedError(NOT_OURS, {"again": SOON}) from None
         if visitor is None or named != visitor or not (origin is None or is_own_origin(origin, request.environ)):
             raise ConnectionRefusedError(NOT_OURS, {"again": SOON})

@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_openapi3 import APIBlueprint
+from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from moodmirror.database import KEEP_DAYS, DatabaseAway
 from moodmirror.web import schemas
@@ -24,8 +25,31 @@ _header: Any = {"parameters": [{"name": HEADER, "in": "header", "required": True
 bp = APIBlueprint("my_data", __name__, url_prefix="/api/my-data", abp_responses={429: schemas.TOO_OFTEN})
 
 
-class CookieByScheme(SecureCookieSessionInterface):
-    """Flask's signed cookie, sent back over HTTPS only where it was given over HTTPS."""
+class LenientSigner(TimestampSigner):
+    """Takes a signature from the future for a fresh one.
+
+    It dates from before the server's clock was set back. Refused, the visitor would lose their id, and all that is kept.
+    """
+
+    def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
+        """The value that was signed. Raises BadSignature for a wrong signature, or one older than `max_age` seconds."""
+        try:
+            return super().unsign(signed_value, max_age, return_timestamp)  # type: ignore[call-overload]
+        except SignatureExpired as error:
+            if error.date_signed is None or error.date_signed <= self.timestamp_to_datetime(self.get_timestamp()):
+                raise
+            return super().unsign(signed_value, None, return_timestamp)  # type: ignore[call-overload]
+
+
+class SiteCookie(SecureCookieSessionInterface):
+    """Flask's signed cookie, sent back over HTTPS only where it was given over HTTPS; valid though a clock was set back."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs the cookie and reads it."""
+        serializer = super().get_signing_serializer(app)
+        if serializer is not None:
+            serializer.signer = LenientSigner
+        return serializer
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether this request came over HTTPS, as the proxy in front says where there is one."""
@@ -34,7 +58,7 @@ class CookieByScheme(SecureCookieSessionInterface):
 
 def identify(app: Flask, secret: str) -> None:
     """Have the site know its visitors again, by a cookie that scripts can't read and other sites can't send."""
-    app.session_interface = CookieByScheme()
+    app.session_interface = SiteCookie()
     app.config.update(
         SECRET_KEY=secret,
         SESSION_COOKIE_NAME="mood_mirror",

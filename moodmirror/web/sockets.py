@@ -3,9 +3,11 @@
 Flask-SocketIO's own connections hold whatever comes before anybody looks at it, queue without end what a client does not
 take, and start a thread for each message. Here a message over the limit ends its connection while it arrives, a client that
 takes nothing is let go of, each connection reads its next message when the last one is handled, and an address may open only
-so many. :func:`bound` puts all of that under a server.
+so many. What is no packet ends its connection, however it came. :func:`bound` puts all of that under a server.
 """
 
+import base64
+import io
 import queue
 import re
 import socket
@@ -19,7 +21,8 @@ from urllib.parse import parse_qs
 
 import flask
 import flask_socketio
-from socketio.packet import BINARY_EVENT, EVENT, Packet
+from engineio.payload import Payload
+from socketio.packet import BINARY_EVENT, CONNECT, DISCONNECT, EVENT, Packet
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
 from wsproto.frame_protocol import CloseReason
@@ -37,7 +40,9 @@ FAREWELL_SECONDS: Final = 0.5  # to send what is left to a client that is let go
 RETRY_SECONDS: Final = 10  # after which a client that found no place may ask again
 
 # An Engine.IO packet: its type, and in a message Socket.IO's own type. Engine.IO would take JSON too, as deep as it comes.
-ENGINE_PACKET: Final = re.compile(r"4\d|[1-356](?![\[{\"])")
+ENGINE_PACKET: Final = re.compile(r"4\d|[1-356](?!\s*[\[{\"])")
+BETWEEN_PACKETS: Final = "\x1e"  # in what a polling client posts
+RESERVED: Final = ("connect", "disconnect")  # what the server calls these events comes in packets of their own
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -48,18 +53,38 @@ class MalformedError(ValueError):
 
 
 class OneAttachment(Packet):  # type: ignore[misc]  # python-socketio has no types
-    """A Socket.IO packet with one attachment at most, a frame or a sound: more would be held until the last has come."""
+    """A Socket.IO packet of those that a client has reason to send: it connects, disconnects, or tells an event.
+
+    With one attachment at most, a frame or a sound: more would be held until the last has come.
+    """
+
+    def __init__(self, *given: Any, encoded_packet: str | bytes | None = None, **named: Any) -> None:
+        """As python-socketio's own, which would take nothing at all for an event. Raises MalformedError."""
+        if encoded_packet is not None and not encoded_packet:
+            raise MalformedError
+        super().__init__(*given, encoded_packet=encoded_packet, **named)
 
     def decode(self, encoded_packet: str | bytes) -> int:
-        """Decode a packet; returns how many attachments follow. Raises MalformedError for more than one, or no packet."""
+        """Decode a packet; returns how many attachments follow. Raises MalformedError for any other, or no packet."""
         try:
             count = int(super().decode(encoded_packet) or 0)
         except (ValueError, TypeError, RecursionError):
             raise MalformedError from None
-        is_event = self.packet_type in (EVENT, BINARY_EVENT)
-        if count > 1 or (is_event and not (isinstance(self.data, list) and self.data and isinstance(self.data[0], str))):
+        if self.packet_type in (EVENT, BINARY_EVENT):
+            named = isinstance(self.data, list) and bool(self.data) and isinstance(self.data[0], str)
+            known = named and self.data[0] not in RESERVED
+        else:
+            known = self.packet_type in (CONNECT, DISCONNECT)
+        if not known or count != (self.packet_type == BINARY_EVENT):
             raise MalformedError
         return count
+
+    def add_attachment(self, attachment: str | bytes) -> bool:
+        """Put in what was attached; returns true, for then it is whole. Raises MalformedError where it has no place."""
+        try:
+            return bool(super().add_attachment(attachment))
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise MalformedError from None
 
 
 class Outbox(queue.Queue[Any]):
@@ -281,6 +306,63 @@ class Admission:
                     del self._open[address]
 
 
+class Posts:
+    """WSGI middleware: what a polling client posts is handed on if it is Engine.IO packets (version 4), else answered 400.
+
+    Engine.IO would write whatever it meets in one that is none into the log, and answer that all is well.
+    """
+
+    def __init__(
+        self, application: Application, most_bytes: int, end: Callable[[str], None], tell: Callable[[str], None]
+    ) -> None:
+        """`end` is called with the session that what came was for, `tell` with ``malformed``."""
+        self._application = application
+        self._most_bytes = most_bytes
+        self._end = end
+        self._tell = tell
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if environ.get("REQUEST_METHOD") != "POST" or not environ.get("PATH_INFO", "").startswith(PATH):
+            return self._application(environ, start_response)
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > self._most_bytes:  # Engine.IO refuses it unread
+            return self._application(environ, start_response)
+        body = environ["wsgi.input"].read(length)
+        if not is_payload(body):
+            self._tell("malformed")
+            for session in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
+                self._end(session)
+            return self._refuse(start_response, "These are no Engine.IO packets.")
+        try:
+            return self._application(
+                {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response
+            )
+        except KeyError:  # what Engine.IO raises for a session that has just ended
+            return self._refuse(start_response, "This session has ended.")
+
+    @staticmethod
+    def _refuse(start_response: StartResponse, why: str) -> Iterable[bytes]:
+        start_response("400 Bad Request", [("Content-Type", "text/plain")])
+        return [why.encode() + b"\n"]
+
+
+def is_payload(body: bytes) -> bool:
+    """Whether a body holds Engine.IO packets as polling clients post them, and each message a Socket.IO packet."""
+    try:
+        packets = body.decode().split(BETWEEN_PACKETS)
+        for packet in packets:
+            if packet.startswith("b"):
+                base64.b64decode(packet[1:], validate=True)
+            elif not ENGINE_PACKET.match(packet):
+                return False
+            elif packet.startswith("4"):
+                OneAttachment(encoded_packet=packet[1:])
+    except ValueError:  # no UTF-8, no base 64, or malformed
+        return False
+    return bool(len(packets) <= Payload.max_decode_packets)
+
+
 def bound(
     app: flask.Flask, socketio: flask_socketio.SocketIO, most: int, most_of_an_address: int, tell: Callable[[str], None]
 ) -> Admission:
@@ -309,6 +391,10 @@ def bound(
     def sessions() -> list[str]:
         return [environ.get("REMOTE_ADDR", "") for environ in environs.copy().values()]
 
-    admission = Admission(app.wsgi_app, most, most_of_an_address, sessions, tell)
+    def end(sid: str) -> None:
+        engine.start_background_task(engine.disconnect, sid)  # waits for what is left to be polled; the answer need not
+
+    posts = Posts(app.wsgi_app, engine.max_http_buffer_size, end, tell)
+    admission = Admission(posts, most, most_of_an_address, sessions, tell)
     app.wsgi_app = admission  # type: ignore[method-assign]
     return admission
