@@ -106,6 +106,7 @@ def packets() -> tuple[Feed, list[bytes]]:
     from app import app
     from moodmirror.web.sockets import is_payload
     from tests.test_mutated import EVENTS, MESSAGES
+    from tests.test_sockets import NO_PACKETS
 
     socketio = app.extensions["socketio"]
     browser = app.test_client()
@@ -123,8 +124,9 @@ def packets() -> tuple[Feed, list[bytes]]:
                 take(client.eio_sid, packet.data)
         client.queue.clear()  # of what was answered
 
-    attached = b'451-["frame",{"_placeholder":true,"num":0}]\x1eb/9j/4AAQSkZJRg=='
-    return feed, [*MESSAGES, *(f'42["{name}",null]'.encode() for name in EVENTS), attached]
+    attached = [f'451-["frame",{{"_placeholder":true,"num":{place}}}]\x1eb/9j/4AAQSkZJRg==' for place in (0, 7, '"x"')]
+    told = [f'42["{name}",{values}]' for name in EVENTS for values in ("null", '{"a":[1e999]},2')]
+    return feed, [*MESSAGES, *(text.encode() for text in (*told, *attached, *NO_PACKETS))]
 
 
 TARGETS: Final = {target.__name__: target for target in (frames, sounds, files, bodies, packets)}
