@@ -6,9 +6,11 @@ The manifest maps a file's name to its SHA-256 sum; ``train.py`` writes it. Serv
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import LifoQueue
 from typing import Final, TypeVar
 
 import numpy as np
@@ -68,13 +70,38 @@ def verified_model_bytes(name: str, make_command: str, models_dir: Path = MODELS
 
 
 class LiteRTModel:
-    """One LiteRT graph with one input and one output; safe to call from several threads."""
+    """One LiteRT graph with one input and one output; safe to call from several threads, which run it side by side.
+
+    Each core may have a copy of the graph, opened when it is first needed.
+    """
 
     def __init__(self, content: bytes, threads: int = 1) -> None:
         """Open the graph in `content`, a .tflite file's bytes, to run on so many `threads`.
 
         Raises ModelError if LiteRT can't open it.
         """
+        self._content = content
+        self._threads = threads
+        # What was used last is used next: most often one copy is enough.
+        self._idle: LifoQueue[_Copy | None] = LifoQueue()
+        for _ in range((os.cpu_count() or 1) - 1):
+            self._idle.put(None)
+        self._idle.put(_Copy(content, threads))
+
+    def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the graph on a batch, float32 [n, …] with n ≥ 1, and return its output, float32 [n, …]."""
+        copy = self._idle.get()
+        try:
+            copy = copy or _Copy(self._content, self._threads)
+            return copy(inputs)
+        finally:
+            self._idle.put(copy)
+
+
+class _Copy:
+    """A graph that is open. Not for several threads at once."""
+
+    def __init__(self, content: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -85,19 +112,16 @@ class LiteRTModel:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._batch = int(self._input["shape"][0])
-        self._lock = threading.Lock()
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run the graph on a batch, float32 [n, …] with n ≥ 1, and return its output, float32 [n, …]."""
-        with self._lock:
-            if len(inputs) != self._batch:
-                self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
-                self._interpreter.allocate_tensors()
-                self._batch = len(inputs)
-            self._interpreter.set_tensor(self._input["index"], inputs)
-            self._interpreter.invoke()
-            output: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output["index"])
-            return output
+        if len(inputs) != self._batch:
+            self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = len(inputs)
+        self._interpreter.set_tensor(self._input["index"], inputs)
+        self._interpreter.invoke()
+        output: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._output["index"])
+        return output
 
 
 class LiteRTSignature:
