@@ -57,6 +57,7 @@ _CIRCUMPLEX_MATRIX: Final = np.array([CIRCUMPLEX[emotion] for emotion in EMOTION
 class HasMoodVector:
     """What says something by a mood vector, float32 [7], which it has as `vector`."""
 
+    __slots__ = ()  # thousands of moods are held
     vector: MoodVector
 
     @property

@@ -39,7 +39,7 @@ LEAST_CONTRARY, MOST_CONTRARY = 0.25, 0.75
 MIXED_FROM: Final = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What one source saw at one moment.
 
@@ -62,7 +62,7 @@ class Reading:
             raise ValueError(f"a reading's weight must be above 0 and at most 1, not {self.weight}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Said(HasMoodVector):
     """What one source says in a mood.
 
@@ -76,7 +76,7 @@ class Said(HasMoodVector):
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mood:
     """The fused state.
 

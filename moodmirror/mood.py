@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from moodmirror.course import Course
 from moodmirror.emotions import EMOTIONS, valence_arousal
 from moodmirror.fusion import Mood, Reading, Source, fuse
 
@@ -46,7 +47,7 @@ class MoodState:
         self._readings: dict[Source, deque[Reading]] = {source: deque(maxlen=kept) for source, kept in KEPT.items()}
         self._mood: Mood | None = None
         self._told: Mood | None = None
-        self._history: deque[Mood] = deque(maxlen=int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
+        self._history = Course(int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
         self._subscribers: list[Subscriber] = []
 
     @property
@@ -58,15 +59,18 @@ class MoodState:
     @property
     def history(self) -> list[Mood]:
         """The course of the last ten minutes, oldest first, at most one mood a second and 600 in all."""
+        return self.history_after(-np.inf)
+
+    def history_after(self, at: float) -> list[Mood]:
+        """The part of the course that is newer than `at`, in seconds of the clock."""
         with self._lock:
-            return list(self._history)
+            return self._history.after(at)
 
     @property
     def low_for_long(self) -> bool:
         """Whether the mood has been very low for minutes."""
         with self._lock:
-            since = self._clock() - LOW_SECONDS
-            lately = [mood.vector for mood in self._history if mood.at >= since]
+            lately = self._history.vectors_after(self._clock() - LOW_SECONDS)
         if len(lately) < LOW_LEAST_MOODS * LOW_SECONDS / HISTORY_STEP_SECONDS:
             return False
         # The valence of the mean is the mean of the valences, for one product in place of hundreds.
@@ -110,7 +114,7 @@ class MoodState:
             given = [reading for readings in self._readings.values() for reading in readings]
             self._mood = self._steady(fuse(given, max(now, *(r.at for r in given)))) if given else None
             mood = self._mood
-            if mood and (not self._history or mood.at - self._history[-1].at >= HISTORY_STEP_SECONDS):
+            if mood and mood.at - self._history.newest_at >= HISTORY_STEP_SECONDS:
                 self._history.append(mood)
             changed = _differs(mood, self._told)
             if changed:

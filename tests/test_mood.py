@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import BASE_RATES, Mood, Reading, Source, fuse
-from moodmirror.mood import LOW_SECONDS, MoodState
+from moodmirror.mood import HISTORY_STEP_SECONDS, LOW_SECONDS, MoodState
 from moodmirror.web.live import Audience
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
@@ -400,6 +400,25 @@ class TestMoodState:
         assert len(state.history) == 3
         state.forget()
         assert (state.mood, state.history) == (None, [])
+
+    @UNHURRIED
+    @given(readings())
+    def test_the_course_keeps_what_each_mood_was(self, given_readings):
+        clock = Clock()
+        state, moods = MoodState(clock), []
+        for reading in given_readings:
+            clock.now += HISTORY_STEP_SECONDS
+            moods.append(state.update(replace(reading, at=clock.now)))
+        for kept, mood in zip(state.history, moods, strict=True):
+            assert (kept.name, kept.label, kept.mixed, kept.at) == (mood.name, mood.label, mood.mixed, mood.at)
+            np.testing.assert_array_equal(kept.vector, mood.vector)
+            assert kept.conflict == pytest.approx(mood.conflict, abs=1e-6)
+            assert list(kept.said) == list(mood.said)
+            for source, said in mood.said.items():
+                np.testing.assert_array_equal(kept.said[source].vector, said.vector)
+                assert kept.said[source].at == said.at
+                assert kept.said[source].weight == pytest.approx(said.weight, rel=1e-5)
+                assert kept.said[source].share == pytest.approx(said.share, rel=1e-5)
 
     def test_only_a_mood_that_is_very_low_for_minutes_is_told_as_such(self, state, clock):
         told = []

@@ -33,6 +33,7 @@ CERTAIN_VOTES: Final = 8  # a place with so many needs no confirmation
 NEAR_FACE: Final = 32  # pixels: the side to which an expected face is brought
 NEAR_MARGIN: Final = 0.35  # of the expected side, on each side of it: how far a face moves between two frames
 NEAR_SIZES: Final = (0.75, 1.4)  # of the expected side
+STEADY_SIZES: Final = (0.8, 1.25)  # of a face's side a moment ago: most stay within, and it costs half as much to look
 FINE_SCALE_FACTOR: Final = 1.1
 CONFIRM_VOTES: Final = 4  # for a new face; with fewer, folds of cloth pass for one
 INCLINED_VOTES: Final = 6  # for a new face that is confirmed only when inclined: two more chances to be wrong
@@ -172,12 +173,20 @@ class FaceDetector:
                 return box
         return None
 
-    def detect_near(self, gray: GrayImage, box: Box, *, tilt: float = 0.0, votes: int = FOLLOW_VOTES) -> Box | None:
+    def detect_near(
+        self,
+        gray: GrayImage,
+        box: Box,
+        *,
+        tilt: float = 0.0,
+        votes: int = FOLLOW_VOTES,
+        sizes: tuple[float, float] = NEAR_SIZES,
+    ) -> Box | None:
         """Find the face that lies about where `box` is, of about its size, in a gray picture, uint8 [h, w].
 
         `box` is (x, y, w, h) in pixels, and so is the answer, None if there is no such face. With `tilt` in degrees,
         counter-clockwise, a face inclined by about so much is looked for; the answer is an upright box about its middle.
-        So many neighbouring `votes` of the cascade are asked for.
+        So many neighbouring `votes` of the cascade are asked for. `sizes` are the least and the most, of the box's side.
         """
         _require_gray(gray)
         x, y, width, height = box
@@ -196,7 +205,7 @@ class FaceDetector:
             matrix = matrix / shrink
         patch = _warped(gray, matrix, (side, side))
         equalized = np.asarray(cv2.equalizeHist(patch), dtype=np.uint8)
-        smallest, largest = max(NEAR_FACE * NEAR_SIZES[0], CASCADE_WINDOW), NEAR_FACE * NEAR_SIZES[1]
+        smallest, largest = max(NEAR_FACE * sizes[0], CASCADE_WINDOW), NEAR_FACE * sizes[1]
         found, _ = self._search(equalized, FINE_SCALE_FACTOR, votes, smallest, largest)
         if len(found) == 0:
             return None

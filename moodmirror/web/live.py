@@ -99,7 +99,7 @@ class Audience:
 
     def _publish_course(self) -> None:
         """Send the moods that the course has gained, and whether they are very low for long."""
-        gained = [mood for mood in self.state.history if mood.at > self._course_told]
+        gained = self.state.history_after(self._course_told)
         if gained:
             self._course_told = gained[-1].at
             self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
