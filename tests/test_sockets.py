@@ -237,6 +237,17 @@ def test_who_keeps_an_answered_connection_open_holds_up_nobody(small):
         assert get(small, "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0"], ids=["nothing", "half a head"])
+def test_who_connect_and_send_no_request_hold_up_nobody(small, sent):
+    with ExitStack() as stack:
+        for _ in range(60 if sent else PARKED):  # more than there are threads
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE))
+            client.sendall(sent)
+        assert get(small, "/healthz")[0] == 200
+        with suppress(ConnectionError):
+            assert client.recv(4096) == b""  # in the end they are let go of
+
+
 def test_five_hundred_connections_of_one_address_leave_room_for_others(small, bystander, scene):
     worker = worker_of(small)
     with ExitStack() as stack:
