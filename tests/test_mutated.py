@@ -29,6 +29,7 @@ from moodmirror.web.sockets import MalformedError, OneAttachment, is_payload
 from tests.clips import clip
 from tests.conftest import admitted, wav
 from tests.test_live import Visitor
+from tests.test_media import decoders
 from tests.test_sockets import PATIENCE, opened, polled, smile, told, worker_of
 
 PICTURES, SOUNDS, CLIPS, BODIES, PACKETS, CONNECTIONS = 400, 280, 20, 120, 120, 60
@@ -210,7 +211,7 @@ def test_clips(clips):
 
     with flat(psutil.Process(), lambda: client.post("/api/analyze/file", data=clips[0], content_type="video/mp4")):
         upload()
-    assert psutil.Process().children() == []
+    assert decoders() == []
 
 
 def test_bodies():

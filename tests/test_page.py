@@ -41,6 +41,15 @@ def visiting(browser: Browser, server: Server, *, camera: bool = True, **options
     assert errors == []
 
 
+def pick(page: Page, name: str) -> None:
+    """Choose a mood or a mode: by the keyboard, for the page may still move under a pointer."""
+    page.mouse.move(0, 0)  # where it holds no row still
+    radio = page.get_by_role("radio", name=name, exact=True)
+    radio.focus()
+    page.keyboard.press("Space")
+    expect(radio).to_be_checked()
+
+
 def open_camera(page: Page) -> None:
     """Open the browser's camera, as one does who has read what it means."""
     page.get_by_role("button", name="Use this browser's camera").click()
@@ -134,7 +143,7 @@ def test_choosing_sad_changes_all_four_tables_and_letting_go_brings_the_mirror_b
         await_label(page, "happy")
         await_filled_tables(page)
         before = {kind: ids(page, kind) for kind in KINDS}
-        page.get_by_role("radio", name="sad").check(force=True)
+        pick(page, "sad")
         await_label(page, "sad")
         page.wait_for_function(
             "before => Object.entries(before).every(([kind, ids]) => ![...document.getElementById(kind).tBodies[0].rows]"
@@ -149,10 +158,10 @@ def test_choosing_sad_changes_all_four_tables_and_letting_go_brings_the_mirror_b
 
 def test_a_second_visitors_mood_is_not_the_firsts(browser, hosted):
     with visiting(browser, hosted) as first, visiting(browser, hosted) as second:
-        first.get_by_role("radio", name="angry").check(force=True)
+        pick(first, "angry")
         await_label(first, "angry")
         expect(second.locator("#mood-label")).to_have_text("not read yet")
-        second.get_by_role("radio", name="fear").check(force=True)
+        pick(second, "fear")
         await_label(second, "fear")
         expect(first.locator("#mood-label")).to_have_text("angry")
 
@@ -258,7 +267,7 @@ def test_face_voice_and_words_are_told_with_their_shares(browser, hosted):
         assert re.fullmatch(
             r"(face \d+\s%\s+words \d+\s%|words \d+\s%\s+face \d+\s%)", page.locator("#sources").inner_text()
         )
-        page.get_by_role("radio", name="fear").check(force=True)
+        pick(page, "fear")
         expect(page.locator("#sources")).to_have_text("your choice")
 
 
@@ -267,7 +276,7 @@ def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
         card = page.locator("#course")
         expect(card.get_by_text("Your session will draw itself in here")).to_be_visible()
         expect(card.get_by_role("button")).to_have_count(0)
-        page.get_by_role("radio", name="sad").check(force=True)
+        pick(page, "sad")
         page.locator("#words").fill("I am so happy today!")
         summary = page.locator("#course-summary")
         expect(summary).to_have_text(re.compile(r"^In [1-9]\d* s: mostly sad \(8\d\s%\), then \w+ \(2\s%\)\.$"))
@@ -444,7 +453,7 @@ def test_auto_without_webcam_offers_the_browsers_camera_at_once(browser, tmp_pat
 def test_a_lost_connection_is_told_and_mended_with_the_choice_kept(browser, tmp_path):
     port = free_port()
     with serving(tmp_path / "first.log", port, CAMERA="off") as server, visiting(browser, server) as page:
-        page.get_by_role("radio", name="surprise", exact=True).check(force=True)
+        pick(page, "surprise")
         await_label(page, "surprise")
         server.stop()
         expect(page.locator("#status")).to_contain_text("Reconnecting")
@@ -471,7 +480,7 @@ def test_the_page_is_accessible(browser, hosted, scheme, width):
         page.locator("#words").fill("I am so sad and lonely tonight. " * 25)
         expect(page.locator("#words-marks mark").first).to_be_visible()
         expect(page.locator("#sources")).to_be_visible()
-        page.get_by_role("radio", name="sad").check(force=True)
+        pick(page, "sad")
         await_filled_tables(page)
         assert accessibility_faults(page) == []
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -518,7 +527,7 @@ def test_reduced_motion_is_respected(browser, hosted):
 
 def test_titles_link_to_searches_elsewhere(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.get_by_role("radio", name="sad").check(force=True)
+        pick(page, "sad")
         await_filled_tables(page)
         for kind, address in {
             "songs": "open.spotify.com",

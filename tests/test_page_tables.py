@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import serving
-from tests.test_page import accessibility_faults, await_filled_tables, ids, visiting
+from tests.test_page import accessibility_faults, await_filled_tables, ids, pick, visiting
 
 GONE = "([kind, id]) => ![...document.getElementById(kind).tBodies[0].rows].some((row) => row.dataset.id === id)"
 CHANGED = "([kind, first]) => document.getElementById(kind).tBodies[0].rows[0]?.dataset.id !== first"
@@ -17,7 +17,7 @@ OTHERS = (
 
 
 def choose(page: Page, mood: str) -> None:
-    page.get_by_role("radio", name=mood, exact=True).check(force=True)
+    pick(page, mood)
     await_filled_tables(page)
 
 
@@ -106,18 +106,18 @@ def test_what_is_saved_survives_a_reload_and_can_be_removed(browser, hosted):
 def test_modes_a_wish_and_filters_change_the_lists(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         choose(page, "sad")
-        page.get_by_role("radio", name="Lift me").check(force=True)
+        pick(page, "Lift me")
         expect(page.locator("#songs .why").first).to_contain_text("than you feel")
-        page.get_by_role("radio", name="A journey").check(force=True)
+        pick(page, "A journey")
         expect(page.locator("#songs .why").first).to_contain_text("step 1 of 10, from sadness to joy")
         page.locator("#towards").select_option("neutral")
         expect(page.locator("#songs .why").last).to_contain_text("step 10 of 10, from sadness to calm")
-        page.get_by_role("radio", name="Surprise me").check(force=True)
+        pick(page, "Surprise me")
         expect(page.locator("#songs .why").first).to_contain_text("not the obvious choice")
         before = ids(page, "songs")
         page.get_by_role("button", name="Another surprise").click()
         page.wait_for_function(OTHERS, arg=["songs", before])
-        page.get_by_role("radio", name="As I feel").check(force=True)
+        pick(page, "As I feel")
         page.get_by_label("A wish").fill("a bowl of soup")
         expect(page.locator("#food .why", has_text="close to your wish").first).to_be_visible()
         page.get_by_label("A wish").fill("")
