@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -354,17 +353,17 @@ def arguments() -> argparse.Namespace:
     return wanted
 
 
-@contextmanager
+@contextlib.contextmanager
 def started_site(folder: Path, processes: int, settings: dict[str, str]) -> Iterator[tuple[Server, list[psutil.Process]]]:
     """The site in one process, or in several behind nginx with Redis: where visitors reach it, and what serves them."""
     if processes == 1:
         with serving(folder / LOG, None, **settings) as server:
             yield server, psutil.Process(server.process.pid).children()
         return
-    settings |= {"TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32)}
+    joined = {"TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32)}
     with (
         running_redis(folder) as redis,
-        running_cluster(folder, processes, REDIS_URL=redis.url, **settings) as cluster,
+        running_cluster(folder, processes, REDIS_URL=redis.url, **joined, **settings) as cluster,
     ):
         yield cluster.front, [cluster.worker(port) for port in cluster.ports]
 

@@ -1,7 +1,7 @@
 """Several readings, one mood: what a reading and a mood are, and how the first become the second."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -28,8 +28,8 @@ BASE_RATES: Final[Mapping[Source, tuple[float, ...]]] = {
     "face": (0.149, 0.020, 0.133, 0.240, 0.176, 0.099, 0.183),
     "speech": (0.136, 0.138, 0.121, 0.138, 0.145, 0.117, 0.205),
     "text": (0.111, 0.017, 0.016, 0.355, 0.058, 0.085, 0.358),
-    "chosen": (1 / len(EMOTIONS),) * len(EMOTIONS),
 }
+_LOG_BASE_RATES: Final = {source: np.log(rates) for source, rates in BASE_RATES.items()}
 # No source rules an emotion out: below this share it has said all that it can against one.
 LEAST_SHARE: Final = 0.01
 # By how much each of two sources must prefer its emotion to the other's, as shares, to begin to contradict it, and to do so
@@ -153,10 +153,7 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
         for source, vector, trusted, share in zip(by_source, averages, trusts, shares, strict=True)
     }
     conflict, contrary = strongest_conflict(said)
-    together, average = (
-        pooled(vectors, trust, np.array([BASE_RATES[source] for source in by_source])),
-        (shares @ vectors).astype(np.float32),
-    )
+    together, average = pooled(list(by_source), vectors, trust), (shares @ vectors).astype(np.float32)
     vector = together + np.float32(min(conflict / MIXED_FROM, 1.0)) * (average - together)
     label = EMOTIONS[int(vector.argmax())]
     # Where a third emotion leads, one that both know or another source says, the two are not what the mood is.
@@ -164,19 +161,16 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     return Mood(vector, label, float(vector[EMOTIONS.index(label)]), said, moment, conflict, mixed)
 
 
-def pooled(
-    vectors: npt.NDArray[np.float32], exponents: npt.NDArray[np.float64], base_rates: npt.NDArray[np.float64]
-) -> MoodVector:
-    """The logarithmic opinion pool, float32 [7], of mood vectors, float32 [n, 7], each with its exponent, float64 [n].
+def pooled(sources: Sequence[Source], vectors: npt.NDArray[np.float32], exponents: npt.NDArray[np.float64]) -> MoodVector:
+    """The logarithmic opinion pool, float32 [7], of the sources' mood vectors, float32 [n, 7], and exponents, float64 [n].
 
-    `base_rates`, float64 [n, 7], are how often each source finds each emotion. By Bayes' rule opinions of sources that look
-    at different things are multiplied and divided by what was known before: else two who find disgust as rare as it is would
-    together make it rarer. What was known are the base rates' weighted geometric mean, so often as there is trust beyond
-    that of one source.
+    By Bayes' rule opinions of sources that look at different things are multiplied and divided by what was known before:
+    else two who find disgust as rare as it is would together make it rarer. What was known are the base rates' weighted
+    geometric mean, so often as there is trust beyond that of one source.
     """
     if len(vectors) == 1:
         return np.array(vectors[0])
-    before = exponents @ np.log(base_rates) / exponents.sum()
+    before = exponents @ np.array([_LOG_BASE_RATES[source] for source in sources]) / exponents.sum()
     logarithms = exponents @ np.log(np.maximum(vectors, LEAST_SHARE).astype(np.float64)) - (exponents.sum() - 1) * before
     powers = np.exp(logarithms - logarithms.max())
     return np.asarray(powers / powers.sum(), dtype=np.float32)

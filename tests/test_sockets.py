@@ -135,6 +135,14 @@ def polled(server: Server, address: str, headers: dict[str, str], auth: dict[str
         return status
 
 
+def close_code(client: WebSocket) -> int:
+    """The code of the frame with which the server closes the connection (RFC 6455, 7.4); it is not answered."""
+    frame = client.recv_frame()
+    while frame.opcode != ABNF.OPCODE_CLOSE:
+        frame = client.recv_frame()
+    return int(struct.unpack("!H", frame.data[:2])[0])
+
+
 def header(opcode: int, size: int, final: bool) -> bytes:
     """The beginning of a WebSocket frame of the client's, masked with zeros."""
     return struct.pack("!BBQ4x", opcode | (0x80 if final else 0), 0x80 | 127, size)
@@ -182,10 +190,7 @@ def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene
 def test_a_message_over_the_limit_is_told_to_be_too_big(small):
     with closing(connected(small)) as client:
         client.send_binary(bytes(300_000))
-        frame = client.recv_frame()
-        while frame.opcode != ABNF.OPCODE_CLOSE:
-            frame = client.recv_frame()
-        assert struct.unpack("!H", frame.data[:2])[0] == 1009
+        assert close_code(client) == 1009
 
 
 def test_who_is_still_sending_when_refused_can_read_why(small):
@@ -193,10 +198,7 @@ def test_who_is_still_sending_when_refused_can_read_why(small):
         raw(client).sendall(header(2, 2_000_000, final=True))
         for _ in range(20):  # more than what the network holds: the server must take it for this to end
             raw(client).sendall(bytes(100_000))
-        frame = client.recv_frame()
-        while frame.opcode != ABNF.OPCODE_CLOSE:
-            frame = client.recv_frame()
-        assert struct.unpack("!H", frame.data[:2])[0] == 1009
+        assert close_code(client) == 1009
 
 
 def test_compression_which_could_hide_megabytes_is_declined(small):
