@@ -159,12 +159,12 @@ def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video
             assert liked(server, cookie) == set(SONGS[:number])
             # Limits count from here, and are told as they are.
             assert asked(server, "/api/analyze/text", cookie, b"Hello")[0] == 200
-            for _ in range(60):
+            for _ in range(120):  # 30 are allowed a minute, and a few of them anew as it passes
                 status, headers = asked(server, "/api/analyze/text", cookie, b"")
                 if status == 429:
                     break
             assert status == 429
-            assert 0 < int(headers["Retry-After"]) <= 60
+            assert 0 < int(headers["Retry-After"]) <= 120
         assert visitor.client.connected
     assert "Traceback" not in (tmp_path / "log").read_text()
 

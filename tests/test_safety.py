@@ -1,5 +1,6 @@
 """Nobody is let in who should not be: hosts, origins, proxies, tokens, limits, secrets, and what browsers are told."""
 
+import itertools
 import json
 import queue
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import socketio
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app import close_app, create_app
 from moodmirror.config import CameraSource, Config, ConfigError
@@ -127,39 +129,49 @@ class TestNamesAndProxies:
         assert client.post("/api/analyze/text", data="hi", content_type="text/plain", headers=forged).status_code == 403
 
 
+def exhausted(ask: Callable[[], TestResponse]) -> tuple[int, TestResponse]:
+    """Ask until the answer is 429: how often it was not, and that answer. An allowance fills anew as its minute passes."""
+    for count in range(2000):
+        answer = ask()
+        if answer.status_code == 429:
+            return count, answer
+        assert answer.status_code == 200
+    raise AssertionError("2,000 requests were answered")
+
+
 class TestLimits:
     def test_who_asks_too_much_is_told_when_to_come_back_and_others_go_on(self, visit):
         client = visit(rate_limits=True, trusted_proxies=1)
         here, there = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
         client.get("/", headers=here)
-        answers = [client.get("/api/mood", headers=here) for _ in range(260)]
-        refused = answers[-1]
-        assert answers[100].status_code == 200
-        assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
+        count, refused = exhausted(lambda: client.get("/api/mood", headers=here))
+        assert 239 <= count < 480
+        assert refused.mimetype == "application/problem+json"
         assert 1 <= int(refused.headers["Retry-After"]) <= 120
         assert f"Try again in {refused.headers['Retry-After']} s" in refused.json["detail"]
-        page = client.get("/", headers=here)
-        assert (page.status_code, page.mimetype) == (429, "text/html")
+        _, page = exhausted(lambda: client.get("/", headers=here))
+        assert page.mimetype == "text/html"
         assert client.get("/healthz", headers=here).status_code == 200
         # Another visitor at this address goes on, until the address itself has had enough, cookie or not.
         other = client.application.test_client()
         assert other.get("/api/mood", headers=here).status_code == 200
-        assert [other.get("/api/mood", headers=here).status_code for _ in range(600)][-1] == 429
+        assert exhausted(lambda: other.get("/api/mood", headers=here))[0] < 600
         assert other.get("/api/mood", headers=there).status_code == 200
 
     def test_files_may_be_sent_less_often(self, visit):
         client = visit(rate_limits=True)
-        answers = [client.post("/api/analyze/text", data="hello", content_type="text/plain") for _ in range(61)]
-        assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+        read, _ = exhausted(lambda: client.post("/api/analyze/text", data="hello", content_type="text/plain"))
+        assert 60 <= read < 120
         assert client.get("/api/mood").status_code == 200
 
     def test_an_ipv6_customer_is_one_address(self, visit):
         client = visit(rate_limits=True, trusted_proxies=1)
-        statuses = [
-            client.get("/api/mood", headers={"X-Forwarded-For": f"2001:db8:1:2::{number:x}"}).status_code
-            for number in range(601)
-        ]
-        assert statuses[-2:] == [200, 429]
+        numbers = itertools.count(1)
+
+        count, _ = exhausted(
+            lambda: client.get("/api/mood", headers={"X-Forwarded-For": f"2001:db8:1:2::{next(numbers):x}"})
+        )
+        assert 600 <= count < 1200
 
     def test_processes_of_one_site_count_together_and_alone_while_redis_is_away(self, tmp_path):
         with running_redis(tmp_path) as redis:
@@ -170,10 +182,10 @@ class TestLimits:
                 process.add_url_rule("/", "page", lambda: "here")
                 visitors.append(process.test_client())
             one, two = visitors
-            assert [one.get("/").status_code for _ in range(600)] == [200] * 600
-            assert two.get("/").status_code == 429
+            assert 600 <= exhausted(lambda: one.get("/"))[0] < 1200
+            assert exhausted(lambda: two.get("/"))[0] < 100
             redis.kill()
-            assert [two.get("/").status_code for _ in range(601)] == [200] * 600 + [429]
+            assert 600 <= exhausted(lambda: two.get("/"))[0] < 1200
 
     def test_an_allowance_fills_as_time_passes(self):
         now = [0.0]
