@@ -4,17 +4,22 @@ import base64
 import json
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
 import cv2
 import psutil
 import pytest
+from flask import Flask
+from flask_socketio import SocketIO
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketConnectionClosedException, create_connection
+from werkzeug.serving import BaseWSGIServer, make_server
 
+from moodmirror.web.sockets import MOST_WAITING, bound
 from tests.conftest import Server, admitted, serving
 from tests.test_live import Visitor
 from tests.test_server import get
@@ -361,6 +366,49 @@ def test_messages_are_handled_in_their_order(hosted):
             if message.startswith("43"):
                 answered.append(int(message[2 : message.index("[")]))
         assert answered == list(range(50))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_a_client_is_slow_to_read_comes_whole_and_in_order(waits):
+    app, sent = Flask(__name__), threading.Event()
+    site = SocketIO(app, async_mode="threading")
+    bound(app, site, 10, 10, pytest.fail)
+    # Some are more than the system takes at once; all that it holds not at all may wait.
+    contents = ["é" * (100_000 if number % 5 == 0 else 2_000) for number in range(MOST_WAITING - 4)]
+
+    @site.on("begin")
+    def begin() -> None:
+        for number, content in enumerate(contents):
+            site.emit("part", {"number": number, "content": content})
+        sent.set()
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    with answering(server), socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.connect(("127.0.0.1", server.port))
+        url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
+        with closing(create_connection(url, class_=Client, socket=connection, timeout=PATIENCE)) as client:
+            client.send("40")
+            client.send('421["begin"]')
+            if waits:
+                assert sent.wait(PATIENCE)
+            came = [told(client) for _ in range(len(contents) + 3)]  # with two greetings, and the answer
+    parts = [json.loads(message[2:])[1] for message in came if message.startswith('42["part"')]
+    assert [part["number"] for part in parts] == list(range(len(contents)))
+    assert all(part["content"] == content for part, content in zip(parts, contents, strict=True))
+
+
+@contextmanager
+def answering(server: BaseWSGIServer) -> Iterator[None]:
+    """Have a server answer in a thread meanwhile."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.mark.parametrize("content", [b"\x83\x80\x00\x00\x00\x00", b"\xff" * 40, header(1, 2, final=True) + b"\xff\xfe"])

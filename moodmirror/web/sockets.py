@@ -10,6 +10,7 @@ import base64
 import io
 import queue
 import re
+import select
 import socket
 import threading
 from collections import Counter
@@ -88,15 +89,26 @@ class OneAttachment(Packet):  # type: ignore[misc]  # python-socketio has no typ
 
 
 class Outbox(queue.Queue[Any]):
-    """What waits to be sent to one client. Who lets it fill up is let go of, and delays nobody meanwhile."""
+    """What waits to be sent to one client. Who lets it fill up is let go of, and delays nobody meanwhile.
+
+    While nothing waits, whoever has something to send sends it: to wake the connection's writer for each message takes
+    longer than to send it.
+    """
 
     def __init__(self) -> None:
         super().__init__(MOST_WAITING)
         self.let_go: Callable[[], None] = lambda: None
+        self.send_now: Callable[[Any], bool] = lambda packet: False
+        self._reader_waits = False
+        self._sent = False  # something, past the queue, since its reader began to wait
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Add a packet, or None as the end; never blocks."""
+        """Send a packet, or add it, or None as the end; never blocks."""
         with self.not_full:
+            # Its reader comes back for more when all that it took is sent, so nothing is overtaken.
+            if self._reader_waits and not self._qsize() and item is not None and self.send_now(item):
+                self._sent = True
+                return
             full = self._qsize() >= self.maxsize
             if full:
                 self.unfinished_tasks -= self._qsize()
@@ -107,6 +119,20 @@ class Outbox(queue.Queue[Any]):
             self.not_empty.notify()
         if full:
             self.let_go()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The next packet; raises queue.Empty if there is none, or nothing was sent for `timeout` seconds."""
+        with self.not_empty:
+            self._reader_waits = block
+            while not self._qsize():
+                self._sent = False
+                if not block or not (self.not_empty.wait(timeout) or self._qsize() or self._sent):
+                    self._reader_waits = False
+                    raise queue.Empty
+            self._reader_waits = False
+            item = self._get()
+            self.not_full.notify()
+            return item
 
     def join(self) -> None:
         """Wait for all to be sent, but not for a client that takes nothing."""
@@ -132,6 +158,8 @@ class WebSocket:
         self._silence = server.ping_interval + server.ping_timeout  # seconds: whoever lives answers a ping within them
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._sending = threading.Lock()
+        # What is left to send of the message that comes next to send(); None if nothing of it was sent.
+        self._begun: bytes | None = None
         self._parts: list[Any] = []
         self._part_bytes = 0
         self._open = False
@@ -144,7 +172,9 @@ class WebSocket:
         with suppress(OSError):  # a connection need not be TCP
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._handler.__self__.queue.let_go = self._let_go  # type: ignore[attr-defined]
+        engine_socket = self._handler.__self__  # type: ignore[attr-defined]
+        engine_socket.queue.let_go = self._let_go
+        engine_socket.queue.send_now = partial(self._send_now, engine_socket)
         try:
             self._shake_hands(environ)
             self._handler(self)
@@ -177,7 +207,9 @@ class WebSocket:
         """Send a message. Raises OSError if the connection has ended."""
         if not self._open:
             raise OSError("the connection has ended")
-        self._send(BytesMessage(message) if isinstance(message, bytes) else TextMessage(message))
+        with self._sending:
+            content, self._begun = self._begun, None
+            self._connection.sendall(self._protocol.send(_event(message)) if content is None else content)
 
     def close(self) -> None:
         """End the connection."""
@@ -233,7 +265,31 @@ class WebSocket:
 
     def _send(self, event: Event) -> None:
         with self._sending:
+            if self._begun is not None:
+                self._connection.sendall(self._begun)
+                self._begun = b""
             self._connection.sendall(self._protocol.send(event))
+
+    def _send_now(self, engine_socket: Any, packet: Any) -> bool:
+        """Send an Engine.IO packet as far as that needs no waiting; if that is not all, it comes to :meth:`send` too."""
+        if (
+            not (self._open and engine_socket.upgraded)
+            or engine_socket.upgrading
+            or not self._sending.acquire(blocking=False)
+        ):
+            return False
+        try:
+            if self._begun is not None or not _takes_more(self._connection):
+                return False
+            content = self._protocol.send(_event(packet.encode()))
+            sent = self._connection.send(content)
+            if sent < len(content):
+                self._begun = content[sent:]
+            return sent == len(content)
+        except (OSError, LocalProtocolError):
+            return False  # the writer meets it too, and ends
+        finally:
+            self._sending.release()
 
     def _let_go(self) -> None:
         self._tell("slow")
@@ -244,6 +300,17 @@ class WebSocket:
         self._open = False
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _event(message: str | bytes) -> Event:
+    return BytesMessage(message) if isinstance(message, bytes) else TextMessage(message)
+
+
+def _takes_more(connection: socket.socket) -> bool:
+    """Whether the system takes something to send at once."""
+    poll = select.poll()
+    poll.register(connection, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 class Admission:
