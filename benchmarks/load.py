@@ -38,7 +38,8 @@ MOST_MINUTES: Final = 60.0
 PICTURES: Final = 120  # different frames; each visitor begins at another one
 WARM_SECONDS: Final = 5.0  # of frames that are not counted: models open, caches fill
 SENT: Final = 50  # frames whose time is remembered until a mood tells them
-SAMPLE_SECONDS: Final = 0.25  # between two looks at /healthz and at the server's memory
+SAMPLE_SECONDS: Final = 0.25  # between two looks at /healthz
+SIZE_SECONDS: Final = 2.0  # and at the server's memory: to count its pages stops it for some milliseconds
 RECEIVED_BYTES: Final = 65_536
 # What must not grow from the first tenth of the time to the last, and by how much it may: caches go on filling for a while,
 # and visitors come and go.
@@ -179,12 +180,13 @@ class Beside:
     """What was seen of the server beside the visits."""
 
     health: list[float] = field(default_factory=list)  # seconds until /healthz answered
-    sizes: list[tuple[float, int, int]] = field(default_factory=list)  # MB of unique pages, threads, open files
+    sizes: list[tuple[float, ...]] = field(default_factory=list)  # MB of unique pages, threads, open files
     viewed: Counter[int] = field(default_factory=Counter)  # pictures by viewer
 
 
 async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> None:
     """Ask for /healthz, each time over a new connection, and measure memory, of all processes, until cancelled."""
+    sized_at = -SIZE_SECONDS
     while True:
         began = time.monotonic()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -194,8 +196,10 @@ async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> 
         if b" 200 " not in answer.partition(b"\r\n")[0]:
             raise ConnectionError(f"/healthz answered {answer[:60]!r}")
         seen.health.append(time.monotonic() - began)
-        sizes = [(server.memory_full_info().uss / 1e6, server.num_threads(), server.num_fds()) for server in servers]
-        seen.sizes.append((sum(size[0] for size in sizes), sum(size[1] for size in sizes), sum(size[2] for size in sizes)))
+        if not seen.sizes or began - sized_at >= SIZE_SECONDS:
+            sized_at = began
+            sizes = [(server.memory_full_info().uss / 1e6, server.num_threads(), server.num_fds()) for server in servers]
+            seen.sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

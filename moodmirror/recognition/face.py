@@ -201,8 +201,16 @@ class FaceDetector:
         matrix = np.column_stack([turn, middle - turn @ np.full(2, side / 2)])
         if scale > 2:  # bilinear sampling alone would skip pixels
             shrink = scale / 2
-            gray = _resized(gray, gray.shape[1] / shrink, gray.shape[0] / shrink)
-            matrix = matrix / shrink
+            corners = matrix @ [[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]]
+            start = np.maximum(corners.min(axis=1) - scale, 0).astype(int)
+            end = np.maximum(corners.max(axis=1) + scale, start + 1).astype(int)
+            gray = gray[start[1] : end[1], start[0] : end[0]]  # the rest of the picture need not be made smaller
+            if gray.size == 0:
+                return None
+            smaller = _resized(gray, gray.shape[1] / shrink, gray.shape[0] / shrink)
+            shrunk = np.array(gray.shape[::-1]) / smaller.shape[::-1]
+            gray, matrix[:, 2] = smaller, matrix[:, 2] - start
+            matrix /= shrunk[:, np.newaxis]
         patch = _warped(gray, matrix, (side, side))
         equalized = np.asarray(cv2.equalizeHist(patch), dtype=np.uint8)
         smallest, largest = max(NEAR_FACE * sizes[0], CASCADE_WINDOW), NEAR_FACE * sizes[1]
@@ -337,7 +345,8 @@ def sharpness(face: GrayImage) -> float:
     """
     pixels = face.astype(np.float32)
     inner = cv2.Laplacian(pixels, cv2.CV_32F)[2:-2, 2:-2]  # at its edges the picture is made up
-    return float(inner.var() / max(pixels.var(), 1.0))
+    (_, deviation), (_, inner_deviation) = cv2.meanStdDev(pixels), cv2.meanStdDev(inner)
+    return float((inner_deviation**2 / np.maximum(deviation**2, 1.0)).item())
 
 
 def weight_of_sharpness(sharp: float) -> float:
