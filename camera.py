@@ -26,7 +26,7 @@ from typing import Any, Final, Protocol
 import cv2
 import numpy as np
 
-from moodmirror.camera_relay import Publisher
+from moodmirror.camera_relay import AlreadyPublishedError, Publisher
 from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, ShownCamera, State, draw_placard, encode
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
@@ -520,9 +520,13 @@ def _main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     camera = Camera(config.camera, opened_once(FaceReader.load))
-    LOGGER.info("camera: %s is published", config.camera.name)
-    Publisher(camera, config.redis_url).run(stopping)
-    camera.close()
+    LOGGER.info("camera: %s is published, once somebody watches", config.camera.name)
+    try:
+        Publisher(camera, config.redis_url).run(stopping)
+    except AlreadyPublishedError as problem:
+        sys.exit(f"The camera can't be published: {problem}")
+    finally:
+        camera.close()
 
 
 if __name__ == "__main__":

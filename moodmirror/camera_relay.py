@@ -3,7 +3,8 @@
 Two channels. On CAMERA_NEWS come the camera's status, its faces and each new reading, at every frame and at least once a
 second; all processes listen to it always. On CAMERA_FRAMES come the annotated frames as JPEG bytes, newest only; a process
 listens to it while somebody watches there, and as long as nobody listens the camera may sleep. Frames are published, never
-set: Redis hands them on and keeps none.
+set: Redis hands them on and keeps none. On CAMERA_OWNER nothing is said: who owns the camera listens to it, so that a second
+one, whose moods would mix with the first one's, sees that it is one too many.
 """
 
 import json
@@ -27,6 +28,7 @@ LOGGER = logging.getLogger("moodmirror.camera")
 
 CAMERA_NEWS: Final = "mood-mirror:camera:news"
 CAMERA_FRAMES: Final = "mood-mirror:camera:frames"
+CAMERA_OWNER: Final = "mood-mirror:camera:owner"
 
 NEWS_SECONDS: Final = 1.0  # between two pieces of news while nothing happens: they say that the camera's process lives
 AWAY_SECONDS: Final = 3.0  # without any for so long it can't be reached
@@ -51,12 +53,17 @@ class OwnCamera(Protocol):
         """Newest annotated frames as JPEG bytes."""
 
 
+class AlreadyPublishedError(RuntimeError):
+    """Another process publishes a camera there."""
+
+
 class Publisher:
     """Publishes a camera through Redis, and wakes it while anybody watches in any process."""
 
     def __init__(self, camera: OwnCamera, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is the camera's, in seconds that never go back."""
         self._camera = camera
+        self._url = url
         self._redis = connect(url)
         self._clock = clock
         self._changed = threading.Event()
@@ -64,7 +71,31 @@ class Publisher:
         self._told_gone = False
 
     def run(self, stopping: threading.Event) -> None:
-        """Publish until `stopping` is set. A Redis that goes away is tried again; meanwhile the camera falls asleep."""
+        """Publish until `stopping` is set. A Redis that goes away is tried again; meanwhile the camera falls asleep.
+
+        Raises AlreadyPublishedError if another process publishes there, and lives.
+        """
+        self._require_to_be_alone()
+        with closing(Listener(self._url, [CAMERA_OWNER], lambda channel, content: None)):
+            self._publish(stopping)
+
+    def _require_to_be_alone(self) -> None:
+        heard = threading.Event()
+        try:
+            [(_, owners)] = self._redis.pubsub_numsub(CAMERA_OWNER)
+        except (RedisError, OSError):
+            return  # it is told, and tried again, by those who publish
+        if not owners:
+            return
+        # A machine that was cut off may be listed for minutes: who lives has news each second.
+        with closing(Listener(self._url, [CAMERA_NEWS], lambda channel, content: heard.set())):
+            if heard.wait(AWAY_SECONDS):
+                raise AlreadyPublishedError(
+                    "another process publishes a camera at this Redis. Stop that one first, or give this one's site a Redis "
+                    "of its own in REDIS_URL"
+                )
+
+    def _publish(self, stopping: threading.Event) -> None:
         self._camera.subscribe(lambda status: self._changed.set())
         frames: threading.Thread | None = None
         told_at = -float("inf")

@@ -199,10 +199,10 @@ def running_cluster(folder: Path, count: int = 2, **settings: str) -> Iterator[C
 
 
 @contextmanager
-def publishing(url: str, source: str) -> Iterator[subprocess.Popen[bytes]]:
+def publishing(url: str, source: str, *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """`python camera.py --publish`, as one starts it."""
     environment = {**os.environ, "REDIS_URL": url, "CAMERA": source}
-    process = subprocess.Popen([sys.executable, "camera.py", "--publish"], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "camera.py", "--publish"], cwd=ROOT, env=environment, stderr=stderr)
     try:
         yield process
     finally:

@@ -123,6 +123,21 @@ def test_redis_or_the_cameras_process_gone_is_told_and_all_comes_back_by_itself(
         shown.await_state("live")
 
 
+def test_a_second_camera_at_the_same_redis_is_refused_with_a_sentence(own_redis, face_video, show):
+    shown = show(own_redis.url)
+    with publishing(own_redis.url, str(face_video)) as publisher:
+        shown.await_state("idle")
+        with publishing(own_redis.url, str(face_video), stderr=subprocess.PIPE) as second:
+            _, told = second.communicate(timeout=PATIENCE)
+        assert second.returncode == 1
+        assert b"another process publishes a camera at this Redis. Stop that one first" in told
+        shown.await_picture(has_box)
+        publisher.send_signal(signal.SIGTERM)
+        assert publisher.wait(PATIENCE) == 0
+    with publishing(own_redis.url, str(face_video)):
+        shown.await_picture(has_box)
+
+
 def test_a_picture_that_stands_still_is_not_shown_as_live(own_redis, show, monkeypatch):
     """The camera's process lives and says so, but its frames do not come through any more."""
     monkeypatch.setattr(camera_relay, "AWAY_SECONDS", 0.5)
