@@ -13,9 +13,9 @@ from moodmirror.emotions import MoodVector
 from moodmirror.recognition.face import (
     FAR,
     INCLINED,
-    NEAR_SIZES,
+    NEAR,
     SAME_FACE_OVERLAP,
-    STEADY_SIZES,
+    STEADY,
     TILTS,
     UPRIGHT,
     Box,
@@ -106,9 +106,9 @@ class FaceTracker:
         self._take_in([_box(found) for found in self._reader.detector.detect(gray, search)], search.tilt, at)
 
     def _find_again(self, gray: GrayImage, track: _Track) -> Box | None:
-        places = [(track.tilt, STEADY_SIZES), *((tilt, NEAR_SIZES) for tilt in dict.fromkeys((track.tilt, 0.0, *TILTS)))]
-        for tilt, sizes in places:
-            box = self._reader.detector.detect_near(gray, track.face.box, tilt=tilt, sizes=sizes)
+        places = [(track.tilt, STEADY), *((tilt, NEAR) for tilt in dict.fromkeys((track.tilt, 0.0, *TILTS)))]
+        for tilt, around in places:
+            box = self._reader.detector.detect_near(gray, track.face.box, tilt=tilt, around=around)
             if box:
                 track.tilt = tilt
                 before = np.array(track.face.box)
