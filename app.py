@@ -14,6 +14,7 @@ from flask import Flask
 from flask_openapi3 import OpenAPI
 from flask_socketio import SocketIO
 from socketio import Manager, RedisManager
+from threadpoolctl import threadpool_limits
 from werkzeug.exceptions import HTTPException
 
 from camera import Camera
@@ -48,7 +49,9 @@ def create_app(config: Config | None = None) -> Flask:
     Raises ConfigError or CatalogueError, each naming all that is wrong.
     """
     config = config or Config.from_environment(os.environ)
-    cv2.setNumThreads(1)  # pictures are read side by side, a core for each: within one, threads would mostly wait
+    # Visitors are served side by side, a core for each: within one's picture or ranking, threads would mostly wait.
+    cv2.setNumThreads(1)
+    threadpool_limits(1, user_api="blas")
     app = OpenAPI(
         __name__,
         info=api.INFO,

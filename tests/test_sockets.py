@@ -376,12 +376,12 @@ def test_what_a_client_is_slow_to_read_comes_whole_and_in_order(waits):
     # Some are more than the system takes at once; all that it holds not at all may wait.
     contents = ["é" * (100_000 if number % 5 == 0 else 2_000) for number in range(MOST_WAITING - 4)]
 
-    @site.on("begin")
     def begin() -> None:
         for number, content in enumerate(contents):
             site.emit("part", {"number": number, "content": content})
         sent.set()
 
+    site.on_event("begin", begin)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     with answering(server), socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
