@@ -14,7 +14,8 @@ SMOOTHING: Final = 0.05  # share of the newest turn in the mean: some twenty tur
 
 class _Ticket:
     def __init__(self) -> None:
-        self.called = threading.Event()
+        self.gate = threading.Lock()  # open once it is called; an Event would take several locks, with every frame
+        self.gate.acquire()
         self.called_at = 0.0
 
 
@@ -53,7 +54,7 @@ class Turns:
                 mine = _Ticket()
                 self._waiting.append(mine)
         if mine:
-            mine.called.wait()
+            mine.gate.acquire()
         # On a machine that is busy otherwise it may take long until whoever is called runs: that is part of their turn.
         began = mine.called_at if mine else self._clock()
         try:
@@ -66,7 +67,7 @@ class Turns:
                 if self._waiting:
                     ticket = self._waiting.popleft()
                     ticket.called_at = now
-                    ticket.called.set()
+                    ticket.gate.release()
                 else:
                     self._free += 1
 
