@@ -65,6 +65,7 @@ class TextTraining:
     most_tokens: int = 64  # of a text in training; longer ones are cut
     teachers: tuple[str, ...] = ()  # folders of earlier runs: what they answer is learnt beside the labels
     teacher_share: float = 0.5  # how much the teachers' answer counts; the labels count for the rest
+    own_share: float = 0.7  # of a taught run's weights in what is exported; those that it began with make up the rest
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
 
@@ -82,6 +83,7 @@ EMOTIONS_ANSWER: Final = "emotions"
 FINE_ANSWER: Final = "fine"
 SENTENCE_ANSWER: Final = "sentence"
 MOODS_ANSWER: Final = "moods"
+TRAINED_LAYERS: Final = ("encoder", "pooler", FINE_ANSWER)
 
 
 @dataclass(frozen=True)
@@ -516,9 +518,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     else:
         network = build_network(encoder, config.dropout, corpora.emotion_of_fine)
         if config.teachers:
-            first, _, _ = stored_network(Path(config.teachers[0]))
-            for name in ("encoder", "pooler", FINE_ANSWER):
-                network.get_layer(name).set_weights(first.get_layer(name).get_weights())
+            mix_in(network, Path(config.teachers[0]), 1.0)
         compile_network(network, config)
     run.train(network, batches, corpora.development.where(chosen), batcher)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
@@ -554,6 +554,14 @@ def stored_network(run_dir: Path) -> tuple[keras.Model, Batcher, Tokenizer]:
     tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
     batcher = Batcher(tokenizer, TokenTables.from_bytes((run_dir / TABLES).read_bytes()))
     return keras.models.load_model(run_dir / "last.keras", compile=False), batcher, tokenizer
+
+
+def mix_in(network: keras.Model, run_dir: Path, share: float) -> None:
+    """Make a network's weights the mean of its own and, by so great a `share`, those of the run in `run_dir`."""
+    other, _, _ = stored_network(run_dir)
+    for name in TRAINED_LAYERS:
+        layer, theirs = network.get_layer(name), other.get_layer(name).get_weights()
+        layer.set_weights([(1 - share) * own + share * old for own, old in zip(layer.get_weights(), theirs, strict=True)])
 
 
 def compile_network(network: keras.Model, config: TextTraining) -> None:
@@ -629,6 +637,10 @@ def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
 def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
     network, batcher, tokenizer = stored_network(run_dir)
+    if config.teachers:
+        # Between where a run began and where it ended lie networks that err less on what is not in its corpora (Wortsman et
+        # al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+        mix_in(network, Path(config.teachers[0]), 1 - config.own_share)
     tables_bytes = (run_dir / TABLES).read_bytes()
     calibration = calibrate(corpora, lambda texts: predict(network, texts, batcher)[EMOTIONS_ANSWER])
     served = build_served(network, calibration)

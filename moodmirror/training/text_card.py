@@ -197,7 +197,8 @@ def _taught(made: Made) -> str:
     return (
         f"It began with the weights of an earlier run and was taught by {len(made.teachers)} ({runs}): what they answer "
         f"together counts {made.settings['teacher_share']:g} of GoEmotions' targets, the labels the rest (Hinton et al., "
-        "2015; Furlanello et al., 2018). "
+        "2015; Furlanello et al., 2018). Exported is the mean of its weights and those that it began with, its own by "
+        f"{made.settings['own_share']:g} (Wortsman et al., 2022). "
     )
 
 
