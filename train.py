@@ -153,6 +153,20 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--patterns", type=int, default=9000, help="made sentences an epoch (default: %(default)s)")
     text.add_argument("--tweets", type=int, default=8000, help="texts of CARER an epoch (default: %(default)s)")
     text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
+    text.add_argument(
+        "--teachers",
+        nargs="+",
+        default=(),
+        metavar="DIR",
+        help="earlier runs: begin with the first, learn from the mean of all",
+    )
+    text.add_argument("--teacher-share", type=float, default=0.5, help="of the targets (default: %(default)s)")
+    text.add_argument(
+        "--own-share",
+        type=float,
+        default=0.7,
+        help="of a taught run's weights; the first teacher's are the rest (%(default)s)",
+    )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 

@@ -23,11 +23,12 @@ from moodmirror.training.corpora import CorpusError
 from moodmirror.training.text import (
     Batcher,
     build_encoder,
+    emotions_cross_entropy,
+    emotions_of,
     encoder_folder,
     load_pretrained,
     predict,
     pretrained_vectors,
-    restricted_cross_entropy,
     set_pretrained_weights,
 )
 from moodmirror.training.text_augmentation import augment, mistyped
@@ -217,6 +218,16 @@ def _plain(text):
     return "".join(character for character in text.lower() if character.isalnum() or ord(character) > 0x2000)
 
 
+def test_what_is_learnt_of_the_emotions_follows_from_their_labels():
+    fine = np.zeros((2, 28), np.float32)
+    fine[0, 3] = 1
+    fine[1, [3, 5, 27]] = [0.5, 0.5, 0.2]
+    emotions = np.full(28, 3)
+    emotions[[3, 5]], emotions[27] = 0, 6
+    found = emotions_of(fine, emotions)[:, [0, 3, 6]].ravel()
+    assert found.tolist() == pytest.approx([1, 0, 0, 0.75, 0, 0.2], abs=1e-5)
+
+
 class TestFigures:
     def test_thresholds_of_a_known_answer(self):
         scores = np.array([0.9, 0.8, 0.4, 0.3, 0.1], np.float32)
@@ -235,7 +246,7 @@ class TestFigures:
         probabilities = np.exp(log_softmax(logits, axis=1))
         labels = np.eye(7, dtype=bool)[[rng.choice(7, p=row) for row in probabilities]]
         texts = [f"text {number}" for number in range(4000)]
-        corpora = TextCorpora({}, TextSplit.of(texts, labels))
+        corpora = TextCorpora({}, TextSplit.of(texts, labels), np.zeros(28, np.int_))
         too_sure = dict(zip(texts, 3 * logits, strict=True))
         found = calibrate(corpora, lambda chosen: np.array([too_sure[text] for text in chosen], np.float32))
         assert found.factor == pytest.approx(1 / 3, rel=0.1)
@@ -246,10 +257,12 @@ class TestFigures:
         wanted = np.zeros((1, 14), np.float32)
         wanted[0, 3] = 1
         wanted[0, 7:] = [1, 0, 1, 1, 1, 1, 0]
-        logits = np.array([[1.0, 5.0, 0.5, 2.0, 0.0, 0.3, 9.0]], np.float32)
-        loss = float(keras.ops.convert_to_numpy(restricted_cross_entropy(wanted, logits))[0])
-        among = logits[0, [0, 2, 3, 4, 5]]
-        assert loss == pytest.approx(float(np.log(np.exp(among).sum()) - 2.0), abs=1e-4)
+        probabilities = np.array([[0.4, 0.9, 0.2, 0.6, 0.1, 0.3, 0.7]], np.float32)
+        loss = float(keras.ops.convert_to_numpy(emotions_cross_entropy(wanted, np.log(probabilities)))[0])
+        assert loss == pytest.approx(-np.log([1 - 0.4, 1 - 0.2, 0.6, 1 - 0.1, 1 - 0.3]).sum(), abs=1e-4)
+        probabilities[0, [1, 6]] = 0.2
+        unmoved = emotions_cross_entropy(wanted, np.log(probabilities))
+        assert float(keras.ops.convert_to_numpy(unmoved)[0]) == pytest.approx(loss)
 
 
 def test_the_rebuilt_encoder_gives_the_vectors_of_the_original():
@@ -304,6 +317,13 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     by_keras = predict(network, texts, Batcher(tokenizer, tables))["moods"]
     agree = by_keras.argmax(axis=1) == recognizer.network(texts)[0].argmax(axis=1)
     assert agree.mean() >= 0.99
+
+    taught = ["--run-dir", str(tmp_path / "second"), "--models-dir", str(tmp_path / "taught"), "--epochs", "1"]
+    assert "asking" in run(*settings, *taught, "--learning-rate", "0.001", "--teachers", str(tmp_path / "run"))
+    assert "taught by 1" in (tmp_path / "taught" / "text_emotion.md").read_text(encoding="utf-8")
+    # It knows at once what its teacher knows.
+    read = TextEmotionRecognizer.load(tmp_path / "taught").predict(["the day was furious and", "so very happy then"])
+    assert read == ["angry", "happy"]
 
     told = run("--model", "tfidf")
     assert "macro-F1" in told

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
@@ -63,6 +63,9 @@ class TextTraining:
     patterns: int = 9000  # sentences made of patterns in an epoch
     tweets: int = 8000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
     most_tokens: int = 64  # of a text in training; longer ones are cut
+    teachers: tuple[str, ...] = ()  # folders of earlier runs: what they answer is learnt beside the labels
+    teacher_share: float = 0.5  # how much the teachers' answer counts; the labels count for the rest
+    own_share: float = 0.7  # of a taught run's weights in what is exported; those that it began with make up the rest
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
 
@@ -72,13 +75,15 @@ STEPS_A_CHECKPOINT: Final = 150  # some minutes
 ANCHORED: Final = 3_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
 BASELINE_TEXTS: Final = 2_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
 DEVELOPMENT_GLANCE: Final = 800  # texts of the development part on which the run is watched; a glance, not a figure
-NO_SAY: Final = -1e9  # the logit of an emotion that a corpus never names
+FINE_BIAS: Final = -3.0  # what the labels begin with: a text carries one or two of the 28
+LEAST_PROBABILITY: Final = 1e-7  # below which an emotion is as good as not there
 POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length together: little padding, and still at random
 
 EMOTIONS_ANSWER: Final = "emotions"
 FINE_ANSWER: Final = "fine"
 SENTENCE_ANSWER: Final = "sentence"
 MOODS_ANSWER: Final = "moods"
+TRAINED_LAYERS: Final = ("encoder", "pooler", FINE_ANSWER)
 
 
 @dataclass(frozen=True)
@@ -223,48 +228,58 @@ def mean_state(states: Any, mask: Any) -> Any:
     return ops.sum(states * ops.expand_dims(mask, -1), axis=1) / ops.sum(mask, axis=1, keepdims=True)
 
 
-def build_network(encoder: keras.Model, dropout: float) -> keras.Model:
-    """The encoder with its answers, for training: logits of the seven, logits of GoEmotions' 28, and the sentence vector."""
+def build_network(encoder: keras.Model, dropout: float, emotion_of_fine: npt.NDArray[np.int_]) -> keras.Model:
+    """The encoder with its answers, for training: logits of GoEmotions' 28 labels, the emotions, and the sentence vector.
+
+    An emotion is in a text if any of its labels is; they are taken as independent (a noisy-or: Pearl, "Probabilistic
+    Reasoning in Intelligent Systems", 1988). ``emotions``, [n, 7], are log probabilities, each of its own.
+    `emotion_of_fine`, int [28], tells which emotion each label belongs to.
+    """
     embeddings, mask = encoder.inputs
     states = encoder([embeddings, mask])
     sentence = layers.Identity(name=SENTENCE_ANSWER)(mean_state(states, mask))
     features = layers.Concatenate()([states[:, 0], sentence])
     features = layers.Dense(sentence.shape[-1], activation="tanh", name="pooler")(layers.Dropout(dropout)(features))
     features = layers.Dropout(dropout)(features)
+    starting = keras.initializers.Constant(FINE_BIAS)
+    fine = layers.Dense(FINE_LABELS, bias_initializer=starting, name=FINE_ANSWER)(features)
+    # Softplus is −log of the probability that a label is absent; as they are independent, those add up. It is written out
+    # for LiteRT has none.
+    label_absences = ops.relu(fine) + ops.log(1.0 + ops.exp(-ops.abs(fine)))
+    grouping = layers.Dense(len(EMOTIONS), use_bias=False, trainable=False, name="groups")
+    absences = grouping(label_absences)
+    grouping.set_weights([np.eye(len(EMOTIONS), dtype=np.float32)[emotion_of_fine]])
+    emotions = layers.Identity(name=EMOTIONS_ANSWER)(ops.log(1.0 - ops.exp(-absences) + LEAST_PROBABILITY))
     return keras.Model(
         [embeddings, mask],
-        {
-            EMOTIONS_ANSWER: layers.Dense(len(EMOTIONS), name=EMOTIONS_ANSWER)(features),
-            FINE_ANSWER: layers.Dense(FINE_LABELS, name=FINE_ANSWER)(features),
-            SENTENCE_ANSWER: sentence,
-        },
+        {EMOTIONS_ANSWER: emotions, FINE_ANSWER: fine, SENTENCE_ANSWER: sentence},
         name=MODEL_NAME,
     )
 
 
 def build_served(network: keras.Model, calibration: Calibration) -> keras.Model:
-    """The network as it is served: mood vectors, calibrated in the last layer's weights, and sentence vectors."""
-    head = network.get_layer(EMOTIONS_ANSWER)
+    """The network as it is served: mood vectors, calibrated, and sentence vectors."""
     moods = layers.Dense(len(EMOTIONS), activation="softmax", name=MOODS_ANSWER)
+    answers = {name: network.get_layer(name).output for name in (EMOTIONS_ANSWER, SENTENCE_ANSWER)}
     served = keras.Model(
         network.inputs,
-        {MOODS_ANSWER: moods(head.input), SENTENCE_ANSWER: network.get_layer(SENTENCE_ANSWER).output},
+        {MOODS_ANSWER: moods(answers[EMOTIONS_ANSWER]), SENTENCE_ANSWER: answers[SENTENCE_ANSWER]},
         name=MODEL_NAME,
     )
-    kernel, bias = (np.asarray(weight) for weight in head.get_weights())
-    moods.set_weights([calibration.factor * kernel, calibration.factor * bias + calibration.bias])
+    moods.set_weights([calibration.factor * np.eye(len(EMOTIONS)), calibration.bias])
     return served
 
 
 @keras.saving.register_keras_serializable(package="moodmirror")
-def restricted_cross_entropy(wanted: Any, logits: Any) -> Any:
-    """Cross-entropy of the softmax over the emotions that a text's corpus could have named.
+def emotions_cross_entropy(wanted: Any, log_probabilities: Any) -> Any:
+    """Binary cross-entropy over the emotions that a text's corpus could have named, summed over them.
 
-    `wanted` is [n, 14]: the distribution to answer, and for each emotion 1 if it is possible. So a corpus without neutral
-    teaches which emotion it is, and nothing about whether there is one.
+    `wanted` is [n, 14]: for each emotion 1 if it is there, and for each 1 if the corpus could have said so. So a corpus
+    without neutral teaches which emotion it is, and nothing about whether there is one.
     """
-    shares, possible = wanted[:, : len(EMOTIONS)], wanted[:, len(EMOTIONS) :]
-    return -ops.sum(shares * ops.log_softmax(logits + (1.0 - possible) * NO_SAY, axis=-1) * possible, axis=-1)
+    present, possible = wanted[:, : len(EMOTIONS)], wanted[:, len(EMOTIONS) :]
+    log_absent = ops.log(ops.maximum(1.0 - ops.exp(log_probabilities), LEAST_PROBABILITY))
+    return -ops.sum(possible * (present * log_probabilities + (1.0 - present) * log_absent), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="moodmirror")
@@ -277,6 +292,13 @@ def fine_cross_entropy(wanted: Any, logits: Any) -> Any:
 def angle_loss(wanted: Any, vectors: Any) -> Any:
     """One minus the cosine between the vectors [n, width] and those wanted."""
     return 1.0 - ops.sum(ops.normalize(wanted, axis=-1) * ops.normalize(vectors, axis=-1), axis=-1)
+
+
+def emotions_of(fine: Floats, emotion_of_fine: npt.NDArray[np.int_]) -> Floats:
+    """Probabilities of the emotions, float32 [n, 7], of those of GoEmotions' labels, [n, 28]: the same noisy-or."""
+    groups = np.eye(len(EMOTIONS), dtype=np.float32)[emotion_of_fine]
+    log_absent = np.log(np.maximum(1 - fine, LEAST_PROBABILITY)) @ groups
+    return np.float32(1) - np.exp(log_absent, dtype=np.float32)
 
 
 class Batcher:
@@ -320,10 +342,10 @@ def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size
 class TextBatches:
     """Augmented batches, whose content depends only on seed and step."""
 
-    def __init__(
-        self, training: Mapping[str, TextSplit], anchors: Mapping[str, Floats], config: TextTraining, batcher: Batcher
-    ) -> None:
+    def __init__(self, corpora: TextCorpora, anchors: Mapping[str, Floats], config: TextTraining, batcher: Batcher) -> None:
         """`anchors` are the pre-trained sentence vectors of some texts, by text."""
+        training = corpora.training
+        self._emotion_of_fine = corpora.emotion_of_fine
         self._training = training
         self._anchors = anchors
         self._no_anchor = np.full(len(next(iter(anchors.values()))), np.nan, np.float32)
@@ -344,18 +366,20 @@ class TextBatches:
         split, chosen = self._split, self._batches[place]
         plain = [split.texts[row] for row in chosen]
         fine = split.fine[chosen]
+        told = ~np.isnan(fine[:, 0])
+        present = np.where(told[:, np.newaxis], emotions_of(fine, self._emotion_of_fine), split.labels[chosen])
         anchors = np.stack([self._anchors.get(text, self._no_anchor) for text in plain])
         batch = self._batcher([augment(text, rng) for text in plain])
         return (
             [batch["embeddings"], batch["mask"]],
             {
-                EMOTIONS_ANSWER: np.concatenate([split.shares()[chosen], split.possible[chosen]], axis=1, dtype=np.float32),
+                EMOTIONS_ANSWER: np.concatenate([present, split.possible[chosen]], axis=1, dtype=np.float32),
                 FINE_ANSWER: np.nan_to_num(fine),
                 SENTENCE_ANSWER: np.nan_to_num(anchors, nan=1.0),
             },
             {
                 EMOTIONS_ANSWER: np.ones(len(chosen), np.float32),
-                FINE_ANSWER: (~np.isnan(fine[:, 0])).astype(np.float32),
+                FINE_ANSWER: told.astype(np.float32),
                 SENTENCE_ANSWER: (~np.isnan(anchors[:, 0])).astype(np.float32),
             },
         )
@@ -408,8 +432,9 @@ class Run:
                 network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
                 inputs, wanted, weights = batches.at(step)
                 losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
-            logits = predict(network, glance.texts, batcher)[EMOTIONS_ANSWER]
-            figures = multilabel_figures(glance.labels, softmax(logits, axis=1))
+            figures = multilabel_figures(
+                glance.labels, softmax(predict(network, glance.texts, batcher)[EMOTIONS_ANSWER], axis=1)
+            )
             self._store(network, end, batches.steps, losses, figures.macro_f1)
 
     def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, Any], macro_f1: float) -> None:
@@ -476,8 +501,9 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     batcher = Batcher(tokenizer, tables, config.most_tokens)
     encoder = build_encoder(pretrained.shape, config.dropout)
     set_pretrained_weights(encoder, pretrained)
+    corpora = taught(corpora, config, run_dir / "taught.npy")
     anchors = anchor_vectors(encoder, corpora.training, batcher, config.seed, run_dir / "anchors.npy")
-    batches = TextBatches(corpora.training, anchors, config, batcher)
+    batches = TextBatches(corpora, anchors, config, batcher)
     print(
         f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
         f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
@@ -490,10 +516,52 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         network = keras.models.load_model(run_dir / "last.keras")
         print(f"going on after step {run.step}", flush=True)
     else:
-        network = build_network(encoder, config.dropout)
+        network = build_network(encoder, config.dropout, corpora.emotion_of_fine)
+        if config.teachers:
+            mix_in(network, Path(config.teachers[0]), 1.0)
         compile_network(network, config)
     run.train(network, batches, corpora.development.where(chosen), batcher)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
+
+
+def taught(corpora: TextCorpora, config: TextTraining, path: Path) -> TextCorpora:
+    """The corpora with what the teachers say of GoEmotions' training texts mixed into their labels; kept at `path`.
+
+    The mean of several networks errs less than each, and tells how much of another label is in a text (Hinton et al.,
+    "Distilling the Knowledge in a Neural Network", 2015; Furlanello et al., "Born-Again Neural Networks", ICML 2018).
+    """
+    if not config.teachers:
+        return corpora
+    texts = corpora.training["GoEmotions"]
+    if path.is_file():
+        said = np.load(path, allow_pickle=False)
+    else:
+        answers = []
+        for teacher in map(Path, config.teachers):
+            print(f"asking {teacher} about {len(texts):,} texts …", flush=True)
+            network, batcher, _ = stored_network(teacher)
+            answers.append(expit(predict(network, texts.texts, batcher)[FINE_ANSWER]))
+        said = np.mean(answers, axis=0, dtype=np.float32)
+        np.save(path, said)
+    fine = config.teacher_share * said + (1 - config.teacher_share) * texts.fine
+    return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
+
+
+def stored_network(run_dir: Path) -> tuple[keras.Model, Batcher, Tokenizer]:
+    """The network of the run in `run_dir`, with what makes its input. Raises FileNotFoundError if there is none."""
+    if not (run_dir / "last.keras").is_file():
+        raise FileNotFoundError(f"{run_dir} holds no run of train.py text: name the --run-dir of one")
+    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
+    batcher = Batcher(tokenizer, TokenTables.from_bytes((run_dir / TABLES).read_bytes()))
+    return keras.models.load_model(run_dir / "last.keras", compile=False), batcher, tokenizer
+
+
+def mix_in(network: keras.Model, run_dir: Path, share: float) -> None:
+    """Make a network's weights the mean of its own and, by so great a `share`, those of the run in `run_dir`."""
+    other, _, _ = stored_network(run_dir)
+    for name in TRAINED_LAYERS:
+        layer, theirs = network.get_layer(name), other.get_layer(name).get_weights()
+        layer.set_weights([(1 - share) * own + share * old for own, old in zip(layer.get_weights(), theirs, strict=True)])
 
 
 def compile_network(network: keras.Model, config: TextTraining) -> None:
@@ -507,7 +575,7 @@ def compile_network(network: keras.Model, config: TextTraining) -> None:
     network.compile(
         optimizer=optimizer,
         loss={
-            EMOTIONS_ANSWER: restricted_cross_entropy,
+            EMOTIONS_ANSWER: emotions_cross_entropy,
             FINE_ANSWER: fine_cross_entropy,
             SENTENCE_ANSWER: angle_loss,
         },
@@ -568,10 +636,12 @@ def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
 
 def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
-    network = keras.models.load_model(run_dir / "last.keras", compile=False)
-    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
+    network, batcher, tokenizer = stored_network(run_dir)
+    if config.teachers:
+        # Between where a run began and where it ended lie networks that err less on what is not in its corpora (Wortsman et
+        # al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+        mix_in(network, Path(config.teachers[0]), 1 - config.own_share)
     tables_bytes = (run_dir / TABLES).read_bytes()
-    batcher = Batcher(tokenizer, TokenTables.from_bytes(tables_bytes))
     calibration = calibrate(corpora, lambda texts: predict(network, texts, batcher)[EMOTIONS_ANSWER])
     served = build_served(network, calibration)
     served_path = run_dir / f"{MODEL_NAME}.keras"
@@ -585,6 +655,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     baselines, development_vectors = plainer_ways(corpora, config, batcher)
     made = Made(
         settings=asdict(config),
+        teachers=[asdict(stored_run(Path(teacher))[0]) for teacher in config.teachers],
         parameters=served.count_params(),
         calibration=calibration,
         history=history,

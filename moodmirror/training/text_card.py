@@ -26,11 +26,13 @@ Floats = npt.NDArray[np.float32]
 class Made:
     """How the files in `models_dir` came to be, for the card.
 
-    `keras_moods` and `keras_vectors` are what the Keras model answers on the development part, `pretrained_vectors` what the
-    encoder gave there before it was trained; `baselines` are other ways by name, each with its figures.
+    `settings` are the run's, `teachers` those of the runs it learnt from. `keras_moods` is what the Keras model answers on
+    the development part, `pretrained_vectors` what the encoder gave there before it was trained; `baselines` are other ways
+    by name, each with its figures.
     """
 
     settings: Mapping[str, Any]
+    teachers: list[Mapping[str, Any]]
     parameters: int
     calibration: Calibration
     history: list[dict[str, float]]
@@ -109,20 +111,18 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "## Network and training",
         "",
         f"A transformer encoder of six layers, {made.parameters:,} parameters without the token table: all-MiniLM-L6-v2 "
-        "(Apache-2.0; Wang et al., 2020; Reimers and Gurevych, 2019), rebuilt of Keras' standard layers, its "
-        "vocabulary pruned "
-        f"to English, the token table and the lowest {made.settings['frozen_layers']} layers left as they were "
-        "pre-trained. Three "
-        "losses: the softmax over the seven (restricted to what a corpus can name; several labels share), GoEmotions' "
-        "own 28 "
-        "labels, and the angle to the pre-trained sentence vector, so that sentence vectors stay useful for search: on the "
-        f"development part their cosine to those of the original is {likeness:.3f} on average. Texts are augmented: masked "
+        "(Apache-2.0; Wang et al., 2020; Reimers and Gurevych, 2019), rebuilt of Keras' standard layers, its vocabulary "
+        f"pruned to English, the token table and the lowest {made.settings['frozen_layers']} layers left as they were "
+        "pre-trained. Three losses: GoEmotions' own 28 labels, each yes or no; the seven, an emotion being there if any of "
+        "its labels is (taken as independent: a noisy-or; what a corpus cannot name is not judged); and the angle to the "
+        "pre-trained sentence vector, so that sentence vectors stay useful for search: on the development part their "
+        f"cosine to those of the original is {likeness:.3f} on average. {_taught(made)}Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
         f"warm-up and linear decay under Keras {keras.version()}. Settings: "
-        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if value != "")
+        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if key not in ("encoder", "teachers"))
         + ".",
         "",
-        f"The mood vector is softmax({made.calibration.factor:.2f} · z + b) with b = "
+        f"The mood vector is softmax({made.calibration.factor:.2f} · log p + b), p being how likely each emotion is, b = "
         + ", ".join(f"{emotion} {value:+.2f}" for emotion, value in zip(EMOTIONS, made.calibration.bias, strict=True))
         + ": vector scaling (Guo et al., 2017), of least log loss on one half of GoEmotions' development part and on the "
         "dialogues kept for it, then scaled on the same texts until the likeliest emotion is as often one of a text's "
@@ -185,6 +185,21 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "",
     ]
     report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+
+
+def _taught(made: Made) -> str:
+    if not made.teachers:
+        return ""
+    runs = "; ".join(
+        f"{settings['epochs']:g} epochs at {settings['learning_rate']:g}, seed {settings['seed']}"
+        for settings in made.teachers
+    )
+    return (
+        f"It began with the weights of an earlier run and was taught by {len(made.teachers)} ({runs}): what they answer "
+        f"together counts {made.settings['teacher_share']:g} of GoEmotions' targets, the labels the rest (Hinton et al., "
+        "2015; Furlanello et al., 2018). Exported is the mean of its weights and those that it began with, its own by "
+        f"{made.settings['own_share']:g} (Wortsman et al., 2022). "
+    )
 
 
 def _unit(vectors: Floats) -> Floats:

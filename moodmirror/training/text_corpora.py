@@ -100,12 +100,14 @@ class TextSplit:
 class TextCorpora:
     """The corpora in their parts: `training` by corpus, `development` (GoEmotions' own), and what else is held out.
 
-    `everyday_calibration` and `everyday` are two sets of dialogues that nothing was trained on, the one to calibrate on, the
-    other to measure on; `tweets` is CARER's validation part. None where the corpus is not there.
+    `emotion_of_fine`, int [28], tells which of EMOTIONS each of GoEmotions' labels belongs to. `everyday_calibration` and
+    `everyday` are two sets of dialogues that nothing was trained on, the one to calibrate on, the other to measure on;
+    `tweets` is CARER's validation part. None where the corpus is not there.
     """
 
     training: dict[str, TextSplit]
     development: TextSplit
+    emotion_of_fine: npt.NDArray[np.int_]
     everyday_calibration: TextSplit | None = None
     everyday: TextSplit | None = None
     tweets: TextSplit | None = None
@@ -117,8 +119,9 @@ def load_texts(path: Path) -> TextCorpora:
     goemotions = path / "goemotions"
     if not (goemotions / "train.tsv").is_file():
         raise CorpusError(f"{path} holds no goemotions/train.tsv: name the folder that holds goemotions/")
-    training = {"GoEmotions": _load_goemotions(goemotions / "train.tsv")}
-    development = _load_goemotions(goemotions / "dev.tsv")
+    emotion_of_fine = _load_groups(goemotions)
+    training = {"GoEmotions": _load_goemotions(goemotions / "train.tsv", emotion_of_fine)}
+    development = _load_goemotions(goemotions / "dev.tsv", emotion_of_fine)
     notes, parts = [], {}
     known = {text.lower() for text in development.texts}
     clean = training["GoEmotions"].where(np.array([text.lower() not in known for text in training["GoEmotions"].texts]))
@@ -133,16 +136,21 @@ def load_texts(path: Path) -> TextCorpora:
         parts["everyday_calibration"], parts["everyday"], training["DailyDialog"] = _load_dailydialog(path / "dailydialog")
     else:
         notes.append("no dailydialog/")
-    return TextCorpora(training, development, notes=notes, **parts)
+    return TextCorpora(training, development, emotion_of_fine, notes=notes, **parts)
 
 
-def _load_goemotions(path: Path) -> TextSplit:
-    names = _lines(path.with_name("emotions.txt"))
+def _load_groups(folder: Path) -> npt.NDArray[np.int_]:
+    """Which of EMOTIONS each of GoEmotions' labels belongs to, int [28]."""
+    names = _lines(folder / "emotions.txt")
     names += [] if "neutral" in names else ["neutral"]
-    groups = json.loads("\n".join(_lines(path.with_name("ekman_mapping.json"))))
+    groups = json.loads("\n".join(_lines(folder / "ekman_mapping.json")))
     seven = {name: EMOTIONS.index(groups["to7"][group]) for group, members in groups["ekman"].items() for name in members}
     if len(names) != FINE_LABELS or set(names) != set(seven):
-        raise CorpusError(f"{path.with_name('emotions.txt')} and ekman_mapping.json must name the same {FINE_LABELS} labels")
+        raise CorpusError(f"{folder / 'emotions.txt'} and ekman_mapping.json must name the same {FINE_LABELS} labels")
+    return np.array([seven[name] for name in names], dtype=np.int_)
+
+
+def _load_goemotions(path: Path, emotion_of_fine: npt.NDArray[np.int_]) -> TextSplit:
     lines = [line for line in _lines(path) if line]
     labels = np.zeros((len(lines), len(EMOTIONS)), dtype=bool)
     fine = np.zeros((len(lines), FINE_LABELS), dtype=np.float32)
@@ -152,10 +160,10 @@ def _load_goemotions(path: Path) -> TextSplit:
             text, ids, *_ = line.split("\t")
             chosen = [int(number) for number in ids.split(",")]
             fine[row, chosen] = 1
-            labels[row, [seven[names[number]] for number in chosen]] = True
+            labels[row, emotion_of_fine[chosen]] = True
         except (ValueError, IndexError):
             raise CorpusError(
-                f"{path}, line {row + 1}: expected a text, a tab and label ids in 0…{len(names) - 1}"
+                f"{path}, line {row + 1}: expected a text, a tab and label ids in 0…{FINE_LABELS - 1}"
             ) from None
         texts.append(text)
     return TextSplit.of(texts, labels, fine=fine)

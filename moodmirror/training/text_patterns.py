@@ -124,6 +124,9 @@ SAYINGS: Final[Mapping[str, Words]] = {
 # Things that happen to one, as people tell them in surveys and letters.
 HAPPENINGS: Final[Mapping[str, Words]] = {
     "happy": _split(
+        "my niece said her first word today|the baby smiled at me|our dog came back after three days|"
+        "grandma is out of hospital|my little boy learned to swim|we finally paid off the house|"
+        "I held my grandson for the first time|"
         "I passed my driving test|I got the job|my team won the cup|we got engaged|my son was born|"
         "I met my old friends again|she said yes|I got a pay rise|my parents came to visit|I finished the marathon|"
         "he asked me out|we adopted a puppy|I got an A in maths|my sister had a healthy baby|we danced all night|"
@@ -135,6 +138,9 @@ HAPPENINGS: Final[Mapping[str, Words]] = {
         "I heard that I had won the scholarship"
     ),
     "sad": _split(
+        "the vet had to put our cat down|we buried grandpa on Sunday|every song makes me think of her|"
+        "I still set the table for two|her chair is empty now|my best friend has cancer|"
+        "the house feels so quiet since he left|they closed the cafe we all loved|"
         "my grandfather died|my dog was run over|my girlfriend broke up with me|I failed my final exams|"
         "my parents separated|I lost my job|my best friend moved away|I was not invited|"
         "I had to say goodbye to my family|we had a miscarriage|nobody remembered my birthday|"
@@ -146,6 +152,8 @@ HAPPENINGS: Final[Mapping[str, Words]] = {
         "the friendship ended|I forgot my lines on stage before everyone"
     ),
     "angry": _split(
+        "they cancelled the concert and kept our money|I missed the ferry because of a rude clerk|"
+        "he left me waiting for three hours and didn't even call|the delivery is late for the fifth time|"
         "someone stole my bike|my boss took the credit for my work|he cheated on me|"
         "a driver cut me off and swore at me|my brother broke my laptop and denied it|"
         "they overcharged us and refused a refund|my neighbours made noise all night|"
@@ -158,6 +166,9 @@ HAPPENINGS: Final[Mapping[str, Words]] = {
         "they promised to fix it and did nothing"
     ),
     "fear": _split(
+        "they found a lump and I have to wait for the test|the scan showed something that should not be there|"
+        "I heard a bang and threw myself to the ground|the glass shattered right behind me|"
+        "I might never find work again|"
         "a stranger was following me at night|I was alone in a dark forest|the plane began to shake|"
         "a big dog ran at me|someone tried to break in|I almost drowned|the car skidded on the ice|"
         "I had to speak in front of hundreds of people|I was waiting for the results of the biopsy|"
@@ -169,6 +180,8 @@ HAPPENINGS: Final[Mapping[str, Words]] = {
         "I noticed a shadow behind the curtain"
     ),
     "disgust": _split(
+        "there was something furry growing in the jar|the dog ate its own sick|"
+        "the sink was full of greasy hair|"
         "I found a hair in my soup|somebody vomited on the bus|the milk had gone sour and lumpy|"
         "I stepped in dog mess|a drunk urinated in the doorway|I saw a rotting carcass with flies|"
         "there were worms in the apple|the toilet was covered in filth|he spat on the floor beside me|"
@@ -180,6 +193,9 @@ HAPPENINGS: Final[Mapping[str, Words]] = {
         "the man beside me smelled of sweat and urine"
     ),
     "surprise": _split(
+        "everybody leapt out from behind the sofa and shouted|I never expected to meet him at this place|"
+        "a firework went off beside me and I leapt|suddenly the lights went on and the whole family was there|"
+        "I turned round and there was my brother from Australia|"
         "my friends threw me a party that I knew nothing about|I met my teacher on a beach in Thailand|"
         "a parcel came that I had not ordered|my shy cousin became a stuntman|he turned up without warning|"
         "they announced the merger out of the blue|I found a hundred dollars in an old coat|"
@@ -281,6 +297,58 @@ _NEGATIONS: Final = _split(
 _NO_LONGER: Final = _split(
     "I'm no longer {}|I am not {} any more|she isn't {} anymore|I stopped being {}|luckily I'm not {} now"
 )
+# What one thinks of a thing, for "it wasn't …, it was …".
+_QUALITIES: Final[Mapping[str, Words]] = {
+    "happy": _split("lovely|brilliant|hilarious|wonderful|charming|delicious|touching in the best way|a pleasure"),
+    "sad": _split("heartbreaking|depressing|tragic|a great loss|so sad|lonely"),
+    "angry": _split("infuriating|mean|unfair|an insult|outrageous|plain rude|a rip-off"),
+    "fear": _split("terrifying|creepy|threatening|dangerous|a nightmare|spooky"),
+    "disgust": _split("disgusting|revolting|foul|filthy|slimy|sickening"),
+    "surprise": _split("astonishing|unbelievable|a complete surprise|baffling|not at all what I expected"),
+    "neutral": _split("ordinary|average|the usual|okay|standard"),
+}
+# What is said by saying what is not.
+_ABSENCES: Final[Mapping[str, Words]] = {
+    "happy": _split(
+        "I couldn't be prouder of her|I couldn't have asked for more|nothing could spoil this day|it doesn't get better|"
+        "I can't complain, life is good|not too bad, I had fun|that wasn't half bad|I couldn't stop grinning|"
+        "I don't mind it, in fact I've grown fond of it|I have never laughed so hard|I've never been this happy|"
+        "there is nothing I'd rather do|I couldn't wish for a better friend|never a dull moment with you|"
+        "I didn't dislike it, it was rather sweet|I never tire of this view|we couldn't stop dancing"
+    ),
+    "sad": _split(
+        "I haven't laughed in months|I haven't had a good day in ages|nobody called me on my birthday|"
+        "there's no one I could talk to|I don't enjoy anything any more|I don't see the point of getting up|"
+        "I have nothing to look forward to|nobody asks how I am|I never get invited|he never wrote back|"
+        "no one would notice if I were gone for a week|it isn't the same without her|I've never felt so little hope|"
+        "I can't remember when I last had fun|I couldn't hold back the tears|they didn't choose me|"
+        "I'll never hear his voice again|there is no joy in it for me|I seldom felt so little pride|nothing helps"
+    ),
+    "angry": _split(
+        "I don't like the way you talk to me|that's not okay and you know it|I won't put up with this|"
+        "you never help with anything|I can't stand him|not one of them apologised|I don't want to hear your excuses|"
+        "nobody asked for your opinion|I don't care what he says, it's unacceptable|he doesn't respect anybody|"
+        "I will not be treated like that|it's not funny, stop it"
+    ),
+    "fear": _split(
+        "I don't dare to open the letter|I can't stop worrying about it|I don't want to go in there, it's dark|"
+        "nothing feels safe any more|I couldn't move for fright|no one knows what will happen to us|"
+        "what if it never gets better|what if I fail|what if nobody finds us|I don't know how we will pay the rent|"
+        "they found a shadow on the scan|the doctor wants to run more tests"
+    ),
+    "surprise": _split(
+        "I never thought it could be you|I hadn't seen that coming|nobody could have guessed it|I couldn't believe my eyes|"
+        "I didn't know you could sing|nothing prepared me for this|I didn't recognise you at all|never in my wildest dreams|"
+        "I wasn't expecting a visitor|I had no clue you two were married"
+    ),
+    "disgust": _split("I couldn't swallow it, it was foul|I can't bear the smell|I won't touch that, it's filthy"),
+    "neutral": _split(
+        "there is no need to hurry|there's no reason to panic|you needn't worry about it|nothing to be afraid of|"
+        "don't be sad, it's only a cup|no need to be nervous|it's not a big deal|I have no opinion on that|"
+        "I wasn't there that day|it doesn't matter to me|no news so far|we don't have that size|he isn't in at the moment"
+    ),
+}
+_THANKFULLY: Final = _split("luckily|thank goodness|thank God|to my relief|I'm glad to say")
 _BUTS: Final = _split("but|, but|, yet|. However,|, although in the end|, but then|, but now|; still,|, but honestly")
 _GOOD_THINGS: Final = _split(
     "the weather was nice|the food was tasty|the start was fun|the hotel looked pretty|the price was good|"
@@ -330,8 +398,22 @@ _OPENERS: Final = _split(
 
 def patterned(count: int, rng: np.random.Generator) -> TextSplit:
     """So many sentences made of patterns, with their emotions."""
-    makers = (_state, _saying, _happening, _negated, _but, _pictured, _emoticon, _sarcasm, _plain, _word, _course)
-    shares = np.array([0.13, 0.12, 0.18, 0.12, 0.09, 0.08, 0.04, 0.05, 0.12, 0.03, 0.04])
+    makers = (
+        _state,
+        _saying,
+        _happening,
+        _negated,
+        _absent,
+        _contrasted,
+        _but,
+        _pictured,
+        _emoticon,
+        _sarcasm,
+        _plain,
+        _word,
+        _course,
+    )
+    shares = np.array([0.12, 0.11, 0.19, 0.11, 0.08, 0.05, 0.08, 0.08, 0.04, 0.05, 0.12, 0.03, 0.04])
     texts, labels = [], np.zeros((count, len(EMOTIONS)), dtype=bool)
     for row, maker in enumerate(rng.choice(len(makers), size=count, p=shares / shares.sum())):
         text, emotions = makers[maker](rng)
@@ -388,8 +470,45 @@ def _negated(rng: Rng) -> Made:
     if kind < 0.5:  # what is said of one who is not happy is sad or angry
         return _one(rng, _NEGATIONS).format(_one(rng, STATES["happy"])), ("sad", "angry") if rng.random() < 0.3 else ("sad",)
     unpleasant = _an_emotion(rng, ("sad", "angry", "fear", "disgust"))
+    if kind > 0.9:  # the relief is said
+        relieved = f"{_one(rng, _NO_LONGER + _NEGATIONS).format(_one(rng, STATES[unpleasant]))}, {_one(rng, _THANKFULLY)}"
+        return relieved, ("happy",)
     frame = _one(rng, _NO_LONGER if kind < 0.65 else _NEGATIONS)
     return frame.format(_one(rng, STATES[unpleasant])), ("happy", "neutral") if kind < 0.65 else ("neutral",)
+
+
+def _absent(rng: Rng) -> Made:
+    """What is not there tells how one feels."""
+    emotion = _an_emotion(rng, EMOTIONS if rng.random() < 0.5 else ("happy", "sad"))
+    return _one(rng, _ABSENCES[emotion]), (emotion,)
+
+
+def _contrasted(rng: Rng) -> Made:
+    """Not this: that."""
+    emotion = _an_emotion(rng)
+    other = _an_emotion(rng, tuple(name for name in EMOTIONS if name != emotion))
+    if rng.random() < 0.5:
+        frame = _one(
+            rng,
+            (
+                "it wasn't {}, it was {}",
+                "that's not {}, that's {}",
+                "not {} but {}",
+                "I thought it would be {} but it was {}",
+            ),
+        )
+        return frame.format(_one(rng, _QUALITIES[other]), _one(rng, _QUALITIES[emotion])), (emotion,)
+    frame = _one(
+        rng,
+        (
+            "I'm not {}, I'm {}",
+            "I was {} at first, now I am {}",
+            "first {}, then {}",
+            "she isn't {} any longer, she is {} now",
+            "I was so {}, but now I'm {} again",
+        ),
+    )
+    return frame.format(_one(rng, STATES[other]), _one(rng, STATES[emotion])), (emotion,)
 
 
 def _but(rng: Rng) -> Made:
