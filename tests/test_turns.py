@@ -1,6 +1,7 @@
 """Who is served next when more comes in than can be read."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -14,23 +15,24 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
 
 def test_places_are_given_in_the_order_of_asking():
     turns = Turns(places=1)
     served: list[int] = []
     threads = []
 
-    def work(number: int) -> None:
-        with turns.turn(str(number)):
-            served.append(number)
-
-    with turns.turn("first"):
+    def stand_in_line() -> None:
         for number in range(20):
-            thread = threading.Thread(target=work, args=(number,))
+            thread = threading.Thread(target=turns.take, args=(str(number), partial(served.append, number)))
             thread.start()
             threads.append(thread)
             while turns.waiting <= number:
-                pass  # until it stands in line
+                pass  # until it stands there
+
+    turns.take("first", stand_in_line)
     for thread in threads:
         thread.join(timeout=60)
     assert served == list(range(20))
@@ -40,17 +42,19 @@ def test_never_more_work_than_there_are_places():
     turns, inside, most = Turns(places=2), 0, 0
     lock = threading.Lock()
 
-    def work(name: str) -> None:
+    def work() -> None:
         nonlocal inside, most
-        for _ in range(50):
-            with turns.turn(name):
-                with lock:
-                    inside += 1
-                    most = max(most, inside)
-                with lock:
-                    inside -= 1
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        with lock:
+            inside -= 1
 
-    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
+    def ask(name: str) -> None:
+        for _ in range(50):
+            turns.take(name, work)
+
+    threads = [threading.Thread(target=ask, args=(str(number),)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -60,10 +64,22 @@ def test_never_more_work_than_there_are_places():
 
 def test_a_turn_that_fails_leaves_its_place():
     turns = Turns(places=1)
-    with pytest.raises(RuntimeError), turns.turn("one"):
-        raise RuntimeError
-    with turns.turn("one"):
-        pass
+    with pytest.raises(ZeroDivisionError):
+        turns.take("one", lambda: 1 / 0)
+    assert turns.take("one", lambda: "done") == "done"
+
+
+def test_what_is_being_done_when_the_site_closes_is_finished_and_no_more_begun():
+    turns = Turns(places=1)
+
+    def close() -> str:
+        turns.close()
+        return "done"
+
+    assert turns.take("one", close) == "done"
+    with pytest.raises(RuntimeError):
+        turns.take("one", close)
+    assert turns.waiting == 0
 
 
 @pytest.mark.parametrize("visitors", [1, 40])
@@ -72,14 +88,11 @@ def test_the_pause_keeps_the_places_busy_but_not_overfull(visitors):
     turns = Turns(places=2, clock=clock)
     for _ in range(10):
         for visitor in range(visitors):
-            with turns.turn(str(visitor)):
-                clock.now += 0.01
+            turns.take(str(visitor), partial(clock.pass_by, 0.01))
     for _ in range(200):  # however long ago the first ones were
-        with turns.turn("0"):
-            clock.now += 0.01
+        turns.take("0", partial(clock.pass_by, 0.01))
     for visitor in range(visitors):
-        with turns.turn(str(visitor)):
-            clock.now += 0.01
+        turns.take(str(visitor), partial(clock.pass_by, 0.01))
     assert turns.pause() == pytest.approx(visitors * 0.01 / (2 * PLACES_USED), rel=0.05)
 
 
@@ -87,9 +100,7 @@ def test_who_has_gone_takes_no_part():
     clock = Clock()
     turns = Turns(places=1, clock=clock)
     for visitor in range(50):
-        with turns.turn(str(visitor)):
-            clock.now += 0.001
+        turns.take(str(visitor), partial(clock.pass_by, 0.001))
     clock.now += 10
-    with turns.turn("newcomer"):
-        clock.now += 0.001
+    turns.take("newcomer", partial(clock.pass_by, 0.001))
     assert turns.pause() < 0.005

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -256,6 +255,7 @@ class Live:
             sids = list(self._visitors)
         for sid in sids:
             self._socketio.server.disconnect(sid)
+        self._turns.close()
 
     # Connections
 
@@ -304,16 +304,18 @@ class Live:
     def _on_sense(self, event: str, content: Any = None) -> dict[str, Any]:
         """What one of the visitor's senses is to perceive: a ``frame``, ``audio`` or ``text``."""
         visitor = self._visitor()
-        if visitor is None:
+        if visitor is None or self._closing.is_set():
             return {"error": "not connected"}
         sense = visitor.senses[event]
-        before = sense.readings
+        before, asked_at = sense.readings, time.perf_counter()
+
+        def perceive() -> dict[str, Any]:
+            self._metrics.stages.labels("turn").observe(time.perf_counter() - asked_at)
+            with self._metrics.timed(event):
+                return sense.take(content)
+
         try:
-            with ExitStack() as held:
-                with self._metrics.timed("turn"):
-                    held.enter_context(self._turns.turn(visitor.name))
-                held.enter_context(self._metrics.timed(event))
-                answer = sense.take(content)
+            answer = self._turns.take(visitor.name, perceive)
         except SenseError as error:
             self._metrics.messages.labels(event, "refused").inc()
             return {"error": str(error)}
