@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-PLACES_USED: Final = 0.8  # share of the time that places may be busy: above it waiting grows without bound
+PLACES_USED: Final = 0.85  # share of the time that places may be busy: near 1 waiting grows without bound
 ACTIVE_SECONDS: Final = 2.0  # who sent nothing for so long counts no more
 SMOOTHING: Final = 0.05  # share of the newest turn in the mean: some twenty turns back
 
