@@ -6,6 +6,7 @@ transaction, under a lock, so that several processes may start at once.
 """
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -274,7 +275,16 @@ def engine_url(text: str) -> sa.URL:
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say so: its own manner leaves table changes out of them
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA journal_mode = WAL")  # who reads does not wait for who writes
+    deadline = time.monotonic() + STATEMENT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")  # who reads does not wait for who writes
+            return
+        except sqlite3.OperationalError:
+            # While another process makes the same change of a new file, SQLite refuses at once instead of waiting.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
