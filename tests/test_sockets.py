@@ -283,6 +283,35 @@ def test_places_are_free_again_once_connections_have_ended(small):
                 stack.enter_context(closing(placed(small, "127.0.0.4")))
 
 
+def test_who_comes_and_goes_again_and_again_leaves_nothing_behind(small, bystander, scene):
+    worker = worker_of(small)
+    threads, files, came = worker.num_threads(), worker.num_fds(), 0
+    for _ in range(PARKED):
+        with suppress(WebSocketBadStatusException), closing(opened(small, "127.0.0.7")):
+            came += 1
+    with closing(placed(small, "127.0.0.7")):
+        assert worker.num_threads() - threads <= 2 * PER_ADDRESS  # of those whose end the server is just seeing
+        assert worker.num_fds() - files <= PER_ADDRESS
+    assert came > PARKED / 2
+    assert bystander.ask("frame", smile(scene))["faces"]
+
+
+def test_a_connection_is_pinged_for_as_long_as_it_answers_and_then_ended():
+    app = Flask(__name__)
+    site = SocketIO(app, async_mode="threading", ping_interval=0.2, ping_timeout=0.4)
+    bound(app, site, 10, 10, pytest.fail)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
+    with answering(server), closing(create_connection(url, class_=Client, timeout=PATIENCE)) as client:
+        assert told(client).startswith("0{")
+        for _ in range(5):
+            assert told(client) == "2"
+            client.send("3")
+        assert told(client) == "2"
+        with pytest.raises(WebSocketConnectionClosedException):
+            told(client)
+
+
 NO_PACKETS = [
     "9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000, "3 " + "[" * 20_000,  # nor Engine.IO's
     "49", "43[]", '44{"message":"no"}', '42["disconnect"]', '42["connect",{}]', '450-["frame"]', '421-["frame"]',

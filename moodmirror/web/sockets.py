@@ -1,9 +1,10 @@
 """The connections under Socket.IO, bounded: what one client sends, leaves unread or opens costs so much and no more.
 
 Flask-SocketIO's own connections hold whatever comes before anybody looks at it, queue without end what a client does not
-take, and start a thread for each message. Here a message over the limit ends its connection while it arrives, a client that
-takes nothing is let go of, each connection reads its next message when the last one is handled, and an address may open only
-so many. What is no packet ends its connection, however it came. :func:`bound` puts all of that under a server.
+take, and start a thread for each message and each ping. Here a message over the limit ends its connection while it arrives,
+a client that takes nothing is let go of, each connection reads its next message when the last one is handled, one thread
+sends all pings, and an address may open only so many connections. What is no packet ends its connection, however it came.
+:func:`bound` puts all of that under a server.
 """
 
 import base64
@@ -13,16 +14,23 @@ import re
 import select
 import socket
 import threading
+import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import flask
 import flask_socketio
+from engineio.exceptions import EngineIOError
+from engineio.packet import PING
+from engineio.packet import Packet as EnginePacket
 from engineio.payload import Payload
+from engineio.socket import Socket as EngineSocket
 from socketio.packet import BINARY_EVENT, CONNECT, DISCONNECT, EVENT, Packet
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
@@ -313,6 +321,47 @@ def _takes_more(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
+class Pings:
+    """Pings to all connections, each when its time has come, from one thread.
+
+    Engine.IO would start a thread for each ping, which sleeps until then, also when its connection has ended meanwhile: who
+    connects and leaves, again and again, would leave one behind each time.
+    """
+
+    def __init__(self, interval: float, thread: Callable[..., Any]) -> None:
+        """`interval`, in seconds, is the time before each; `thread` is what starts all of Engine.IO's other tasks."""
+        self._interval = interval
+        self._thread = thread
+        self._lock = threading.Lock()
+        self._started = False
+        # As each waits equally long, they are due in the order in which they were asked for.
+        self._due: queue.SimpleQueue[tuple[float, weakref.ref[EngineSocket]]] = queue.SimpleQueue()
+
+    def task(self, target: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        """What Engine.IO is to start for `target`: a thread, or where it is a ping, its entry here."""
+        if getattr(target, "__func__", None) is EngineSocket._send_ping:
+            return SimpleNamespace(start=partial(self._add, target.__self__))  # type: ignore[attr-defined]
+        return self._thread(target=target, args=args, kwargs=kwargs)
+
+    def _add(self, connection: EngineSocket) -> None:
+        self._due.put((time.monotonic() + self._interval, weakref.ref(connection)))
+        with self._lock:
+            if not self._started:
+                self._started = True
+                self._thread(target=self._send).start()
+
+    def _send(self) -> None:
+        while True:
+            due, reference = self._due.get()
+            time.sleep(max(due - time.monotonic(), 0))
+            connection = reference()
+            if connection is not None and not (connection.closing or connection.closed):
+                connection.last_ping = time.time()
+                with suppress(EngineIOError):  # it has just ended
+                    connection.send(EnginePacket(PING))
+            del connection  # or it would be kept until the next is due
+
+
 class Admission:
     """WSGI middleware: so many Socket.IO connections may be open in all, and so many from one address."""
 
@@ -438,8 +487,13 @@ def bound(
     `tell` is called with the reason of each connection that is refused or ended for it.
     """
     engine = socketio.server.eio
-    # There is no other way to give Engine.IO a queue or a WebSocket than the ones of its mode.
-    engine._async = {**engine._async, "queue": Outbox, "websocket": partial(WebSocket, tell=tell)}
+    # There is no other way to give Engine.IO a queue, a WebSocket or a thread than the ones of its mode.
+    engine._async = {
+        **engine._async,
+        "queue": Outbox,
+        "websocket": partial(WebSocket, tell=tell),
+        "thread": Pings(engine.ping_interval, engine._async["thread"]).task,
+    }
     take = engine.handlers["message"]
 
     def take_or_end(sid: str, content: Any) -> None:
