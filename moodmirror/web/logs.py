@@ -4,6 +4,9 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from engineio.exceptions import SocketIsClosedError
@@ -16,15 +19,28 @@ HEADER: Final = "X-Request-ID"
 KNOWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what a proxy in front may have given
 QUIET: Final = ("/healthz", "/readyz", "/metrics", "/static/")  # asked for all the time, and no news
 
+_connection: ContextVar[str | None] = ContextVar("connection", default=None)  # whose message is being handled
+
+
+@contextmanager
+def log_connection(sid: str) -> Iterator[None]:
+    """Name the live connection in what is logged meanwhile."""
+    before = _connection.set(sid)
+    try:
+        yield
+    finally:
+        _connection.reset(before)
+
 
 class RequestId(logging.Filter):
     """Adds to each record the request, or the live connection, that it was written for."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add `request_id`; None outside of requests."""
-        record.request_id = None
-        if has_request_context():
-            record.request_id = getattr(request, "sid", None) or g.get("request_id")
+        name = _connection.get()
+        if name is None and has_request_context():
+            name = getattr(request, "sid", None) or g.get("request_id")
+        record.request_id = name
         return True
 
 

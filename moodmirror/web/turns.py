@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 PLACES_USED: Final = 0.85  # share of the time that places may be busy: near 1 waiting grows without bound
@@ -45,7 +46,7 @@ class Turns:
             self._asked_at[visitor] = self._clock()
             self._waiting += 1
         try:
-            turn = self._threads.submit(self._work, work)
+            turn = self._threads.submit(copy_context().run, self._work, work)  # the log shall know for whom
         except RuntimeError:
             with self._lock:
                 self._waiting -= 1
