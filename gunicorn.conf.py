@@ -1,5 +1,6 @@
 """How gunicorn serves the site: one worker process, a thread for each open stream and socket, and some to spare."""
 
+import gc
 import logging
 import os
 import signal
@@ -48,7 +49,10 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """On SIGTERM, end streams and sockets first: they would hold the worker until it is killed."""
+    """Spare the worker long pauses, and on SIGTERM end streams and sockets first: they would hold it until it is killed."""
+    # The catalogue and the modules stay for ever: to look through them for garbage stops everybody for 0.15 s now and then.
+    gc.collect()
+    gc.freeze()
     from app import close_app
 
     end = signal.getsignal(signal.SIGTERM)
