@@ -46,6 +46,7 @@ class MoodState:
         self._lock = threading.Lock()
         self._readings: dict[Source, deque[Reading]] = {source: deque(maxlen=kept) for source, kept in KEPT.items()}
         self._mood: Mood | None = None
+        self._refreshed_at = -np.inf
         self._told: Mood | None = None
         self._history = Course(int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
         self._subscribers: list[Subscriber] = []
@@ -55,6 +56,12 @@ class MoodState:
         """The mood as of the last update or refresh; None when nothing is known of it."""
         with self._lock:
             return self._mood
+
+    @property
+    def refreshed_at(self) -> float:
+        """When time was last let pass, in seconds of the clock: by an update, or a refresh."""
+        with self._lock:
+            return self._refreshed_at
 
     @property
     def history(self) -> list[Mood]:
@@ -107,7 +114,7 @@ class MoodState:
     def refresh(self) -> Mood | None:
         """Let time pass: drop what is old, fuse the rest, tell subscribers if that changed anything."""
         with self._lock:
-            now = self._clock()
+            now = self._refreshed_at = self._clock()
             for source, readings in self._readings.items():
                 while readings and now - readings[0].at > FORGET_AFTER[source]:
                     readings.popleft()

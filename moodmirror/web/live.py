@@ -62,7 +62,6 @@ class Audience:
         self._mood_due = False
         self._hurry = False
         self._mood_at = 0.0
-        self._refreshed_at = -math.inf
         self._course_at = -math.inf  # when the course was looked at
         self._course_told = -math.inf  # the time of the last mood of it that was told
         self._low_told = False  # that the mood has been very low for long
@@ -85,8 +84,7 @@ class Audience:
 
     def publish(self, now: float) -> None:
         """Let the mood fade by time, and send it if it is due at `now`, in monotonic seconds. Called by one thread only."""
-        if now - self._refreshed_at >= REFRESH_SECONDS:
-            self._refreshed_at = now
+        if now - self.state.refreshed_at >= REFRESH_SECONDS:
             self.state.refresh()
         hurry, self._hurry = self._hurry, False
         # Each flag is cleared before the mood is read: a change in between is then told once more, never lost.
