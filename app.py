@@ -22,7 +22,8 @@ from moodmirror.camera_relay import PublishedCamera
 from moodmirror.config import Config, ConfigError, kept_secret
 from moodmirror.database import Database
 from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.media import MAX_FRAME_BYTES
+from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.runtime import opened_once
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
@@ -74,6 +75,7 @@ def create_app(config: Config | None = None) -> Flask:
         config,
         camera,
         face_reader,
+        FrameDecoders(os.cpu_count() or 1),
         opened_once(SpeechEmotionRecognizer.load),
         opened_once(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
@@ -123,6 +125,7 @@ def close_app(app: Flask) -> None:
     """End every stream and socket and close the camera, so that the server can stop."""
     app.extensions[EXTENSION].camera.close()
     app.extensions[LIVE_EXTENSION].close()
+    app.extensions[EXTENSION].frames.close()
     app.extensions[EXTENSION].database.close()
 
 

@@ -18,8 +18,8 @@ import psutil
 from benchmarks.scenes import portrait_frame, video
 from camera import draw_faces
 from moodmirror.camera_status import encode
-from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, crop_faces
-from moodmirror.recognition.media import decode_frame
+from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, GrayImage, crop_faces
+from moodmirror.recognition.frame_decoding import decode
 from moodmirror.recognition.tracking import FaceTracker
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
@@ -48,6 +48,10 @@ def main() -> None:
     times, browsers_times = (iter(np.arange(RUNS) / 20) for _ in range(2))
     courses = iter(moving)
 
+    def decoded(content: bytes) -> GrayImage:
+        width, height, pixels = decode(content)
+        return np.frombuffer(pixels, dtype=np.uint8).reshape(height, width)
+
     def draw_and_encode() -> None:
         picture = frame.copy()
         draw_faces(picture, [Face((260, 170, 120, 120), vector)])
@@ -61,7 +65,7 @@ def main() -> None:
     show("draw and encode it for viewers", *cost(draw_and_encode))
     show(
         "a browser's frame, 320×240: decode, follow, read",
-        *cost(lambda: browsers_tracker.follow(decode_frame(sent), next(browsers_times))),
+        *cost(lambda: browsers_tracker.follow(decoded(sent), next(browsers_times))),
     )
     show("rank the four tables", *cost(lambda: [recommender.recommend(vector, kind) for kind in KINDS]))
     print(f"  {'frames followed and read a second and core':50}{1000 / whole[1]:8.0f}")

@@ -198,7 +198,10 @@ async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> 
         seen.health.append(time.monotonic() - began)
         if not seen.sizes or began - sized_at >= SIZE_SECONDS:
             sized_at = began
-            sizes = [(server.memory_full_info().uss / 1e6, server.num_threads(), server.num_fds()) for server in servers]
+            sizes = [
+                (member.memory_full_info().uss / 1e6, member.num_threads(), member.num_fds())
+                for member in _with_children(servers)
+            ]
             seen.sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
         await asyncio.sleep(SAMPLE_SECONDS)
 
@@ -263,9 +266,14 @@ async def measure(started: Server, servers: list[psutil.Process], wanted: argpar
     return report([visitor.measured for visitor in visitors], seen, seconds, used, own)
 
 
+def _with_children(servers: list[psutil.Process]) -> list[psutil.Process]:
+    """Processes, and those that they have started."""
+    return [member for server in servers for member in (server, *server.children(recursive=True))]
+
+
 def _cpu(servers: list[psutil.Process]) -> float:
-    """Seconds of CPU that processes have used."""
-    return sum(sum(server.cpu_times()[:2]) for server in servers)
+    """Seconds of CPU that processes, and those that they have started, have used."""
+    return sum(sum(member.cpu_times()[:2]) for member in _with_children(servers))
 
 
 async def _unless_one_fails(tasks: list[asyncio.Task[None]], seconds: float) -> None:
@@ -283,7 +291,11 @@ def report(measured: list[Measured], seen: Beside, seconds: float, used: float, 
     if not answers:
         raise SystemExit(f"No frame was read: {dict(refused)}")
     show("frame to answer, ms: median, 95 %, most", *_quantiles(answers))
-    show("frame to mood, ms: median, 95 %, most", *_quantiles([mood for visitor in measured for mood in visitor.moods]))
+    moods = [mood for visitor in measured for mood in visitor.moods]
+    if moods:
+        show("frame to mood, ms: median, 95 %, most", *_quantiles(moods))
+    else:  # one of few steady faces may stay the same for as long as this takes
+        print("  frame to mood: none changed enough to be told")
     show("frames read a second: all", len(answers) / seconds)
     show("frames read a second: least served, median, most", min(served), statistics.median(served), max(served))
     show("frames dropped for a newer one, % of those due", 100 * _share(sum(v.dropped for v in measured), len(answers)))
@@ -311,8 +323,6 @@ def _share(part: float, rest: float) -> float:
 
 def _quantiles(seconds: list[float]) -> tuple[float, float, float]:
     """Median, 95 % quantile and maximum, in milliseconds."""
-    if not seconds:
-        return (float("nan"),) * 3
     return tuple(1000 * float(value) for value in np.quantile(seconds, (0.5, 0.95, 1.0)))  # type: ignore[return-value]
 
 

@@ -31,13 +31,12 @@ Feed = Callable[[bytes], None]
 def frames() -> tuple[Feed, list[bytes]]:
     """A camera's frames."""
     from benchmarks.scenes import portrait_frame
-    from moodmirror.recognition.decoding import MediaError
-    from moodmirror.recognition.media import decode_frame
+    from moodmirror.recognition.frame_decoding import FrameError, decode
     from tests.clips import encoded
 
     def feed(content: bytes) -> None:
-        with suppress(MediaError):
-            decode_frame(content)
+        with suppress(FrameError):
+            decode(content)
 
     small = portrait_frame()[100:340:2, 160:480:2]
     return feed, [encoded(small, "JPEG", quality=q, progressive=p) for q in (30, 90) for p in (False, True)]

@@ -22,8 +22,9 @@ from websocket import WebSocketConnectionClosedException
 from werkzeug.test import TestResponse
 
 from app import app
+from moodmirror.recognition import frame_decoding
 from moodmirror.recognition.decoding import MediaError
-from moodmirror.recognition.media import decode_frame
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.sound import SAMPLE_RATE, SoundError, read_sound
 from moodmirror.web.sockets import MalformedError, OneAttachment, is_payload
 from tests.clips import clip
@@ -182,11 +183,15 @@ def test_frames(picture):
     @times(PICTURES)
     @given(DAMAGE)
     def decode(damage):
-        gray = read(decode_frame, damaged(picture, damage), MediaError)
+        gray = read(frames.decode, damaged(picture, damage), MediaError)
         assert gray is None or (gray.dtype == np.uint8 and gray.ndim == 2)
 
-    with flat(psutil.Process(), lambda: decode_frame(picture)):
-        decode()
+    with closing(FrameDecoders(1)) as frames:
+        frames.decode(picture)
+        [process] = [child for child in psutil.Process().children() if frame_decoding.__name__ in child.cmdline()]
+        with flat(psutil.Process(), lambda: frames.decode(picture)), flat(process, lambda: frames.decode(picture)):
+            decode()
+        assert process.is_running()  # no frame took it down
 
 
 def test_sounds(recordings):

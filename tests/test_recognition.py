@@ -1,13 +1,18 @@
 import hashlib
 import json
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import skimage.data
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition import frame_decoding
 from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.face import (
     FaceDetector,
@@ -16,7 +21,8 @@ from moodmirror.recognition.face import (
     crop_faces,
     preprocess,
 )
-from moodmirror.recognition.media import MAX_FRAME_BYTES, decode_frame
+from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
 
 
@@ -194,16 +200,28 @@ class TestModelFiles:
         assert len(attempts) == 2
 
 
+@pytest.fixture(scope="module")
+def decoders():
+    with closing(FrameDecoders(1)) as decoders:
+        yield decoders
+
+
+def child() -> psutil.Process:
+    """The process that decodes frames."""
+    [process] = [child for child in psutil.Process().children() if frame_decoding.__name__ in child.cmdline()]
+    return process
+
+
 class TestFrames:
-    def test_a_jpeg_is_decoded_to_gray(self, scene):
+    def test_a_jpeg_is_decoded_to_gray(self, decoders, scene):
         picture = scene()
-        gray = decode_frame(cv2.imencode(".jpg", picture)[1].tobytes())
+        gray = decoders.decode(cv2.imencode(".jpg", picture)[1].tobytes())
         assert (gray.shape, gray.dtype) == ((480, 640), np.uint8)
         assert np.abs(gray.astype(int) - cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)).mean() < 3
 
-    def test_a_large_one_is_decoded_to_half_its_size_and_read_alike(self, scene, detector):
+    def test_a_large_one_is_decoded_to_half_its_size_and_read_alike(self, decoders, scene, detector):
         large = cv2.resize(scene(), (1280, 960), interpolation=cv2.INTER_CUBIC)
-        gray = decode_frame(cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
+        gray = decoders.decode(cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
         assert gray.shape == (480, 640)
         [[x, y, width, height]] = detector.detect(gray)
         assert x < 320 < x + width
@@ -220,6 +238,36 @@ class TestFrames:
             (cv2.imencode(".jpg", np.zeros((64, 64), np.uint8))[1].tobytes()[:30], "JPEG|damaged"),
         ],
     )
-    def test_anything_else_is_refused_with_a_reason(self, content, complaint):
+    def test_anything_else_is_refused_with_a_reason(self, decoders, content, complaint):
         with pytest.raises(MediaError, match=complaint):
-            decode_frame(content)
+            decoders.decode(content)
+
+    @pytest.mark.parametrize("sign", [signal.SIGSEGV, signal.SIGSTOP])
+    def test_a_decoder_that_crashes_or_hangs_is_replaced(self, decoders, scene, sign):
+        content = cv2.imencode(".jpg", scene())[1].tobytes()
+        decoders.decode(content)
+        before = child()
+        before.send_signal(sign)
+        with pytest.raises(MediaError, match="damaged"):
+            decoders.decode(content)
+        assert decoders.decode(content).shape == (480, 640)
+        assert child() != before
+
+    def test_frames_are_decoded_side_by_side_and_nothing_is_left_behind(self, scene):
+        pictures = [scene()[:, : 320 + 8 * number] for number in range(8)]
+        contents = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
+        before = psutil.Process().children()
+        with closing(FrameDecoders(2)) as decoders, ThreadPoolExecutor(8) as threads:
+            decoded = list(threads.map(decoders.decode, contents * 10))
+            started = [process for process in psutil.Process().children() if process not in before]
+        assert [gray.shape for gray in decoded] == [picture.shape[:2] for picture in pictures] * 10
+        assert len(started) == 2
+        assert not any(process.is_running() for process in started)
+
+    def test_a_decoder_has_nothing_of_the_sites_environment(self, decoders, scene, monkeypatch):
+        monkeypatch.setenv("SECRET_KEY", "told to nobody")
+        with closing(FrameDecoders(1)) as others:
+            others.decode(cv2.imencode(".jpg", scene())[1].tobytes())
+            environments = [process.environ() for process in psutil.Process().children()]
+        assert environments
+        assert all("SECRET_KEY" not in environment for environment in environments)

@@ -11,8 +11,6 @@ header says of pixels, seconds and frames is judged before any of it is decoded,
 
 import io
 import json
-import os
-import resource
 import struct
 import sys
 from collections.abc import Collection, Iterator
@@ -20,6 +18,8 @@ from typing import Any, BinaryIO, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from moodmirror.recognition.sandbox import limit_resources
 
 Kind = Literal["image", "audio", "video", "text"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -41,7 +41,6 @@ WHOLE_SHARE: Final = 0.9  # of the seconds that a clip's header promises must be
 # For one file. 4K frames, two threads' worth of them, are the most that an honest one needs.
 MEMORY_BYTES: Final = 1_500_000_000  # of address space, of which libraries reserve some 400 MB without using it
 CPU_SECONDS: Final = 60
-OPEN_FILES: Final = 32
 POLITENESS: Final = 5  # live pages go first
 SOUND_RATE: Final = 16_000  # Hz
 SOUND_CHUNK: Final = 2**17  # samples
@@ -359,20 +358,6 @@ def _too_many_frames(count: int) -> TooLargeError:
     return TooLargeError(f"a clip may have {MAX_CLIP_FRAMES:,} frames at most, this one has {count:,}: cut it")
 
 
-def _limit_resources() -> None:
-    for limit, most in (
-        (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),  # no file can be written, not even by a decoder that wants to
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, allowed = resource.getrlimit(limit)
-        wanted = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(limit, (wanted, wanted))
-    os.nice(POLITENESS)
-
-
 def _write(output: BinaryIO, part: Part) -> None:
     output.write(HEADER.pack(part.tag, part.at, part.width, part.height, len(part.content)))
     output.write(part.content)
@@ -382,7 +367,7 @@ def _write(output: BinaryIO, part: Part) -> None:
 def main(wanted: list[str]) -> None:
     """Read a file from standard input and write its parts to standard output, the last of them END or PROBLEM."""
     content = sys.stdin.buffer.read()
-    _limit_resources()
+    limit_resources(MEMORY_BYTES, CPU_SECONDS, POLITENESS)
     output = sys.stdout.buffer
     try:
         for part in parts(content, [kind for kind in KINDS if kind in wanted]):

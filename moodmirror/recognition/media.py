@@ -1,41 +1,49 @@
 """What people send, made into what recognisers read: gray pictures and sound, each with its time.
 
-A browser's frames are decoded here. Files, which may be anything, are decoded by a process of their own (see
-:mod:`moodmirror.recognition.decoding`), of which nothing but pixels, samples and short words comes back.
+All of it may be made to do harm. So each file is decoded by a process of its own (:mod:`moodmirror.recognition.decoding`),
+browsers' frames by some that go on to the next one (:mod:`moodmirror.recognition.frame_decoding`); nothing but pixels,
+samples and short words comes back.
 """
 
-import io
 import json
 import os
+import queue
+import socket
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from moodmirror.recognition import decoding
+from moodmirror.recognition import decoding, frame_decoding
 from moodmirror.recognition.decoding import KINDS, MAX_BYTES, Kind, MediaError, TooLargeError, WrongKindError
 from moodmirror.recognition.face import GrayImage
+from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES, MAX_FRAME_SIDE
 from moodmirror.recognition.sound import Samples
 
-MAX_FRAME_BYTES: Final = 200_000  # a 320×240 JPEG has about 15 kB; a noisy 1280×720 one fits still
-MAX_FRAME_SIDE: Final = 1280  # pixels
-# Larger ones are decoded to half their size, which skips three quarters of the work: a face of them is large enough still.
-LARGE_FRAME_SIDE: Final = 640  # pixels
-
 WAIT_SECONDS: Final = 180.0  # for a file to be received, decoded and read, whatever it makes its decoder do
+FRAME_SECONDS: Final = 2.0  # for one frame, which takes milliseconds: what takes longer is no honest one
+FAREWELL_SECONDS: Final = 0.5  # for a decoder of frames to end by itself
 MAX_PART_BYTES: Final = 4_000_000  # more than any part has: a decoder that a file has taken over may say anything
 CHUNK_BYTES: Final = 65_536
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _DECODER: Final = [sys.executable, "-m", decoding.__name__]
+_FRAME_DECODER: Final = [sys.executable, "-m", frame_decoding.__name__]
+# Nothing of the site's environment, which holds its secrets; and one thread for arithmetic that they do not do.
+_ENVIRONMENT: Final = {
+    "PATH": os.defpath,
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 _ERRORS: Final[dict[str, type[MediaError]]] = {error.problem: error for error in (MediaError, WrongKindError, TooLargeError)}
 
 
@@ -79,31 +87,105 @@ class Text:
 Part = Heading | Frame | Sound | Text
 
 
-def decode_frame(content: bytes) -> GrayImage:
-    """Decode one JPEG frame of a browser's camera to gray, uint8 [h, w]; a large one to half its width and height.
+class FrameDecoders:
+    """Some processes that decode browsers' frames, one frame at a time each, and are started when they are needed.
 
-    Its size is read from its header before a pixel is decoded. Raises MediaError for anything that is no JPEG, is larger
-    than MAX_FRAME_BYTES or MAX_FRAME_SIDE, or is damaged.
+    One that a frame makes crash or hang is ended, and another takes its place. Safe to call from several threads.
     """
-    if len(content) > MAX_FRAME_BYTES:
-        raise MediaError(f"a frame may have {MAX_FRAME_BYTES // 1000} kB at most, this one has {len(content) // 1000} kB")
+
+    def __init__(self, count: int) -> None:
+        """At most so many processes."""
+        self._free: queue.LifoQueue[_FrameDecoder | None] = queue.LifoQueue()  # the one that is awake is taken first
+        for _ in range(count):
+            self._free.put(None)
+        self._count = count
+
+    def decode(self, content: bytes) -> GrayImage:
+        """The gray picture, uint8 [h, w], of one JPEG frame of a browser's camera; a large one at half its size.
+
+        Raises MediaError for anything that is no JPEG, has more bytes or pixels than a frame may have, or is damaged;
+        DecoderError where the decoder can't run.
+        """
+        if len(content) > MAX_FRAME_BYTES:
+            raise MediaError(
+                f"a frame may have {MAX_FRAME_BYTES // 1000} kB at most, this one has {len(content) // 1000} kB"
+            )
+        decoder = self._free.get()
+        try:
+            if decoder is None:
+                decoder = _FrameDecoder()
+            return decoder.decode(content)
+        except OSError:
+            failed, decoder = decoder, None
+            if failed is None or failed.end() > 0:
+                raise DecoderError("the decoder of frames can't run; its own words are in the log") from None
+            raise MediaError("the frame is damaged") from None
+        finally:
+            self._free.put(decoder)
+
+    def close(self) -> None:
+        """End the processes, each when its frame is decoded; another frame would start them anew."""
+        decoders = [self._free.get() for _ in range(self._count)]
+        for decoder in decoders:
+            if decoder is not None:
+                decoder.end()
+            self._free.put(None)
+
+
+class _FrameDecoder:
+    """One process of :class:`FrameDecoders`, which ends with this object."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = socket.socketpair()
+        with theirs:
+            # In a session of its own: it ends with whoever asks it, not by a key that is meant for them.
+            self._process = subprocess.Popen(
+                _FRAME_DECODER,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd=_ROOT,
+                env=_ENVIRONMENT,
+                start_new_session=True,
+            )
+        self._end = weakref.finalize(self, _end, self._connection, self._process)
+
+    def decode(self, content: bytes) -> GrayImage:
+        """As :meth:`FrameDecoders.decode`. Raises OSError if the process has ended or takes too long."""
+        self._until = time.monotonic() + FRAME_SECONDS
+        self._connection.settimeout(FRAME_SECONDS)
+        self._connection.sendall(frame_decoding.REQUEST.pack(len(content)) + content)
+        width, height, length = frame_decoding.ANSWER.unpack(self._received(frame_decoding.ANSWER.size))
+        if length > MAX_FRAME_SIDE**2 or (width and length != width * height):
+            raise OSError("the decoder's answer makes no sense")
+        answer = self._received(length)
+        if not width:
+            raise MediaError(answer.decode(errors="replace"))
+        return np.frombuffer(answer, dtype=np.uint8).reshape(height, width)
+
+    def _received(self, length: int) -> bytearray:
+        answer = bytearray(length)
+        rest = memoryview(answer)
+        while rest:
+            self._connection.settimeout(max(self._until - time.monotonic(), 1e-3))
+            count = self._connection.recv_into(rest)
+            if not count:
+                raise ConnectionError("the decoder has ended")
+            rest = rest[count:]
+        return answer
+
+    def end(self) -> int:
+        """End the process; returns its status, below 0 if a signal ended it, now or at what it decoded."""
+        self._end()
+        return self._process.returncode
+
+
+def _end(connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    connection.close()  # the sign to end
     try:
-        with Image.open(io.BytesIO(content), formats=["JPEG"]) as header:
-            width, height = header.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise MediaError("a frame must be a JPEG picture") from None
-    if max(width, height) > MAX_FRAME_SIDE:
-        raise MediaError(f"a frame may be {MAX_FRAME_SIDE} pixels wide and high at most, this one is {width}×{height}")
-    large = max(width, height) > LARGE_FRAME_SIDE
-    try:
-        gray = cv2.imdecode(
-            np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2 if large else cv2.IMREAD_GRAYSCALE
-        )
-    except cv2.error:
-        gray = None
-    if gray is None:
-        raise MediaError("the frame is damaged")
-    return np.asarray(gray, dtype=np.uint8)
+        process.wait(FAREWELL_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def decoded(
@@ -120,8 +202,7 @@ def decoded(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=_ROOT,
-        # Nothing of the site's environment, which holds its secrets; and one thread for arithmetic that it does not do.
-        env={"PATH": os.defpath, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=_ENVIRONMENT,
     )
     assert process.stdin is not None
     assert process.stdout is not None

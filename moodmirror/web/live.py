@@ -21,6 +21,7 @@ from moodmirror.database import Forgotten
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import SOURCES, Mood, Reading, Source
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
+from moodmirror.recognition.media import DecoderError
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.web.crowd import Crowd
 from moodmirror.web.door import TOO_FAST, Door
@@ -128,7 +129,7 @@ class Visitor(Audience):
         self._tables_mood: Mood | None = None
         self._tables_by_wish = False  # alone, for there was no mood
         senses = (
-            Sight(self.state, site.face_reader),
+            Sight(self.state, site.frames, site.face_reader),
             Hearing(self.state, site.speech_recognizer),
             Reader(self.state, site.text_recognizer),
         )
@@ -321,7 +322,7 @@ class Live:
         except SenseError as error:
             self._metrics.messages.labels(event, "refused").inc()
             return {"error": str(error)}
-        except (ModelError, FileNotFoundError) as error:
+        except (ModelError, FileNotFoundError, DecoderError) as error:
             if event not in self._failed:
                 self._failed.add(event)
                 LOGGER.error("no %s can be read: %s", event, error)

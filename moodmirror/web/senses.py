@@ -16,7 +16,7 @@ from moodmirror.fusion import Reading, Source
 from moodmirror.mood import MoodState
 from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.media import decode_frame
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.sound import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import STEP, WINDOW, WINDOW_SECONDS, SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError
@@ -56,7 +56,8 @@ class Sense(ABC):
     def take(self, content: Any) -> dict[str, Any]:
         """Perceive what was sent; returns what to answer.
 
-        Raises SenseError for what can't be perceived, ModelError or FileNotFoundError where the model can't be used.
+        Raises SenseError for what can't be perceived; ModelError, FileNotFoundError or DecoderError where what it takes to
+        perceive it can't be used.
         """
         if not self._turn.acquire(blocking=False):
             raise SenseError(f"one {self.event} at a time: send the next when the last is answered")
@@ -91,8 +92,9 @@ class Sight(Sense):
     source = "face"
     unavailable = "This server can't read faces at present; its log says why. You can choose a mood by hand."
 
-    def __init__(self, mood: MoodState, open_reader: Callable[[], FaceReader]) -> None:
+    def __init__(self, mood: MoodState, decoders: FrameDecoders, open_reader: Callable[[], FaceReader]) -> None:
         super().__init__(mood)
+        self._decoders = decoders
         self._open_reader = open_reader
         self._tracker: FaceTracker | None = None
 
@@ -101,7 +103,7 @@ class Sight(Sense):
         if not isinstance(content, bytes):
             raise SenseError("a frame must be sent as bytes")
         try:
-            gray = decode_frame(content)
+            gray = self._decoders.decode(content)
         except MediaError as error:
             raise SenseError(str(error)) from None
         self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS, NEWCOMER_FRAMES, NEWCOMER_SHARE)

@@ -12,6 +12,7 @@ from moodmirror.config import Config
 from moodmirror.database import Database
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
@@ -70,6 +71,7 @@ class Site:
     config: Config
     camera: ServerCamera
     face_reader: Callable[[], FaceReader]
+    frames: FrameDecoders
     speech_recognizer: Callable[[], SpeechEmotionRecognizer]
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
