@@ -11,9 +11,11 @@ import json
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from redis.exceptions import RedisError
@@ -36,11 +38,70 @@ DEMAND_SECONDS: Final = 0.25  # how often the camera's process asks whether some
 SUPERVISOR_SECONDS: Final = 0.2
 
 
+@dataclass(frozen=True)
+class News:
+    """What is told of the camera: its state, its faces, a new reading if there is one, and what it has counted."""
+
+    state: State
+    faces: list[Face] = field(default_factory=list)
+    reading: Reading | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self, now: float) -> str:
+        """The news as they are told at `now`, by the clock of the reading, in seconds."""
+        reading = self.reading
+        news: dict[str, Any] = {
+            "state": self.state,
+            "faces": [
+                {
+                    "box": [int(edge) for edge in face.box],
+                    "vector": None if face.vector is None else face.vector.tolist(),
+                    "obstacle": face.obstacle,
+                    "number": face.number,
+                    "weight": face.weight,
+                }
+                for face in self.faces
+            ],
+            "reading": reading and {"vector": reading.vector.tolist(), "weight": reading.weight, "age": now - reading.at},
+            "counts": self.counts,
+        }
+        return json.dumps(news)
+
+    @classmethod
+    def from_json(cls, content: bytes, now: float) -> Self:
+        """The news as they are heard at `now`, by the clock of who hears them: clocks of two processes tell apart.
+
+        Raises ValueError, KeyError, TypeError or AttributeError for anything else.
+        """
+        news = json.loads(content)
+        state = news["state"]
+        if state not in ADVICE:
+            raise ValueError(f"unknown state of the camera: {state!r}")
+        faces = [
+            Face(
+                tuple(face["box"]),
+                None if face["vector"] is None else np.array(face["vector"], dtype=np.float32),
+                face["obstacle"],
+                face["number"],
+                face["weight"],
+            )
+            for face in news["faces"]
+        ]
+        counts = Counter({str(name): int(count) for name, count in news["counts"].items()})
+        told = news["reading"]
+        if told is None:
+            return cls(state, faces, None, counts)
+        at = now - max(float(told["age"]), 0.0)
+        reading = Reading(np.array(told["vector"], dtype=np.float32), "face", float(told["weight"]), at)
+        return cls(state, faces, reading, counts)
+
+
 class OwnCamera(Protocol):
     """What the publisher needs of the camera."""
 
     faces: list[Face]
     reading: Reading | None
+    counts: Counter[str]
 
     @property
     def status(self) -> CameraStatus:
@@ -137,8 +198,8 @@ class Publisher:
                 told = reading
 
     def _tell_news(self, reading: Reading | None) -> None:
-        age = self._clock() - reading.at if reading else 0.0
-        self._redis.publish(CAMERA_NEWS, news_to_json(self._camera.status.state, self._camera.faces, reading, age))
+        news = News(self._camera.status.state, self._camera.faces, reading, self._camera.counts.copy())
+        self._redis.publish(CAMERA_NEWS, news.to_json(self._clock()))
 
     def _tell_gone(self, error: Exception | None) -> None:
         if error and not self._told_gone:
@@ -210,14 +271,15 @@ class PublishedCamera(ShownCamera):
                     self._jpeg_at = now
                     self._show(content)
             return
-        state, faces, reading = news_from_json(content, now)
+        news = News.from_json(content, now)
+        self.counts = news.counts
         with self._changed:
-            self._state, self._news_at = state, now
+            self._state, self._news_at = news.state, now
         self._settle(now)
         if self.status.state in ("live", "failing"):
-            self.faces = faces
-            if reading:
-                self.mood.update(reading)
+            self.faces = news.faces
+            if news.reading:
+                self.mood.update(news.reading)
 
     def _supervise(self) -> None:
         placard_at = -float("inf")
@@ -249,48 +311,3 @@ class PublishedCamera(ShownCamera):
         LOGGER.log(logging.WARNING if state == "away" else logging.INFO, "camera: %s. %s", state, status.message)
         for subscriber in subscribers:
             subscriber(status)
-
-
-def news_to_json(state: State, faces: list[Face], reading: Reading | None, age: float) -> str:
-    """The camera's state, its faces, and a new reading if there is one, that is `age` seconds old."""
-    news: dict[str, Any] = {
-        "state": state,
-        "faces": [
-            {
-                "box": [int(edge) for edge in face.box],
-                "vector": None if face.vector is None else face.vector.tolist(),
-                "obstacle": face.obstacle,
-                "number": face.number,
-                "weight": face.weight,
-            }
-            for face in faces
-        ],
-        "reading": reading and {"vector": reading.vector.tolist(), "weight": reading.weight, "age": age},
-    }
-    return json.dumps(news)
-
-
-def news_from_json(content: bytes, now: float) -> tuple[State, list[Face], Reading | None]:
-    """What :func:`news_to_json` made, with the reading's time by a clock that says `now`, in seconds.
-
-    Raises ValueError, KeyError or TypeError for anything else.
-    """
-    news = json.loads(content)
-    state = news["state"]
-    if state not in ADVICE:
-        raise ValueError(f"unknown state of the camera: {state!r}")
-    faces = [
-        Face(
-            tuple(face["box"]),
-            None if face["vector"] is None else np.array(face["vector"], dtype=np.float32),
-            face["obstacle"],
-            face["number"],
-            face["weight"],
-        )
-        for face in news["faces"]
-    ]
-    reading = news["reading"]
-    if reading is None:
-        return state, faces, None
-    at = now - max(float(reading["age"]), 0.0)
-    return state, faces, Reading(np.array(reading["vector"], dtype=np.float32), "face", float(reading["weight"]), at)

@@ -77,7 +77,7 @@ class ShownCamera(ABC):
         self._subscribers: list[Callable[[CameraStatus], None]] = []
         self._jpeg = b""
         self._jpeg_number = 0
-        self.counts: Counter[str] = Counter()  # frames captured and read, and openings, in this process
+        self.counts: Counter[str] = Counter()  # frames captured and read, and openings
 
     @property
     def status(self) -> CameraStatus:

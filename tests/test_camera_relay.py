@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import redis
 
 from camera import ACCENT_BGR
 from moodmirror import camera_relay
-from moodmirror.camera_relay import CAMERA_FRAMES, CAMERA_NEWS, PublishedCamera, news_from_json, news_to_json
+from moodmirror.camera_relay import CAMERA_FRAMES, CAMERA_NEWS, News, PublishedCamera
 from moodmirror.camera_status import PLACARD_BGR
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Reading
@@ -96,6 +97,8 @@ def test_two_processes_show_one_camera_which_sleeps_until_somebody_watches_and_l
             mood = shown.camera.mood.refresh()
             assert mood is not None
             assert mood.label == "happy"
+            assert shown.camera.counts["captured"] >= shown.camera.counts["read"] > 0
+            assert shown.camera.counts["openings"] == 1
         with redis.Redis.from_url(own_redis.url) as client:
             assert client.dbsize() == 0
             client.bgsave()
@@ -147,7 +150,7 @@ def test_a_picture_that_stands_still_is_not_shown_as_live(own_redis, show, monke
     def say_live() -> None:
         with redis.Redis.from_url(own_redis.url) as client:
             while not ended.wait(0.05):
-                client.publish(CAMERA_NEWS, news_to_json("live", [], None, 0.0))
+                client.publish(CAMERA_NEWS, News("live").to_json(0.0))
 
     saying = threading.Thread(target=say_live)
     saying.start()
@@ -163,13 +166,13 @@ def test_a_picture_that_stands_still_is_not_shown_as_live(own_redis, show, monke
 def test_a_message_that_makes_no_sense_is_survived(own_redis, show, caplog):
     shown = show(own_redis.url)
     with redis.Redis.from_url(own_redis.url) as client:
-        while not client.publish(CAMERA_NEWS, news_to_json("black", [], None, 0.0)):
+        while not client.publish(CAMERA_NEWS, News("black").to_json(0.0)):
             pass
         shown.await_state("black")
-        for content in (b"", b"\xff", b"[]", b"{}", b'{"state": "odd", "faces": [], "reading": null}'):
+        for content in (b"", b"\xff", b"[]", b"{}", b'{"state": "odd", "faces": [], "reading": null, "counts": {}}'):
             client.publish(CAMERA_NEWS, content)
         client.publish(CAMERA_FRAMES, b"no picture that anybody asked for")
-        client.publish(CAMERA_NEWS, news_to_json("frozen", [], None, 0.0))
+        client.publish(CAMERA_NEWS, News("frozen").to_json(0.0))
     shown.await_state("frozen")
     assert "can't be understood" in caplog.text
 
@@ -177,13 +180,14 @@ def test_a_message_that_makes_no_sense_is_survived(own_redis, show, caplog):
 def test_news_come_through_as_they_were_told():
     vector = np.eye(len(EMOTIONS), dtype=np.float32)[3]
     faces = [Face((1, 2, 3, 4), vector, None, 5, 0.5), Face((9, 8, 7, 6), None, "blurred", 6)]
-    content = news_to_json("live", faces, Reading(vector, "face", 0.5, at=17.0), age=2.0).encode()
-    state, told, reading = news_from_json(content, now=100.0)
-    assert state == "live"
-    assert [(face.box, face.label, face.obstacle, face.number, face.weight) for face in told] == [
+    content = News("live", faces, Reading(vector, "face", 0.5, at=17.0), Counter(captured=8, read=5)).to_json(19.0).encode()
+    news = News.from_json(content, now=100.0)
+    assert (news.state, news.counts) == ("live", Counter(captured=8, read=5))
+    assert [(face.box, face.label, face.obstacle, face.number, face.weight) for face in news.faces] == [
         ((1, 2, 3, 4), "happy", None, 5, 0.5),
         ((9, 8, 7, 6), None, "blurred", 6, 1.0),
     ]
+    reading = news.reading
     assert reading is not None
     assert (reading.vector.tolist(), reading.source, reading.weight, reading.at) == (vector.tolist(), "face", 0.5, 98.0)
 

@@ -93,7 +93,8 @@ class _PresentCollector(Collector):
         captured, read = present.camera.get("captured", 0), present.camera.get("read", 0)
         frames = CounterMetricFamily(
             "mood_mirror_camera_frames",
-            "Frames of the server's camera: captured, and of these read or skipped for a newer one.",
+            "Frames of the server's camera: captured, and of these read or skipped for a newer one. Each process that shows "
+            "a published camera tells the same.",
             labels=["outcome"],
         )
         for outcome, count in (("captured", captured), ("read", read), ("skipped", max(captured - read, 0))):

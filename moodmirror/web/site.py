@@ -44,7 +44,7 @@ class ServerCamera(Protocol):
 
     mood: MoodState
     faces: list[Face]
-    counts: Counter[str]  # frames captured and read, and openings; none of a camera that another process runs
+    counts: Counter[str]  # frames captured and read, and openings
 
     @property
     def status(self) -> CameraStatus:
