@@ -520,7 +520,6 @@ def _main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     camera = Camera(config.camera, opened_once(FaceReader.load))
-    LOGGER.info("camera: %s is published, once somebody watches", config.camera.name)
     try:
         Publisher(camera, config.redis_url).run(stopping)
     except AlreadyPublishedError as problem:

@@ -137,6 +137,7 @@ class Publisher:
         Raises AlreadyPublishedError if another process publishes there, and lives.
         """
         self._require_to_be_alone()
+        LOGGER.info("camera: published here; it opens when somebody watches, and closes when nobody does")
         with closing(Listener(self._url, [CAMERA_OWNER], lambda channel, content: None)):
             self._publish(stopping)
 
