@@ -95,7 +95,7 @@ class FrameDecoders:
 
     def __init__(self, count: int) -> None:
         """At most so many processes."""
-        self._free: queue.LifoQueue[_FrameDecoder | None] = queue.LifoQueue()  # the one that is awake is taken first
+        self._free: queue.SimpleQueue[_FrameDecoder | None] = queue.SimpleQueue()
         for _ in range(count):
             self._free.put(None)
         self._count = count
