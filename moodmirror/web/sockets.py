@@ -105,8 +105,8 @@ class Outbox(queue.Queue[Any]):
 
     def __init__(self) -> None:
         super().__init__(MOST_WAITING)
-        self.let_go: Callable[[], None] = lambda: None
-        self.send_now: Callable[[Any], bool] = lambda packet: False
+        self.let_go: Callable[[], None] = _nothing
+        self.send_now: Callable[[Any], bool] = _not_now
         self._reader_waits = False
         self._sent = False  # something, past the queue, since its reader began to wait
 
@@ -190,6 +190,11 @@ class WebSocket:
             pass
         finally:
             self._hang_up()
+            # What is raised below passes by Engine.IO, which would forget the connection now; it would find half a minute
+            # later that it has ended, and the collector even later what refers to each other.
+            if engine_socket.closed:
+                engine_socket.server.sockets.pop(engine_socket.sid, None)
+            engine_socket.queue.let_go, engine_socket.queue.send_now = _nothing, _not_now
         # Both servers take this for a connection that the application has answered itself.
         raise StopIteration if "gunicorn.socket" in environ else ConnectionError
 
@@ -308,6 +313,15 @@ class WebSocket:
         self._open = False
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _nothing() -> None:
+    """Let go of nobody: of a connection that is not there, or no more."""
+
+
+def _not_now(packet: Any) -> bool:
+    """Leave a packet to the writer."""
+    return False
 
 
 def _event(message: str | bytes) -> Event:
