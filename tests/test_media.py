@@ -293,11 +293,12 @@ def test_whoever_loses_interest_ends_all_work(smile):
     assert decoders() == []
 
 
-def test_the_decoder_has_bounds_that_it_cant_leave(tmp_path):
+def test_a_decoder_has_bounds_that_it_cant_leave(tmp_path):
     program = """
 import sys
-from moodmirror.recognition.decoding import _limit_resources
-_limit_resources()
+from moodmirror.recognition.decoding import CPU_SECONDS, MEMORY_BYTES, POLITENESS
+from moodmirror.recognition.sandbox import limit_resources
+limit_resources(MEMORY_BYTES, CPU_SECONDS, POLITENESS)
 try:
     bytearray(4_000_000_000)
 except MemoryError:

@@ -244,7 +244,8 @@ class TestCatalogueVectors:
         for kind, items in tables.items():
             assert stored.ids[kind] == tuple(item.id for item in items)
             vectors = encoder.encode([described(item, kind) for item in items[:5]])
-            np.testing.assert_allclose(stored.vectors[kind][:5] / 127, vectors, atol=0.006)
+            # Processors round the network's int8 products differently, by up to 0.01; other items' vectors reach 0.8.
+            assert ((stored.vectors[kind][:5] / 127 * vectors).sum(axis=1) > 0.97).all()
 
     def test_a_wish_finds_what_it_asks_for(self, tables, encoder):
         [wish] = encoder.encode(["a spicy soup with noodles"])
