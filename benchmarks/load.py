@@ -30,7 +30,7 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping
 
 from benchmarks.scenes import video
 from tests.cluster import LOG, running_cluster, running_redis
-from tests.conftest import Server, admitted, serving
+from tests.conftest import Server, admitted, own_memory, serving
 
 MOST_VISITORS: Final = 500
 MOST_VIEWERS: Final = 200
@@ -39,7 +39,7 @@ PICTURES: Final = 120  # different frames; each visitor begins at another one
 WARM_SECONDS: Final = 5.0  # of frames that are not counted: models open, caches fill
 SENT: Final = 50  # frames whose time is remembered until a mood tells them
 SAMPLE_SECONDS: Final = 0.25  # between two looks at /healthz
-SIZE_SECONDS: Final = 2.0  # and at the server's memory: to count its pages stops it for some milliseconds
+SIZE_SECONDS: Final = 2.0  # and at the server's size: to find its processes takes some milliseconds
 RECEIVED_BYTES: Final = 65_536
 # What must not grow once caches have filled, from the third tenth of the time to the last, and by how much it may: visitors
 # come and go.
@@ -180,7 +180,7 @@ class Beside:
     """What was seen of the server beside the visits."""
 
     health: list[float] = field(default_factory=list)  # seconds until /healthz answered
-    sizes: list[tuple[float, ...]] = field(default_factory=list)  # MB of unique pages, threads, open files
+    sizes: list[tuple[float, ...]] = field(default_factory=list)  # MB, threads, open files
     viewed: Counter[int] = field(default_factory=Counter)  # pictures by viewer
 
 
@@ -199,8 +199,7 @@ async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> 
         if not seen.sizes or began - sized_at >= SIZE_SECONDS:
             sized_at = began
             sizes = [
-                (member.memory_full_info().uss / 1e6, member.num_threads(), member.num_fds())
-                for member in _with_children(servers)
+                (own_memory(member) / 1e6, member.num_threads(), member.num_fds()) for member in _with_children(servers)
             ]
             seen.sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
         await asyncio.sleep(SAMPLE_SECONDS)
@@ -264,6 +263,12 @@ async def measure(started: Server, servers: list[psutil.Process], wanted: argpar
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return report([visitor.measured for visitor in visitors], seen, seconds, used, own)
+
+
+def _sizes(servers: list[psutil.Process]) -> tuple[float, ...]:
+    """What processes, and those that they have started, have in all of what SIZES names."""
+    each = [(own_memory(member) / 1e6, member.num_threads(), member.num_fds()) for member in _with_children(servers)]
+    return tuple(map(sum, zip(*each, strict=True)))
 
 
 def _with_children(servers: list[psutil.Process]) -> list[psutil.Process]:

@@ -13,12 +13,14 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import skimage.data
 import soundfile
@@ -45,6 +47,26 @@ def need_program(name: str) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+def own_memory(process: psutil.Process) -> int:
+    """Bytes of memory that a process has taken for itself.
+
+    Without pages of files: those of libraries are the system's, and count as a process's own or not by who else has the
+    same ones open.
+    """
+    pages = process.memory_info()
+    return int(pages.rss - pages.shared)
+
+
+def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
+    """The processes that run a `module` for a process, this one by default."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if child.status() != psutil.STATUS_ZOMBIE and module.__name__ in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.fixture(scope="session")

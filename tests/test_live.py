@@ -180,9 +180,13 @@ class TestSound:
 
     def test_sound_that_comes_faster_than_it_can_be_spoken_is_refused(self, hosted, voice):
         with Visitor(hosted) as visitor:
-            answers = [visitor.ask("audio", packet) for packet in packets(np.tile(voice, 3))]
+            answers = []
+            for packet in packets(np.tile(voice, 30)):  # a busy machine takes it not much faster than it is spoken
+                answers.append(visitor.ask("audio", packet))
+                if "error" in answers[-1]:
+                    break
             assert "faster than anybody speaks" in answers[-1]["error"]
-            assert not any("error" in answer for answer in answers[:12])
+            assert len(answers) > 12
 
     def test_who_floods_sound_is_answered_one_packet_at_a_time(self, hosted, voice):
         with Visitor(hosted) as visitor:

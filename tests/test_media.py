@@ -17,6 +17,7 @@ from PIL import Image
 
 from app import app
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition import decoding
 from moodmirror.recognition.analysis import analyze, finished
 from moodmirror.recognition.decoding import CLIP_SIDE, KINDS, MediaError, TooLargeError, WrongKindError
 from moodmirror.recognition.face import FaceReader
@@ -25,7 +26,7 @@ from moodmirror.recognition.sound import SAMPLE_RATE
 from moodmirror.training.corpora import _load_grid
 from moodmirror.web.site import EXTENSION
 from tests.clips import RATE, clip, encoded, gif, recording
-from tests.conftest import DATA, ROOT, wav
+from tests.conftest import DATA, ROOT, own_memory, running, wav
 
 SMALL = (320, 240)  # pixels: enough for a face, and quickly encoded
 
@@ -238,11 +239,6 @@ def hostile(smile, voice) -> dict[str, tuple[bytes, type[MediaError]]]:
     }
 
 
-def decoders() -> list[psutil.Process]:
-    """The processes that decode for this one."""
-    return [child for child in psutil.Process().children() if "moodmirror.recognition.decoding" in " ".join(child.cmdline())]
-
-
 def test_what_is_hostile_gets_one_clear_error_and_leaves_memory_and_disk_as_they_were(
     smile, voice, monkeypatch, tmp_path, subtests
 ):
@@ -251,16 +247,16 @@ def test_what_is_hostile_gets_one_clear_error_and_leaves_memory_and_disk_as_they
     own = psutil.Process()
     read(encoded(smile, "PNG"))  # what is opened once is open now
     gc.collect()
-    before = own.memory_full_info().uss
+    before = own_memory(own)
     for name, (content, expected) in files.items():
         with subtests.test(name):
             with pytest.raises(MediaError) as raised:
                 read(content)
             assert type(raised.value) is expected
             assert 20 < len(str(raised.value)) < 300
-            assert decoders() == []
+            assert running(decoding) == []
     gc.collect()
-    assert own.memory_full_info().uss - before < 20_000_000
+    assert own_memory(own) - before < 20_000_000
     assert list(tmp_path.iterdir()) == []
 
 
@@ -283,14 +279,14 @@ def test_the_content_decides_the_kind_and_only_the_kind_asked_for_is_read(smile,
 def test_a_file_that_makes_its_decoder_hang_is_given_up(smile):
     with pytest.raises(TooLargeError, match="more time or memory"):
         list(decoded(io.BytesIO(encoded(smile, "PNG")), wait_seconds=0.01))
-    assert decoders() == []
+    assert running(decoding) == []
 
 
 def test_whoever_loses_interest_ends_all_work(smile):
     with closing(analyze(io.BytesIO(clip([smile] * (4 * RATE), "avi")), app.extensions[EXTENSION])) as work:
         next(work)
-        assert len(decoders()) == 1
-    assert decoders() == []
+        assert len(running(decoding)) == 1
+    assert running(decoding) == []
 
 
 def test_a_decoder_has_bounds_that_it_cant_leave(tmp_path):

@@ -22,15 +22,14 @@ from websocket import WebSocketConnectionClosedException
 from werkzeug.test import TestResponse
 
 from app import app
-from moodmirror.recognition import frame_decoding
+from moodmirror.recognition import decoding, frame_decoding
 from moodmirror.recognition.decoding import MediaError
 from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.sound import SAMPLE_RATE, SoundError, read_sound
 from moodmirror.web.sockets import MalformedError, OneAttachment, is_payload
 from tests.clips import clip
-from tests.conftest import admitted, wav
+from tests.conftest import admitted, own_memory, running, wav
 from tests.test_live import Visitor
-from tests.test_media import decoders
 from tests.test_sockets import PATIENCE, opened, polled, smile, told, worker_of
 
 PICTURES, SOUNDS, CLIPS, BODIES, PACKETS, CONNECTIONS = 400, 280, 20, 120, 120, 60
@@ -150,10 +149,10 @@ def flat(process: psutil.Process, warm: Callable[[], Any]) -> Iterator[None]:
     """Memory and open files of a process are as they were before, once what is opened once is open."""
     warm()
     gc.collect()
-    memory, files = process.memory_full_info().uss, process.num_fds()
+    memory, files = own_memory(process), process.num_fds()
     yield
     gc.collect()
-    assert process.memory_full_info().uss - memory < MOST_GROWTH
+    assert own_memory(process) - memory < MOST_GROWTH
     deadline = time.monotonic() + PATIENCE
     while process.num_fds() > files:
         assert time.monotonic() < deadline, "files or connections are left open"
@@ -188,7 +187,7 @@ def test_frames(picture):
 
     with closing(FrameDecoders(1)) as frames:
         frames.decode(picture)
-        [process] = [child for child in psutil.Process().children() if frame_decoding.__name__ in child.cmdline()]
+        [process] = running(frame_decoding)
         with flat(psutil.Process(), lambda: frames.decode(picture)), flat(process, lambda: frames.decode(picture)):
             decode()
         assert process.is_running()  # no frame took it down
@@ -216,7 +215,7 @@ def test_clips(clips):
 
     with flat(psutil.Process(), lambda: client.post("/api/analyze/file", data=clips[0], content_type="video/mp4")):
         upload()
-    assert decoders() == []
+    assert running(decoding) == []
 
 
 def test_bodies():

@@ -24,6 +24,7 @@ from moodmirror.recognition.face import (
 from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES
 from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
+from tests.conftest import running
 
 
 @pytest.fixture(scope="module")
@@ -206,12 +207,6 @@ def decoders():
         yield decoders
 
 
-def child() -> psutil.Process:
-    """The process that decodes frames."""
-    [process] = [child for child in psutil.Process().children() if frame_decoding.__name__ in child.cmdline()]
-    return process
-
-
 class TestFrames:
     def test_a_jpeg_is_decoded_to_gray(self, decoders, scene):
         picture = scene()
@@ -246,28 +241,34 @@ class TestFrames:
     def test_a_decoder_that_crashes_or_hangs_is_replaced(self, decoders, scene, sign):
         content = cv2.imencode(".jpg", scene())[1].tobytes()
         decoders.decode(content)
-        before = child()
+        [before] = running(frame_decoding)
         before.send_signal(sign)
         with pytest.raises(MediaError, match="damaged"):
             decoders.decode(content)
         assert decoders.decode(content).shape == (480, 640)
-        assert child() != before
+        assert running(frame_decoding) != [before]
 
     def test_frames_are_decoded_side_by_side_and_nothing_is_left_behind(self, scene):
         pictures = [scene()[:, : 320 + 8 * number] for number in range(8)]
         contents = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
-        before = psutil.Process().children()
+        before = running(frame_decoding)
         with closing(FrameDecoders(2)) as decoders, ThreadPoolExecutor(8) as threads:
             decoded = list(threads.map(decoders.decode, contents * 10))
-            started = [process for process in psutil.Process().children() if process not in before]
+            started = [process for process in running(frame_decoding) if process not in before]
         assert [gray.shape for gray in decoded] == [picture.shape[:2] for picture in pictures] * 10
         assert len(started) == 2
         assert not any(process.is_running() for process in started)
+
+    def test_a_decoder_may_take_so_much_memory_and_write_no_file(self, decoders, scene):
+        decoders.decode(cv2.imencode(".jpg", scene())[1].tobytes())
+        [process] = running(frame_decoding)
+        assert process.rlimit(psutil.RLIMIT_AS)[1] == frame_decoding.MEMORY_BYTES
+        assert process.rlimit(psutil.RLIMIT_FSIZE)[1] == 0
 
     def test_a_decoder_has_nothing_of_the_sites_environment(self, decoders, scene, monkeypatch):
         monkeypatch.setenv("SECRET_KEY", "told to nobody")
         with closing(FrameDecoders(1)) as others:
             others.decode(cv2.imencode(".jpg", scene())[1].tobytes())
-            environments = [process.environ() for process in psutil.Process().children()]
+            environments = [process.environ() for process in running(frame_decoding)]
         assert environments
         assert all("SECRET_KEY" not in environment for environment in environments)

@@ -18,7 +18,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 from flask import request
 
@@ -26,13 +25,14 @@ from app import app, create_app
 from camera import ACCENT_BGR
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition import decoding
 from moodmirror.recognition.runtime import ModelError
 from moodmirror.recognition.sound import SAMPLE_RATE, read_sound
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.web.site import EXTENSION
 from tests.clips import clip, encoded
-from tests.conftest import ROOT, Server, Viewer, serving, wav
+from tests.conftest import ROOT, Server, Viewer, running, serving, wav
 
 
 def get(server: Server, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -385,19 +385,11 @@ class TestAnalyzeFiles:
                 connection.sendall(head.encode() + film)
                 assert b" 200 " in connection.recv(4096)
             for _ in range(600):
-                if not any("decoding" in " ".join(child.cmdline()) for child in decoders(hosted)):
+                if not running(decoding, hosted.process.pid):
                     break
                 threading.Event().wait(0.1)  # the end of another process's child sends no event
             else:
                 pytest.fail("the decoder goes on though nobody waits for it")
-
-
-def decoders(server: Server) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(server.process.pid).children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE
-    ]
 
 
 class TestDescription:

@@ -20,7 +20,7 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketCon
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from moodmirror.web.sockets import MOST_WAITING, bound
-from tests.conftest import Server, admitted, serving
+from tests.conftest import Server, admitted, own_memory, serving
 from tests.test_live import Visitor
 from tests.test_server import get
 
@@ -175,7 +175,7 @@ def attachments() -> Iterator[bytes]:
 @pytest.mark.parametrize("flood", [one_message, fragments, attachments])
 def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene, flood):
     worker = worker_of(small)
-    before = worker.memory_full_info().uss
+    before = own_memory(worker)
     held = 0
     with closing(connected(small)) as client:
         sent = 0
@@ -184,10 +184,10 @@ def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene
                 raw(client).sendall(piece)
                 sent += len(piece)
                 if sent // PIECE_BYTES % 20 == 0:
-                    held = max(held, worker.memory_full_info().uss - before)
+                    held = max(held, own_memory(worker) - before)
         except (ConnectionError, TimeoutError):
             pass
-        held = max(held, worker.memory_full_info().uss - before)
+        held = max(held, own_memory(worker) - before)
     assert held < MOST_GROWTH
     assert bystander.ask("frame", smile(scene))["faces"]
 
@@ -220,13 +220,13 @@ def test_compression_which_could_hide_megabytes_is_declined(small):
 
 def test_who_never_reads_is_let_go_of(small, bystander, scene):
     worker = worker_of(small)
-    before, threads = worker.memory_full_info().uss, worker.num_threads()
+    before, threads = own_memory(worker), worker.num_threads()
     held = most_threads = 0
     with closing(connected(small)) as client, pytest.raises(ConnectionError):  # noqa: PT012
         for number in range(100_000):
             client.send(f'42{number}["choose","bored"]')  # the answer lists what may be chosen
             if number % 200 == 0:
-                held = max(held, worker.memory_full_info().uss - before)
+                held = max(held, own_memory(worker) - before)
                 most_threads = max(most_threads, worker.num_threads() - threads)
     assert held < MOST_GROWTH
     assert most_threads <= 4  # of the connection itself

@@ -151,22 +151,23 @@ class _FrameDecoder:
 
     def decode(self, content: bytes) -> GrayImage:
         """As :meth:`FrameDecoders.decode`. Raises OSError if the process has ended or takes too long."""
-        self._until = time.monotonic() + FRAME_SECONDS
+        until = time.monotonic() + FRAME_SECONDS
         self._connection.settimeout(FRAME_SECONDS)
         self._connection.sendall(frame_decoding.REQUEST.pack(len(content)) + content)
-        width, height, length = frame_decoding.ANSWER.unpack(self._received(frame_decoding.ANSWER.size))
+        width, height, length = frame_decoding.ANSWER.unpack(self._received(frame_decoding.ANSWER.size, until))
         if length > MAX_FRAME_SIDE**2 or (width and length != width * height):
             raise OSError("the decoder's answer makes no sense")
-        answer = self._received(length)
+        answer = self._received(length, until)
         if not width:
             raise MediaError(answer.decode(errors="replace"))
         return np.frombuffer(answer, dtype=np.uint8).reshape(height, width)
 
-    def _received(self, length: int) -> bytearray:
+    def _received(self, length: int, until: float) -> bytearray:
+        """So many bytes of the answer, which must come before the monotonic time `until`."""
         answer = bytearray(length)
         rest = memoryview(answer)
         while rest:
-            self._connection.settimeout(max(self._until - time.monotonic(), 1e-3))
+            self._connection.settimeout(max(until - time.monotonic(), 1e-3))
             count = self._connection.recv_into(rest)
             if not count:
                 raise ConnectionError("the decoder has ended")

@@ -263,6 +263,10 @@ class Live:
 
     def _on_connect(self, auth: Any = None) -> None:
         sid: str = request.sid  # type: ignore[attr-defined]
+        with log_connection(sid):
+            self._admit(sid, auth)
+
+    def _admit(self, sid: str, auth: Any) -> None:
         try:
             self._door.enter(sid, auth)
         except ConnectionRefusedError:

@@ -37,10 +37,7 @@ class RequestId(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add `request_id`; None outside of requests."""
-        name = _connection.get()
-        if name is None and has_request_context():
-            name = getattr(request, "sid", None) or g.get("request_id")
-        record.request_id = name
+        record.request_id = _connection.get() or (g.get("request_id") if has_request_context() else None)
         return True
 
 
