@@ -141,32 +141,25 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--run-dir", type=Path, default=Path("runs/text"), help="checkpoints (default: %(default)s)")
     text.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
     text.add_argument("--epochs", type=float, default=2.0, help="so many, or a part (default: %(default)s)")
-    text.add_argument("--batch-size", type=int, default=48, help="texts a step (default: %(default)s)")
+    text.add_argument("--batch-size", type=int, default=64, help="texts a step (default: %(default)s)")
     text.add_argument("--learning-rate", type=float, default=1e-4, help="the peak (default: %(default)s)")
     text.add_argument("--weight-decay", type=float, default=0.01, help="of AdamW (default: %(default)s)")
     text.add_argument("--dropout", type=float, default=0.1, help="in every layer (default: %(default)s)")
-    text.add_argument("--frozen-layers", type=int, default=2, help="lowest layers left as they are (default: %(default)s)")
     text.add_argument("--fine-weight", type=float, default=1.0, help="of the 28 labels' loss (default: %(default)s)")
     text.add_argument(
-        "--anchor-weight", type=float, default=5.0, help="of the sentence vectors' loss (default: %(default)s)"
+        "--anchor-weight", type=float, default=3.0, help="of the sentence vectors' loss (default: %(default)s)"
     )
-    text.add_argument("--patterns", type=int, default=9000, help="made sentences an epoch (default: %(default)s)")
+    text.add_argument("--patterns", type=int, default=14_000, help="made sentences an epoch (default: %(default)s)")
     text.add_argument("--tweets", type=int, default=8000, help="texts of CARER an epoch (default: %(default)s)")
     text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
     text.add_argument(
-        "--teachers",
-        nargs="+",
-        default=(),
-        metavar="DIR",
-        help="earlier runs: begin with the first, learn from the mean of all",
+        "--folds",
+        type=int,
+        default=3,
+        help="parts of GoEmotions, and teachers who each learn all but one; 0 for no teachers (default: %(default)s)",
     )
+    text.add_argument("--teacher-epochs", type=float, default=1.4, help="of each teacher (default: %(default)s)")
     text.add_argument("--teacher-share", type=float, default=0.5, help="of the targets (default: %(default)s)")
-    text.add_argument(
-        "--own-share",
-        type=float,
-        default=0.7,
-        help="of a taught run's weights; the first teacher's are the rest (%(default)s)",
-    )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 

@@ -27,6 +27,7 @@ from tests.conftest import serving
 
 RUNS = 200  # of each step; the first tenth warms up and is not counted
 STARTS = 5
+TOGETHER = 8  # faces of several visitors
 
 
 def main() -> None:
@@ -61,6 +62,11 @@ def main() -> None:
     show("search the whole frame (Haar)", *cost(lambda: detector.detect(gray)))
     show("search one neighbourhood", *cost(lambda: detector.detect_near(gray, (x, y, width, height))))
     show("read one face (LiteRT, int8 weights)", *cost(lambda: recognizer.predict_proba(faces)))
+    together = np.repeat(faces[:1], TOGETHER, axis=0)
+    show(
+        f"read {TOGETHER} in one batch, each",
+        *(value / TOGETHER for value in cost(lambda: recognizer.predict_proba(together))),
+    )
     show("a camera's frame: follow and read", *(whole := cost(lambda: tracker.follow(next(courses), next(times)))))
     show("draw and encode it for viewers", *cost(draw_and_encode))
     show(

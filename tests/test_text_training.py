@@ -22,14 +22,14 @@ from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, Toke
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.text import (
     Batcher,
-    build_encoder,
+    TextTraining,
+    TokenBatcher,
     emotions_cross_entropy,
     emotions_of,
     encoder_folder,
+    fresh_network,
     load_pretrained,
     predict,
-    pretrained_vectors,
-    set_pretrained_weights,
 )
 from moodmirror.training.text_augmentation import augment, mistyped
 from moodmirror.training.text_calibration import calibrate
@@ -268,11 +268,9 @@ class TestFigures:
 def test_the_rebuilt_encoder_gives_the_vectors_of_the_original():
     """The first numbers of sentence-transformers' own vectors for two sentences, to six digits."""
     pretrained = load_pretrained(encoder_folder())
-    encoder = build_encoder(pretrained.shape, dropout=0.1)
-    set_pretrained_weights(encoder, pretrained)
-    counts = np.zeros(len(pretrained.token_rows), np.uint32)
-    exact = TokenTables(pretrained.token_rows, np.ones(len(counts), np.float32), pretrained.position_rows, counts)  # type: ignore[arg-type]
-    vectors = pretrained_vectors(encoder, ["I am very happy today"], Batcher(pretrained.tokenizer, exact))
+    network = fresh_network(pretrained, TextTraining(), np.zeros(28, np.int_))
+    batcher = TokenBatcher(pretrained.tokenizer, np.zeros(len(pretrained.token_rows), np.uint32))
+    vectors = predict(network, ["I am very happy today"], batcher)["sentence"]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors[0, :4], [0.01250716, 0.08911537, 0.0458276, -0.03673842], atol=1e-6)
 
@@ -284,7 +282,7 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     command = [sys.executable, "train.py", "text", "--data", str(data), "--run-dir", str(tmp_path / "run")]
     command += ["--models-dir", str(models)]
     settings = ["--encoder", str(encoder), "--epochs", "12", "--batch-size", "16", "--learning-rate", "0.01"]
-    settings += ["--patterns", "16", "--frozen-layers", "0", "--dropout", "0", "--anchor-weight", "0.1"]
+    settings += ["--folds", "2", "--patterns", "16", "--dropout", "0", "--anchor-weight", "0.1"]
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
@@ -299,6 +297,7 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
         return done.stdout
 
     told = run(*settings)
+    assert "teacher 2 of 2" in told
     assert "macro-F1" in told
     recognizer = TextEmotionRecognizer.load(models)
     read = recognizer.predict(["the day was furious and", "so very happy then", "one table the day"])
@@ -307,7 +306,7 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     card = (models / "text_emotion.md").read_text(encoding="utf-8")
     assert "GoEmotions" in card
     assert "TF-IDF" in card
-    assert "going on after step" in run("--resume", "--epochs", "12")
+    assert "0 of them done" not in run("--resume", "--epochs", "12")
     assert "macro-F1" in run("--evaluate")
 
     network = keras.models.load_model(tmp_path / "run" / "text_emotion.keras", compile=False)
@@ -317,13 +316,6 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     by_keras = predict(network, texts, Batcher(tokenizer, tables))["moods"]
     agree = by_keras.argmax(axis=1) == recognizer.network(texts)[0].argmax(axis=1)
     assert agree.mean() >= 0.99
-
-    taught = ["--run-dir", str(tmp_path / "second"), "--models-dir", str(tmp_path / "taught"), "--epochs", "1"]
-    assert "asking" in run(*settings, *taught, "--learning-rate", "0.001", "--teachers", str(tmp_path / "run"))
-    assert "taught by 1" in (tmp_path / "taught" / "text_emotion.md").read_text(encoding="utf-8")
-    # It knows at once what its teacher knows.
-    read = TextEmotionRecognizer.load(tmp_path / "taught").predict(["the day was furious and", "so very happy then"])
-    assert read == ["angry", "happy"]
 
     told = run("--model", "tfidf")
     assert "macro-F1" in told

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -53,26 +54,25 @@ class TextTraining:
     """How to train. Stored beside the checkpoint, so that a resumed run goes on as it began."""
 
     epochs: float = 2.0  # of all texts; the last may be a part
-    batch_size: int = 48
+    batch_size: int = 64
     learning_rate: float = 1e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
     weight_decay: float = 0.01
     dropout: float = 0.1
-    frozen_layers: int = 2  # so many of the lowest layers stay as they were pre-trained: faster, and they forget nothing
     fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
-    anchor_weight: float = 5.0  # of the loss that keeps sentence vectors where they were pre-trained
-    patterns: int = 9000  # sentences made of patterns in an epoch
+    anchor_weight: float = 3.0  # of the loss that keeps sentence vectors where they were pre-trained
+    patterns: int = 14_000  # sentences made of patterns in an epoch
     tweets: int = 8000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
     most_tokens: int = 64  # of a text in training; longer ones are cut
-    teachers: tuple[str, ...] = ()  # folders of earlier runs: what they answer is learnt beside the labels
-    teacher_share: float = 0.5  # how much the teachers' answer counts; the labels count for the rest
-    own_share: float = 0.7  # of a taught run's weights in what is exported; those that it began with make up the rest
+    folds: int = 3  # so many teachers: each learns all but one of as many parts of GoEmotions, and answers for that one
+    teacher_epochs: float = 1.4  # of each
+    teacher_share: float = 0.5  # how much a teacher's answer counts; the labels count for the rest
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
 
 
 WARMUP: Final = 0.05  # share of the steps
 STEPS_A_CHECKPOINT: Final = 150  # some minutes
-ANCHORED: Final = 3_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
+ANCHORED: Final = 8_000  # texts whose pre-trained sentence vector is computed; the others have none to stay near to
 BASELINE_TEXTS: Final = 2_000  # on which the frozen vectors are judged, as the plainest way to use the encoder
 DEVELOPMENT_GLANCE: Final = 800  # texts of the development part on which the run is watched; a glance, not a figure
 FINE_BIAS: Final = -3.0  # what the labels begin with: a text carries one or two of the 28
@@ -83,7 +83,11 @@ EMOTIONS_ANSWER: Final = "emotions"
 FINE_ANSWER: Final = "fine"
 SENTENCE_ANSWER: Final = "sentence"
 MOODS_ANSWER: Final = "moods"
-TRAINED_LAYERS: Final = ("encoder", "pooler", FINE_ANSWER)
+READER: Final = "reader"
+TOKEN_ROWS: Final = "token_rows"
+
+STATE: Final = "state.json"  # of a run: configuration and history
+NETWORK: Final = "last.keras"  # of a run, with its optimiser
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,8 @@ def pruned_tokenizer(description: dict[str, Any]) -> tuple[Tokenizer, npt.NDArra
 def build_encoder(shape: EncoderShape, dropout: float) -> keras.Model:
     """A BERT encoder over embedded tokens: float32 [n, t, width] and a mask [n, t] → states [n, t, width].
 
-    Post-norm transformer layers with exact GELU, of standard layers alone. The token table stands outside
-    (:class:`TokenTables`), so that it stays int8 in serving and costs no memory in training.
+    Post-norm transformer layers with exact GELU, of standard layers alone. The token table stands outside, so that it stays
+    int8 in serving (:class:`TokenTables`).
     """
     embeddings = layers.Input((None, shape.width), name="embeddings")
     mask = layers.Input((None,), name="mask")
@@ -228,8 +232,8 @@ def mean_state(states: Any, mask: Any) -> Any:
     return ops.sum(states * ops.expand_dims(mask, -1), axis=1) / ops.sum(mask, axis=1, keepdims=True)
 
 
-def build_network(encoder: keras.Model, dropout: float, emotion_of_fine: npt.NDArray[np.int_]) -> keras.Model:
-    """The encoder with its answers, for training: logits of GoEmotions' 28 labels, the emotions, and the sentence vector.
+def build_reader(encoder: keras.Model, dropout: float, emotion_of_fine: npt.NDArray[np.int_]) -> keras.Model:
+    """The encoder with its answers: logits of GoEmotions' 28 labels, the emotions, and the sentence vector.
 
     An emotion is in a text if any of its labels is; they are taken as independent (a noisy-or: Pearl, "Probabilistic
     Reasoning in Intelligent Systems", 1988). ``emotions``, [n, 7], are log probabilities, each of its own.
@@ -247,25 +251,35 @@ def build_network(encoder: keras.Model, dropout: float, emotion_of_fine: npt.NDA
     # for LiteRT has none.
     label_absences = ops.relu(fine) + ops.log(1.0 + ops.exp(-ops.abs(fine)))
     grouping = layers.Dense(len(EMOTIONS), use_bias=False, trainable=False, name="groups")
-    absences = grouping(label_absences)
+    # Products may come in bfloat16, in which one minus a small number is too coarse.
+    absences = ops.cast(grouping(label_absences), "float32")
     grouping.set_weights([np.eye(len(EMOTIONS), dtype=np.float32)[emotion_of_fine]])
     emotions = layers.Identity(name=EMOTIONS_ANSWER)(ops.log(1.0 - ops.exp(-absences) + LEAST_PROBABILITY))
     return keras.Model(
         [embeddings, mask],
         {EMOTIONS_ANSWER: emotions, FINE_ANSWER: fine, SENTENCE_ANSWER: sentence},
-        name=MODEL_NAME,
+        name=READER,
     )
 
 
-def build_served(network: keras.Model, calibration: Calibration) -> keras.Model:
-    """The network as it is served: mood vectors, calibrated, and sentence vectors."""
+def build_network(reader: keras.Model, pretrained: Pretrained) -> keras.Model:
+    """The reader over its token table, for training: token ids, int32 [n, t], and their mask [n, t] → its answers."""
+    ids = layers.Input((None,), dtype="int32", name="ids")
+    mask = layers.Input((None,), name="mask")
+    tokens = layers.Embedding(*pretrained.token_rows.shape, name=TOKEN_ROWS)
+    positions = layers.Embedding(*pretrained.position_rows.shape, trainable=False, name="position_rows")
+    embeddings = tokens(ids) + positions(ops.cumsum(ops.ones_like(ids), axis=1) - 1)
+    network = keras.Model([ids, mask], reader([embeddings, mask]), name=MODEL_NAME)
+    tokens.set_weights([pretrained.token_rows])
+    positions.set_weights([pretrained.position_rows])
+    return network
+
+
+def build_served(reader: keras.Model, calibration: Calibration) -> keras.Model:
+    """The reader as it is served: mood vectors, calibrated, and sentence vectors."""
     moods = layers.Dense(len(EMOTIONS), activation="softmax", name=MOODS_ANSWER)
-    answers = {name: network.get_layer(name).output for name in (EMOTIONS_ANSWER, SENTENCE_ANSWER)}
-    served = keras.Model(
-        network.inputs,
-        {MOODS_ANSWER: moods(answers[EMOTIONS_ANSWER]), SENTENCE_ANSWER: answers[SENTENCE_ANSWER]},
-        name=MODEL_NAME,
-    )
+    emotions, sentence = (reader.get_layer(name).output for name in (EMOTIONS_ANSWER, SENTENCE_ANSWER))
+    served = keras.Model(reader.inputs, {MOODS_ANSWER: moods(emotions), SENTENCE_ANSWER: sentence}, name=MODEL_NAME)
     moods.set_weights([calibration.factor * np.eye(len(EMOTIONS)), calibration.bias])
     return served
 
@@ -301,39 +315,50 @@ def emotions_of(fine: Floats, emotion_of_fine: npt.NDArray[np.int_]) -> Floats:
     return np.float32(1) - np.exp(log_absent, dtype=np.float32)
 
 
-class Batcher:
-    """From texts to the network's input."""
+class TokenBatcher:
+    """From texts to the input of a network that has its token table."""
 
-    def __init__(self, tokenizer: Tokenizer, tables: TokenTables, most_tokens: int = MOST_TOKENS) -> None:
-        self.texts = TextTokenizer(tokenizer, tables.counts)
-        self._tables = tables
+    def __init__(self, tokenizer: Tokenizer, counts: npt.NDArray[np.uint32], most_tokens: int = MOST_TOKENS) -> None:
+        """`counts`, uint32 [vocabulary], tell how often each token stands in English texts."""
+        self._texts = TextTokenizer(tokenizer, counts)
         self._most = most_tokens
         self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
-    def __call__(self, texts: list[str]) -> dict[str, Floats]:
-        """Embedded tokens, float32 [n, t, width], and their mask [n, t]; each text cut to the most tokens."""
-        rows = [[self._start, *ids[: self._most - 2], self._end] for ids in self.texts.encode(texts)]
+    def __call__(self, texts: list[str]) -> list[npt.NDArray[Any]]:
+        """Token ids, int32 [n, t], and their mask, float32 [n, t]; each text cut to the most tokens."""
+        rows = [[self._start, *ids[: self._most - 2], self._end] for ids in self._texts.encode(texts)]
         length = padded_length(max(map(len, rows)))
-        ids = np.full((len(rows), length), self._padding, dtype=np.int_)
+        ids = np.full((len(rows), length), self._padding, dtype=np.int32)
         mask = np.zeros((len(rows), length), dtype=np.float32)
         for row, tokens in enumerate(rows):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        return {"embeddings": self._tables.embed(ids), "mask": mask}
+        return [ids, mask]
 
     def lengths(self, texts: list[str]) -> npt.NDArray[np.int_]:
         """Tokens of each text, int [n]."""
-        return np.array([len(ids) for ids in self.texts.encode(texts)], dtype=np.int_)
+        return np.array([len(ids) for ids in self._texts.encode(texts)], dtype=np.int_)
 
 
-def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size: int = 64) -> dict[str, Floats]:
+class Batcher(TokenBatcher):
+    """From texts to the input of a network without a token table."""
+
+    def __init__(self, tokenizer: Tokenizer, tables: TokenTables, most_tokens: int = MOST_TOKENS) -> None:
+        super().__init__(tokenizer, tables.counts, most_tokens)
+        self._tables = tables
+
+    def __call__(self, texts: list[str]) -> list[npt.NDArray[Any]]:
+        """Embedded tokens, float32 [n, t, width], and their mask [n, t]."""
+        ids, mask = super().__call__(texts)
+        return [self._tables.embed(ids), mask]
+
+
+def predict(network: keras.Model, texts: list[str], batcher: TokenBatcher, batch_size: int = 64) -> dict[str, Floats]:
     """What a Keras network answers, by name, for texts in any order of length."""
     answers: dict[str, Floats] = {}
     order = np.argsort(batcher.lengths(texts), kind="stable")
     for chosen in np.split(order, range(batch_size, len(order), batch_size)):
-        batch = network.predict_on_batch(list(batcher([texts[index] for index in chosen]).values()))
-        given = batch if isinstance(batch, dict) else {"states": batch}
-        for name, answer in given.items():
+        for name, answer in network.predict_on_batch(batcher([texts[index] for index in chosen])).items():
             values = keras.ops.convert_to_numpy(answer)
             answers.setdefault(name, np.empty((len(texts), *values.shape[1:]), np.float32))[chosen] = values
     return answers
@@ -342,23 +367,28 @@ def predict(network: keras.Model, texts: list[str], batcher: Batcher, batch_size
 class TextBatches:
     """Augmented batches, whose content depends only on seed and step."""
 
-    def __init__(self, corpora: TextCorpora, anchors: Mapping[str, Floats], config: TextTraining, batcher: Batcher) -> None:
+    def __init__(
+        self,
+        corpora: TextCorpora,
+        anchors: Mapping[str, Floats],
+        config: TextTraining,
+        batcher: TokenBatcher,
+    ) -> None:
         """`anchors` are the pre-trained sentence vectors of some texts, by text."""
-        training = corpora.training
+        self._training = corpora.training
         self._emotion_of_fine = corpora.emotion_of_fine
-        self._training = training
         self._anchors = anchors
         self._no_anchor = np.full(len(next(iter(anchors.values()))), np.nan, np.float32)
         self._config = config
         self._batcher = batcher
         self._epoch = -1
-        self._split = TextSplit.joined(list(training.values()))
+        self._split = TextSplit.joined(list(corpora.training.values()))
         self._batches: list[npt.NDArray[np.int_]] = []
         self._enter(0)
         self._an_epoch = len(self._batches)
         self.steps = max(round(self._an_epoch * config.epochs), 1)
 
-    def at(self, step: int) -> tuple[list[Floats], dict[str, Floats], dict[str, Floats]]:
+    def at(self, step: int) -> tuple[list[npt.NDArray[Any]], dict[str, Floats], dict[str, Floats]]:
         """What a step, from 0, trains on: the network's input, what it is to answer, and how much each text counts there."""
         epoch, place = divmod(step, self._an_epoch)
         self._enter(epoch)
@@ -369,9 +399,8 @@ class TextBatches:
         told = ~np.isnan(fine[:, 0])
         present = np.where(told[:, np.newaxis], emotions_of(fine, self._emotion_of_fine), split.labels[chosen])
         anchors = np.stack([self._anchors.get(text, self._no_anchor) for text in plain])
-        batch = self._batcher([augment(text, rng) for text in plain])
         return (
-            [batch["embeddings"], batch["mask"]],
+            self._batcher([augment(text, rng) for text in plain]),
             {
                 EMOTIONS_ANSWER: np.concatenate([present, split.possible[chosen]], axis=1, dtype=np.float32),
                 FINE_ANSWER: np.nan_to_num(fine),
@@ -413,16 +442,24 @@ class Run:
     In `folder`: ``last.keras`` (weights and optimiser) and ``state.json`` (configuration and history).
     """
 
-    def __init__(self, folder: Path, config: TextTraining, history: list[dict[str, float]]) -> None:
-        self._folder, self._config, self._history = folder, config, history
+    def __init__(self, folder: Path, config: TextTraining, *, resume: bool) -> None:
+        """A run that begins, or goes on if `resume` and there is one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._config = folder, config
+        self._history = stored_run(folder)[1] if resume and (folder / STATE).is_file() else []
         self._began = time.monotonic()
+        self._store_state()
 
     @property
     def step(self) -> int:
         """Steps that are done."""
         return round(self._history[-1]["step"]) if self._history else 0
 
-    def train(self, network: keras.Model, batches: TextBatches, glance: TextSplit, batcher: Batcher) -> None:
+    def stored_network(self) -> keras.Model | None:
+        """The network as far as it was trained, if it was."""
+        return keras.models.load_model(self._folder / NETWORK) if self._history else None
+
+    def train(self, network: keras.Model, batches: TextBatches, glance: TextSplit, batcher: TokenBatcher) -> None:
         """Go on to the last step, with a checkpoint now and then."""
         while self.step < batches.steps:
             end = min(self.step + STEPS_A_CHECKPOINT, batches.steps)
@@ -431,7 +468,8 @@ class Run:
             for step in range(self.step, end):
                 network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
                 inputs, wanted, weights = batches.at(step)
-                losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
+                with quick_products():
+                    losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
             figures = multilabel_figures(
                 glance.labels, softmax(predict(network, glance.texts, batcher)[EMOTIONS_ANSWER], axis=1)
             )
@@ -441,9 +479,8 @@ class Run:
         parts = {name: float(losses[f"{name}_loss"]) for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
         self._history.append({"step": step, "loss": float(losses["loss"]), **parts, "glance_macro_f1": macro_f1})
         network.save(self._folder / "last.part.keras")
-        (self._folder / "last.part.keras").replace(self._folder / "last.keras")
-        state = {"config": asdict(self._config), "history": self._history}
-        report.write_text(self._folder / "state.json", json.dumps(state, indent=1))
+        (self._folder / "last.part.keras").replace(self._folder / NETWORK)
+        self._store_state()
         minutes = (time.monotonic() - self._began) / 60
         print(
             f"step {step}/{steps}  loss {self._history[-1]['loss']:.3f} "
@@ -451,6 +488,22 @@ class Run:
             f"a glance at development: macro-F1 {macro_f1:.3f}  ({minutes:.0f} min)",
             flush=True,
         )
+
+    def _store_state(self) -> None:
+        state = {"config": asdict(self._config), "history": self._history}
+        report.write_text(self._folder / STATE, json.dumps(state, indent=1))
+
+
+def quick_products() -> AbstractContextManager[Any]:
+    """Products of matrices in bfloat16 meanwhile, where backend and processor have them: training takes half the time.
+
+    The weights stay float32 (Micikevicius et al., "Mixed Precision Training", ICLR 2018).
+    """
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch  # noqa: PLC0415  # no other backend needs it
+
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
 
 
 def learning_rate(config: TextTraining, step: int, steps: int) -> float:
@@ -470,13 +523,6 @@ def token_counts(splits: Mapping[str, TextSplit], pretrained: Pretrained) -> npt
     return counts
 
 
-def pretrained_vectors(encoder: keras.Model, texts: list[str], batcher: Batcher) -> Floats:
-    """The sentence vectors, float32 [n, width], that the pre-trained encoder gives, before it is trained on."""
-    embeddings, mask = encoder.inputs
-    model = keras.Model([embeddings, mask], {SENTENCE_ANSWER: mean_state(encoder([embeddings, mask]), mask)})
-    return predict(model, texts, batcher)[SENTENCE_ANSWER]
-
-
 def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, resume: bool) -> None:
     """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
 
@@ -484,94 +530,89 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     number of epochs: a run may be made longer or shorter on the way.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
     """
-    history: list[dict[str, float]] = []
     if resume:
-        stored, history = stored_run(run_dir)
-        config = replace(stored, epochs=config.epochs)
-    keras.utils.set_random_seed(config.seed)
+        config = replace(stored_run(run_dir)[0], epochs=config.epochs)
     pretrained = load_pretrained(encoder_folder(config.encoder))
     corpora = load_texts(data)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    tables, tokenizer = (
-        TokenTables.quantised(pretrained.token_rows, pretrained.position_rows, token_counts(corpora.training, pretrained)),
-        pretrained.tokenizer,
-    )
+    run = Run(run_dir, config, resume=resume)
+    counts = token_counts(corpora.training, pretrained)
+    tables = TokenTables.quantised(pretrained.token_rows, pretrained.position_rows, counts)
     (run_dir / TABLES).write_bytes(tables.to_bytes())
-    report.write_text(run_dir / TOKENIZER, tokenizer.to_str())
-    batcher = Batcher(tokenizer, tables, config.most_tokens)
-    encoder = build_encoder(pretrained.shape, config.dropout)
-    set_pretrained_weights(encoder, pretrained)
-    corpora = taught(corpora, config, run_dir / "taught.npy")
-    anchors = anchor_vectors(encoder, corpora.training, batcher, config.seed, run_dir / "anchors.npy")
-    batches = TextBatches(corpora, anchors, config, batcher)
-    print(
-        f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
-        f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
-        f"{batches.steps} steps",
-        flush=True,
-    )
-    chosen = np.random.default_rng(config.seed).permutation(len(corpora.development)) < DEVELOPMENT_GLANCE
-    run = Run(run_dir, config, history)
-    if resume:
-        network = keras.models.load_model(run_dir / "last.keras")
-        print(f"going on after step {run.step}", flush=True)
-    else:
-        network = build_network(encoder, config.dropout, corpora.emotion_of_fine)
-        if config.teachers:
-            mix_in(network, Path(config.teachers[0]), 1.0)
-        compile_network(network, config)
-    run.train(network, batches, corpora.development.where(chosen), batcher)
+    report.write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
+    batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
+    anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / "anchors.npy")
+    beginning = Beginning(pretrained, batcher, anchors)
+    if config.folds:
+        corpora = taught(corpora, beginning, config, run_dir, resume=resume)
+    fit(run, corpora, beginning, config)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
-def taught(corpora: TextCorpora, config: TextTraining, path: Path) -> TextCorpora:
-    """The corpora with what the teachers say of GoEmotions' training texts mixed into their labels; kept at `path`.
+@dataclass(frozen=True)
+class Beginning:
+    """What each network of a training begins with: its encoder, what makes its input, and what is to stay as it was."""
 
-    The mean of several networks errs less than each, and tells how much of another label is in a text (Hinton et al.,
-    "Distilling the Knowledge in a Neural Network", 2015; Furlanello et al., "Born-Again Neural Networks", ICML 2018).
+    pretrained: Pretrained
+    batcher: TokenBatcher
+    anchors: Mapping[str, Floats]
+
+
+def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraining) -> keras.Model:
+    """The network, trained to the end of a run."""
+    keras.utils.set_random_seed(config.seed)
+    batches = TextBatches(corpora, beginning.anchors, config, beginning.batcher)
+    print(
+        f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
+        f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
+        f"{batches.steps} steps, {run.step} of them done",
+        flush=True,
+    )
+    network = run.stored_network()
+    if network is None:
+        network = fresh_network(beginning.pretrained, config, corpora.emotion_of_fine)
+        compile_network(network, config)
+    chosen = np.random.default_rng(config.seed).permutation(len(corpora.development)) < DEVELOPMENT_GLANCE
+    run.train(network, batches, corpora.development.where(chosen), beginning.batcher)
+    return network
+
+
+def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool) -> TextCorpora:
+    """The corpora with what teachers say of GoEmotions' training texts mixed into their labels; kept in `run_dir`.
+
+    Each teacher answers for the part of the texts that it did not learn from, so it tells what is usually said of such a
+    text, and not what the few raters of this one happened to say (Hinton et al., "Distilling the Knowledge in a Neural
+    Network", 2015; Wolpert, "Stacked Generalization", Neural Networks, 1992).
     """
-    if not config.teachers:
-        return corpora
     texts = corpora.training["GoEmotions"]
-    if path.is_file():
+    path = run_dir / "taught.npy"
+    if resume and path.is_file():
         said = np.load(path, allow_pickle=False)
     else:
-        answers = []
-        for teacher in map(Path, config.teachers):
-            print(f"asking {teacher} about {len(texts):,} texts …", flush=True)
-            network, batcher, _ = stored_network(teacher)
-            answers.append(expit(predict(network, texts.texts, batcher)[FINE_ANSWER]))
-        said = np.mean(answers, axis=0, dtype=np.float32)
+        said, parts = np.empty_like(texts.fine), texts.parts(config.folds)
+        own = replace(config, folds=0, epochs=config.teacher_epochs, patterns=0, anchor_weight=0.0)
+        for number in range(config.folds):
+            print(f"teacher {number + 1} of {config.folds}", flush=True)
+            known, unseen = texts.where(parts != number), texts.where(parts == number)
+            lesson = replace(corpora, training={"GoEmotions": known})
+            run = Run(run_dir / f"teacher{number + 1}", own, resume=resume)
+            network = fit(run, lesson, beginning, own)
+            said[parts == number] = expit(predict(network, unseen.texts, beginning.batcher)[FINE_ANSWER])
         np.save(path, said)
     fine = config.teacher_share * said + (1 - config.teacher_share) * texts.fine
     return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
 
 
-def stored_network(run_dir: Path) -> tuple[keras.Model, Batcher, Tokenizer]:
-    """The network of the run in `run_dir`, with what makes its input. Raises FileNotFoundError if there is none."""
-    if not (run_dir / "last.keras").is_file():
-        raise FileNotFoundError(f"{run_dir} holds no run of train.py text: name the --run-dir of one")
-    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
-    batcher = Batcher(tokenizer, TokenTables.from_bytes((run_dir / TABLES).read_bytes()))
-    return keras.models.load_model(run_dir / "last.keras", compile=False), batcher, tokenizer
-
-
-def mix_in(network: keras.Model, run_dir: Path, share: float) -> None:
-    """Make a network's weights the mean of its own and, by so great a `share`, those of the run in `run_dir`."""
-    other, _, _ = stored_network(run_dir)
-    for name in TRAINED_LAYERS:
-        layer, theirs = network.get_layer(name), other.get_layer(name).get_weights()
-        layer.set_weights([(1 - share) * own + share * old for own, old in zip(layer.get_weights(), theirs, strict=True)])
+def fresh_network(pretrained: Pretrained, config: TextTraining, emotion_of_fine: npt.NDArray[np.int_]) -> keras.Model:
+    """The network before it is trained: the encoder as it was pre-trained, its answers at random."""
+    encoder = build_encoder(pretrained.shape, config.dropout)
+    set_pretrained_weights(encoder, pretrained)
+    return build_network(build_reader(encoder, config.dropout, emotion_of_fine), pretrained)
 
 
 def compile_network(network: keras.Model, config: TextTraining) -> None:
     """Make a network ready to train."""
-    encoder = network.get_layer("encoder")
-    frozen = ("embeddings_norm", *(f"layer{number}_" for number in range(config.frozen_layers)))
-    for layer in encoder.layers:
-        layer.trainable = not layer.name.startswith(frozen)
     optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embeddings"])
     network.compile(
         optimizer=optimizer,
         loss={
@@ -584,31 +625,29 @@ def compile_network(network: keras.Model, config: TextTraining) -> None:
 
 
 def anchor_vectors(
-    encoder: keras.Model, training: Mapping[str, TextSplit], batcher: Batcher, seed: int, path: Path
+    pretrained: Pretrained, corpora: TextCorpora, batcher: TokenBatcher, config: TextTraining, *, path: Path
 ) -> dict[str, Floats]:
     """Sentence vectors, by text, that the encoder gives to some training texts before it is trained; kept at `path`."""
-    texts = sorted({text for split in training.values() for text in split.texts})
-    chosen = [texts[index] for index in np.random.default_rng(seed).permutation(len(texts))[:ANCHORED]]
+    texts = sorted({text for split in corpora.training.values() for text in split.texts})
+    chosen = [texts[index] for index in np.random.default_rng(config.seed).permutation(len(texts))[:ANCHORED]]
     if path.is_file():
         vectors = np.load(path, allow_pickle=False)
     else:
         print(f"computing {len(chosen)} pre-trained sentence vectors …", flush=True)
-        vectors = pretrained_vectors(encoder, chosen, batcher)
+        vectors = predict(fresh_network(pretrained, config, corpora.emotion_of_fine), chosen, batcher)[SENTENCE_ANSWER]
         np.save(path, vectors)
     return dict(zip(chosen, vectors, strict=True))
 
 
-def plainer_ways(
-    corpora: TextCorpora, config: TextTraining, batcher: Batcher
-) -> tuple[dict[str, MultilabelFigures], Floats]:
+def plainer_ways(corpora: TextCorpora, config: TextTraining) -> tuple[dict[str, MultilabelFigures], Floats]:
     """How well plainer ways do on the development part, by name, and its pre-trained sentence vectors."""
     training, development = corpora.training["GoEmotions"], corpora.development
     few = training.where(np.random.default_rng(config.seed).permutation(len(training)) < BASELINE_TEXTS)
     pretrained = load_pretrained(encoder_folder(config.encoder))
-    encoder = build_encoder(pretrained.shape, config.dropout)
-    set_pretrained_weights(encoder, pretrained)
+    batcher = TokenBatcher(pretrained.tokenizer, token_counts(corpora.training, pretrained))
     print(f"computing {len(few) + len(development)} pre-trained sentence vectors …", flush=True)
-    vectors = pretrained_vectors(encoder, [*few.texts, *development.texts], batcher)
+    network = fresh_network(pretrained, config, corpora.emotion_of_fine)
+    vectors = predict(network, [*few.texts, *development.texts], batcher)[SENTENCE_ANSWER]
     known, unseen = vectors[: len(few)], vectors[len(few) :]
     return {
         "TF-IDF": tfidf_figures(training, development),
@@ -618,7 +657,7 @@ def plainer_ways(
 
 def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
     """The configuration and the history of the run in `run_dir`. Raises FileNotFoundError if there is none."""
-    path = run_dir / "state.json"
+    path = run_dir / STATE
     if not path.is_file():
         raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
     state = json.loads(path.read_text(encoding="utf-8"))
@@ -636,26 +675,25 @@ def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
 
 def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
-    network, batcher, tokenizer = stored_network(run_dir)
-    if config.teachers:
-        # Between where a run began and where it ended lie networks that err less on what is not in its corpora (Wortsman et
-        # al., "Robust fine-tuning of zero-shot models", CVPR 2022).
-        mix_in(network, Path(config.teachers[0]), 1 - config.own_share)
-    tables_bytes = (run_dir / TABLES).read_bytes()
-    calibration = calibrate(corpora, lambda texts: predict(network, texts, batcher)[EMOTIONS_ANSWER])
-    served = build_served(network, calibration)
+    network = keras.models.load_model(run_dir / NETWORK, compile=False)
+    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
+    begun = TokenTables.from_bytes((run_dir / TABLES).read_bytes())
+    [token_rows] = network.get_layer(TOKEN_ROWS).get_weights()
+    tables = TokenTables.quantised(token_rows, begun.positions, begun.counts)
+    reader, batcher = network.get_layer(READER), Batcher(tokenizer, tables)
+    calibration = calibrate(corpora, lambda texts: predict(reader, texts, batcher)[EMOTIONS_ANSWER])
+    served = build_served(reader, calibration)
     served_path = run_dir / f"{MODEL_NAME}.keras"
     served.save(served_path)
     models_dir.mkdir(parents=True, exist_ok=True)
     export_to_litert(served_path, models_dir / GRAPH)
-    (models_dir / TABLES).write_bytes(tables_bytes)
+    (models_dir / TABLES).write_bytes(tables.to_bytes())
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     _, history = stored_run(run_dir)
-    baselines, development_vectors = plainer_ways(corpora, config, batcher)
+    baselines, development_vectors = plainer_ways(corpora, config)
     made = Made(
         settings=asdict(config),
-        teachers=[asdict(stored_run(Path(teacher))[0]) for teacher in config.teachers],
         parameters=served.count_params(),
         calibration=calibration,
         history=history,

@@ -26,13 +26,11 @@ Floats = npt.NDArray[np.float32]
 class Made:
     """How the files in `models_dir` came to be, for the card.
 
-    `settings` are the run's, `teachers` those of the runs it learnt from. `keras_moods` is what the Keras model answers on
-    the development part, `pretrained_vectors` what the encoder gave there before it was trained; `baselines` are other ways
-    by name, each with its figures.
+    `settings` are the run's. `keras_moods` is what the Keras model answers on the development part, `pretrained_vectors`
+    what the encoder gave there before it was trained; `baselines` are other ways by name, each with its figures.
     """
 
     settings: Mapping[str, Any]
-    teachers: list[Mapping[str, Any]]
     parameters: int
     calibration: Calibration
     history: list[dict[str, float]]
@@ -87,11 +85,9 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
     card = [
         "# Model card: the text network",
         "",
-        f"`{GRAPH}` maps texts to probabilities of {', '.join(EMOTIONS)}, and to sentence vectors. `{TABLES}` holds its "
-        "token "
-        f"table (int8, looked up outside the graph), `{TOKENIZER}` its vocabulary: {sum(sizes.values()):.1f} MB "
-        "together. All "
-        "are checked against `manifest.json` before use.",
+        f"`{GRAPH}` maps texts to mood vectors over {', '.join(EMOTIONS)}, and to sentence vectors. `{TABLES}` holds its "
+        f"token table (int8, looked up outside the graph), `{TOKENIZER}` its vocabulary: {sum(sizes.values()):.1f} MB "
+        "together. All are checked against `manifest.json` before use.",
         "",
         "## Data",
         "",
@@ -112,14 +108,14 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "",
         f"A transformer encoder of six layers, {made.parameters:,} parameters without the token table: all-MiniLM-L6-v2 "
         "(Apache-2.0; Wang et al., 2020; Reimers and Gurevych, 2019), rebuilt of Keras' standard layers, its vocabulary "
-        f"pruned to English, the token table and the lowest {made.settings['frozen_layers']} layers left as they were "
-        "pre-trained. Three losses: GoEmotions' own 28 labels, each yes or no; the seven, an emotion being there if any of "
-        "its labels is (taken as independent: a noisy-or; what a corpus cannot name is not judged); and the angle to the "
+        "pruned to English, trained with its token table. Three losses: GoEmotions' own 28 labels, each yes or no; the "
+        "seven, an emotion being there if any of its labels is (taken as independent: a noisy-or; what a corpus cannot name "
+        "is not judged); and the angle to the "
         "pre-trained sentence vector, so that sentence vectors stay useful for search: on the development part their "
-        f"cosine to those of the original is {likeness:.3f} on average. {_taught(made)}Texts are augmented: masked "
+        f"cosine to those of the original is {likeness:.3f} on average. {_taught(made.settings)}Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
         f"warm-up and linear decay under Keras {keras.version()}. Settings: "
-        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if key not in ("encoder", "teachers"))
+        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if key != "encoder")
         + ".",
         "",
         f"The mood vector is softmax({made.calibration.factor:.2f} · log p + b), p being how likely each emotion is, b = "
@@ -139,9 +135,9 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "",
         "### GoEmotions, development",
         "",
-        "Multi-label; an emotion is read where its probability reaches a threshold of its own, found on four fifths "
-        "and measured "
-        f"on the fifth, {FOLDS} times. Macro-F1 **{result.development.macro_f1:.3f}** over {len(corpora.development):,} "
+        "Multi-label; an emotion is read where its probability reaches a threshold of its own, found on four "
+        f"fifths and measured on the fifth, {FOLDS} times. Macro-F1 **{result.development.macro_f1:.3f}** over "
+        f"{len(corpora.development):,} "
         "texts; "
         f"the likeliest emotion is one of the labels on {result.development.top_accuracy:.1%}. Nothing was trained on "
         "this part; "
@@ -187,18 +183,13 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
     report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
-def _taught(made: Made) -> str:
-    if not made.teachers:
+def _taught(settings: Mapping[str, Any]) -> str:
+    if not settings["folds"]:
         return ""
-    runs = "; ".join(
-        f"{settings['epochs']:g} epochs at {settings['learning_rate']:g}, seed {settings['seed']}"
-        for settings in made.teachers
-    )
     return (
-        f"It began with the weights of an earlier run and was taught by {len(made.teachers)} ({runs}): what they answer "
-        f"together counts {made.settings['teacher_share']:g} of GoEmotions' targets, the labels the rest (Hinton et al., "
-        "2015; Furlanello et al., 2018). Exported is the mean of its weights and those that it began with, its own by "
-        f"{made.settings['own_share']:g} (Wortsman et al., 2022). "
+        f"GoEmotions' texts were divided into {settings['folds']} parts, and as many teachers learnt all but one of them, "
+        f"for {settings['teacher_epochs']:g} epochs; what each says of the part that it did not learn counts "
+        f"{settings['teacher_share']:g} of its targets, the labels the rest (Hinton et al., 2015; Wolpert, 1992). "
     )
 
 

@@ -90,9 +90,13 @@ class TextSplit:
         shares: Floats = labels / labels.sum(axis=1, keepdims=True)
         return shares
 
+    def parts(self, count: int) -> npt.NDArray[np.int_]:
+        """Which of so many parts, from 0, each text falls into, int [n]. Equal texts fall into the same part."""
+        return np.array([crc32(text.lower().encode()) % count for text in self.texts], dtype=np.int_)
+
     def halves(self) -> tuple["TextSplit", "TextSplit"]:
-        """Two halves: one to calibrate on, one to measure on. Equal texts fall into the same half."""
-        first = np.array([crc32(text.lower().encode()) % 2 == 0 for text in self.texts], dtype=bool)
+        """Two halves: one to calibrate on, one to measure on."""
+        first = self.parts(2) == 0
         return self.where(first), self.where(~first)
 
 
