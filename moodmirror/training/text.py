@@ -503,7 +503,8 @@ def quick_products() -> AbstractContextManager[Any]:
         return nullcontext()
     import torch  # noqa: PLC0415  # no other backend needs it
 
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+    quick: AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+    return quick
 
 
 def learning_rate(config: TextTraining, step: int, steps: int) -> float:
