@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,8 @@ import skimage.data
 import soundfile
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from moodmirror.recognition import frame_decoding
+from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.sound import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +69,16 @@ def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
             if child.status() != psutil.STATUS_ZOMBIE and module.__name__ in child.cmdline():
                 found.append(child)
     return found
+
+
+@contextmanager
+def frame_decoder() -> Iterator[tuple[FrameDecoders, psutil.Process]]:
+    """A decoder of frames, and its process; sites that other tests open in this process have theirs."""
+    others = running(frame_decoding)
+    with closing(FrameDecoders(1)) as decoders:
+        decoders.decode(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())
+        [process] = [process for process in running(frame_decoding) if process not in others]
+        yield decoders, process
 
 
 @pytest.fixture(scope="session")

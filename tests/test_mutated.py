@@ -22,13 +22,12 @@ from websocket import WebSocketConnectionClosedException
 from werkzeug.test import TestResponse
 
 from app import app
-from moodmirror.recognition import decoding, frame_decoding
+from moodmirror.recognition import decoding
 from moodmirror.recognition.decoding import MediaError
-from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.sound import SAMPLE_RATE, SoundError, read_sound
 from moodmirror.web.sockets import MalformedError, OneAttachment, is_payload
 from tests.clips import clip
-from tests.conftest import admitted, own_memory, running, wav
+from tests.conftest import admitted, frame_decoder, own_memory, running, wav
 from tests.test_live import Visitor
 from tests.test_sockets import PATIENCE, opened, polled, smile, told, worker_of
 
@@ -185,9 +184,7 @@ def test_frames(picture):
         gray = read(frames.decode, damaged(picture, damage), MediaError)
         assert gray is None or (gray.dtype == np.uint8 and gray.ndim == 2)
 
-    with closing(FrameDecoders(1)) as frames:
-        frames.decode(picture)
-        [process] = running(frame_decoding)
+    with frame_decoder() as (frames, process):
         with flat(psutil.Process(), lambda: frames.decode(picture)), flat(process, lambda: frames.decode(picture)):
             decode()
         assert process.is_running()  # no frame took it down

@@ -24,7 +24,7 @@ from moodmirror.recognition.face import (
 from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES
 from moodmirror.recognition.media import FrameDecoders
 from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
-from tests.conftest import running
+from tests.conftest import frame_decoder, running
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ class TestModelFiles:
 
 @pytest.fixture(scope="module")
 def decoders():
-    with closing(FrameDecoders(1)) as decoders:
+    with frame_decoder() as (decoders, _):
         yield decoders
 
 
@@ -238,15 +238,14 @@ class TestFrames:
             decoders.decode(content)
 
     @pytest.mark.parametrize("sign", [signal.SIGSEGV, signal.SIGSTOP])
-    def test_a_decoder_that_crashes_or_hangs_is_replaced(self, decoders, scene, sign):
+    def test_a_decoder_that_crashes_or_hangs_is_replaced(self, scene, sign):
         content = cv2.imencode(".jpg", scene())[1].tobytes()
-        decoders.decode(content)
-        [before] = running(frame_decoding)
-        before.send_signal(sign)
-        with pytest.raises(MediaError, match="damaged"):
-            decoders.decode(content)
-        assert decoders.decode(content).shape == (480, 640)
-        assert running(frame_decoding) != [before]
+        with frame_decoder() as (decoders, process):
+            process.send_signal(sign)
+            with pytest.raises(MediaError, match="damaged"):
+                decoders.decode(content)
+            assert not process.is_running()
+            assert decoders.decode(content).shape == (480, 640)
 
     def test_frames_are_decoded_side_by_side_and_nothing_is_left_behind(self, scene):
         pictures = [scene()[:, : 320 + 8 * number] for number in range(8)]
@@ -259,16 +258,12 @@ class TestFrames:
         assert len(started) == 2
         assert not any(process.is_running() for process in started)
 
-    def test_a_decoder_may_take_so_much_memory_and_write_no_file(self, decoders, scene):
-        decoders.decode(cv2.imencode(".jpg", scene())[1].tobytes())
-        [process] = running(frame_decoding)
-        assert process.rlimit(psutil.RLIMIT_AS)[1] == frame_decoding.MEMORY_BYTES
-        assert process.rlimit(psutil.RLIMIT_FSIZE)[1] == 0
+    def test_a_decoder_may_take_so_much_memory_and_write_no_file(self):
+        with frame_decoder() as (_, process):
+            assert process.rlimit(psutil.RLIMIT_AS)[1] == frame_decoding.MEMORY_BYTES
+            assert process.rlimit(psutil.RLIMIT_FSIZE)[1] == 0
 
-    def test_a_decoder_has_nothing_of_the_sites_environment(self, decoders, scene, monkeypatch):
+    def test_a_decoder_has_nothing_of_the_sites_environment(self, monkeypatch):
         monkeypatch.setenv("SECRET_KEY", "told to nobody")
-        with closing(FrameDecoders(1)) as others:
-            others.decode(cv2.imencode(".jpg", scene())[1].tobytes())
-            environments = [process.environ() for process in running(frame_decoding)]
-        assert environments
-        assert all("SECRET_KEY" not in environment for environment in environments)
+        with frame_decoder() as (_, process):
+            assert "SECRET_KEY" not in process.environ()
