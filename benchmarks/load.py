@@ -198,10 +198,7 @@ async def look_after(port: int, servers: list[psutil.Process], seen: Beside) -> 
         seen.health.append(time.monotonic() - began)
         if not seen.sizes or began - sized_at >= SIZE_SECONDS:
             sized_at = began
-            sizes = [
-                (own_memory(member) / 1e6, member.num_threads(), member.num_fds()) for member in _with_children(servers)
-            ]
-            seen.sizes.append(tuple(map(sum, zip(*sizes, strict=True))))
+            seen.sizes.append(_sizes(servers))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -306,7 +307,10 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     card = (models / "text_emotion.md").read_text(encoding="utf-8")
     assert "GoEmotions" in card
     assert "TF-IDF" in card
-    assert "0 of them done" not in run("--resume", "--epochs", "12")
+    assert "divided into 2 parts" in card
+    resumed = run("--resume", "--epochs", "12")
+    assert re.search(r"; (\d+) steps, \1 of them done", resumed)
+    assert "teacher 1 of 2" not in resumed
     assert "macro-F1" in run("--evaluate")
 
     network = keras.models.load_model(tmp_path / "run" / "text_emotion.keras", compile=False)

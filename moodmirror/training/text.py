@@ -468,7 +468,7 @@ class Run:
             for step in range(self.step, end):
                 network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
                 inputs, wanted, weights = batches.at(step)
-                with quick_products():
+                with quick_products():  # anew for each step: it keeps the weights as it found them
                     losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
             figures = multilabel_figures(
                 glance.labels, softmax(predict(network, glance.texts, batcher)[EMOTIONS_ANSWER], axis=1)
@@ -640,12 +640,13 @@ def anchor_vectors(
     return dict(zip(chosen, vectors, strict=True))
 
 
-def plainer_ways(corpora: TextCorpora, config: TextTraining) -> tuple[dict[str, MultilabelFigures], Floats]:
+def plainer_ways(
+    corpora: TextCorpora, config: TextTraining, batcher: TokenBatcher
+) -> tuple[dict[str, MultilabelFigures], Floats]:
     """How well plainer ways do on the development part, by name, and its pre-trained sentence vectors."""
     training, development = corpora.training["GoEmotions"], corpora.development
     few = training.where(np.random.default_rng(config.seed).permutation(len(training)) < BASELINE_TEXTS)
     pretrained = load_pretrained(encoder_folder(config.encoder))
-    batcher = TokenBatcher(pretrained.tokenizer, token_counts(corpora.training, pretrained))
     print(f"computing {len(few) + len(development)} pre-trained sentence vectors …", flush=True)
     network = fresh_network(pretrained, config, corpora.emotion_of_fine)
     vectors = predict(network, [*few.texts, *development.texts], batcher)[SENTENCE_ANSWER]
@@ -692,7 +693,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     _, history = stored_run(run_dir)
-    baselines, development_vectors = plainer_ways(corpora, config)
+    baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, begun.counts))
     made = Made(
         settings=asdict(config),
         parameters=served.count_params(),
