@@ -160,6 +160,26 @@ def _add_text(commands: Any) -> None:
     )
     text.add_argument("--teacher-epochs", type=float, default=1.4, help="of each teacher (default: %(default)s)")
     text.add_argument("--teacher-share", type=float, default=0.5, help="of the targets (default: %(default)s)")
+    text.add_argument("--teacher-learning-rate", type=float, default=5e-5, help="the peak (default: %(default)s)")
+    text.add_argument(
+        "--also-taught",
+        nargs="+",
+        default=(),
+        metavar="TAUGHT.NPY",
+        help="what teachers of other runs said, from their folders: all are weighed label by label",
+    )
+    text.add_argument(
+        "--teacher-frozen",
+        type=int,
+        default=0,
+        help="of a teacher's lower layers stay as pre-trained, which saves time (default: %(default)s)",
+    )
+    text.add_argument(
+        "--teacher-encoder",
+        default="",
+        help="folder of a pre-trained encoder that teachers begin with, of BERT's or MPNet's kind: a larger one teaches "
+        "more (default: the network's own)",
+    )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 

@@ -8,7 +8,7 @@ Runs on every Keras backend; only the last step, the export, starts TensorFlow i
 import importlib.util
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +18,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
-from scipy.special import expit, softmax
+from scipy.special import expit, logit, softmax
+from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
@@ -36,6 +37,7 @@ from moodmirror.recognition.text import (
     padded_length,
 )
 from moodmirror.training import report
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.text_augmentation import augment
 from moodmirror.training.text_baselines import tfidf_figures, vectors_figures
@@ -66,6 +68,10 @@ class TextTraining:
     folds: int = 3  # so many teachers: each learns all but one of as many parts of GoEmotions, and answers for that one
     teacher_epochs: float = 1.4  # of each
     teacher_share: float = 0.5  # how much a teacher's answer counts; the labels count for the rest
+    teacher_learning_rate: float = 5e-5  # the peak
+    teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
+    also_taught: tuple[str, ...] = ()  # files with what teachers of other runs said of the same texts
+    teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
 
@@ -84,20 +90,40 @@ FINE_ANSWER: Final = "fine"
 SENTENCE_ANSWER: Final = "sentence"
 MOODS_ANSWER: Final = "moods"
 READER: Final = "reader"
+ENCODER: Final = "encoder"
+LAYER_PARTS: Final = ("projection", "attention", "attention_norm", "rise", "fall", "norm")
 TOKEN_ROWS: Final = "token_rows"
+POSITION_ROWS: Final = "position_rows"
+
+# What MPNet calls the parts and marks that BERT has too.
+MPNET_NAMES: Final = {
+    "attention.attn.q": "attention.self.query",
+    "attention.attn.k": "attention.self.key",
+    "attention.attn.v": "attention.self.value",
+    "attention.attn.o": "attention.output.dense",
+    "attention.LayerNorm": "attention.output.LayerNorm",
+}
+MPNET_MARKS: Final = {"<pad>": "[PAD]", "<s>": "[CLS]", "</s>": "[SEP]"}
+FARTHEST: Final = 128  # tokens; whatever is farther away is in one class of distances (Raffel et al., JMLR 21, 2020)
 
 STATE: Final = "state.json"  # of a run: configuration and history
 NETWORK: Final = "last.keras"  # of a run, with its optimiser
+COUNTS: Final = "token_counts.npy"  # of a run: how often each token stands in its training texts
 
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """The size of a BERT encoder (Devlin et al., NAACL 2019)."""
+    """The size of a BERT encoder (Devlin et al., NAACL 2019), or of an MPNet (Song et al., NeurIPS 2020).
+
+    `distances` is how many classes of distances between tokens have an attention of their own: none in BERT.
+    """
 
     layers: int
     width: int
     heads: int
     feed_forward: int
+    epsilon: float  # what normalisations add to the variance
+    distances: int
 
 
 @dataclass(frozen=True)
@@ -132,7 +158,7 @@ def encoder_folder(named: str = "") -> Path:
 
 
 def load_pretrained(folder: Path) -> Pretrained:
-    """Read a BERT encoder: ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+    """Read a BERT or an MPNet encoder: ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
 
     The vocabulary is pruned to what English text can need: tokens of ASCII characters. All else becomes unknown.
     """
@@ -140,19 +166,36 @@ def load_pretrained(folder: Path) -> Pretrained:
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     shape = EncoderShape(
-        config["num_hidden_layers"], config["hidden_size"], config["num_attention_heads"], config["intermediate_size"]
+        config["num_hidden_layers"],
+        config["hidden_size"],
+        config["num_attention_heads"],
+        config["intermediate_size"],
+        config.get("layer_norm_eps", 1e-12),
+        config.get("relative_attention_num_buckets", 0),
     )
     weights = load_file(folder / "model.safetensors")
     tokenizer, kept = pruned_tokenizer(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
     tokens = weights["embeddings.word_embeddings.weight"][kept]
-    positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    positions = weights["embeddings.position_embeddings.weight"]
+    if config.get("model_type") == "mpnet":
+        weights = {_bert_name(name): values for name, values in weights.items()}
+        positions = positions[config["pad_token_id"] + 1 :]  # the rows up to there are for padding
+    else:
+        positions = positions + weights["embeddings.token_type_embeddings.weight"][0]
     return Pretrained(shape, weights, tokenizer, tokens, positions)
+
+
+def _bert_name(mpnet_name: str) -> str:
+    for own, theirs in MPNET_NAMES.items():
+        mpnet_name = mpnet_name.replace(own, theirs)
+    return mpnet_name
 
 
 def pruned_tokenizer(description: dict[str, Any]) -> tuple[Tokenizer, npt.NDArray[np.int_]]:
     """A tokenizer without padding, truncation and tokens that English does not need, and the old ids of its tokens."""
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     vocabulary = description["model"]["vocab"]
+    vocabulary |= {theirs: vocabulary.pop(own) for own, theirs in MPNET_MARKS.items() if own in vocabulary}
     words = [token for token in vocabulary if token.isascii() and not (token.startswith("[") and token.endswith("]"))]
     words += [token for token in ("[", "]") if token in vocabulary and token not in words]
     kept = [*marks, *sorted(words, key=vocabulary.__getitem__)]
@@ -165,7 +208,7 @@ def pruned_tokenizer(description: dict[str, Any]) -> tuple[Tokenizer, npt.NDArra
 
 
 def build_encoder(shape: EncoderShape, dropout: float) -> keras.Model:
-    """A BERT encoder over embedded tokens: float32 [n, t, width] and a mask [n, t] → states [n, t, width].
+    """An encoder over embedded tokens: float32 [n, t, width] and a mask [n, t] → states [n, t, width].
 
     Post-norm transformer layers with exact GELU, of standard layers alone. The token table stands outside, so that it stays
     int8 in serving (:class:`TokenTables`).
@@ -174,18 +217,38 @@ def build_encoder(shape: EncoderShape, dropout: float) -> keras.Model:
     mask = layers.Input((None,), name="mask")
     # Padding gets no attention: e to the power of −10,000 is 0 in float32.
     bias = ops.expand_dims(ops.expand_dims((mask - 1.0) * 1e4, 1), 1)
-    x = _normalization("embeddings_norm")(embeddings)
+    if shape.distances:
+        bias = bias + _distance_bias(mask, shape)
+    x = _normalization("embeddings_norm", shape)(embeddings)
     for number in range(shape.layers):
         attended = _attention(x, bias, shape, f"layer{number}")
-        x = _normalization(f"layer{number}_attention_norm")(x + layers.Dropout(dropout)(attended))
+        x = _normalization(f"layer{number}_attention_norm", shape)(x + layers.Dropout(dropout)(attended))
         y = ops.gelu(layers.Dense(shape.feed_forward, name=f"layer{number}_rise")(x), approximate=False)
         y = layers.Dense(shape.width, name=f"layer{number}_fall")(y)
-        x = _normalization(f"layer{number}_norm")(x + layers.Dropout(dropout)(y))
-    return keras.Model([embeddings, mask], x, name="encoder")
+        x = _normalization(f"layer{number}_norm", shape)(x + layers.Dropout(dropout)(y))
+    return keras.Model([embeddings, mask], x, name=ENCODER)
 
 
-def _normalization(name: str) -> layers.Layer:
-    return layers.LayerNormalization(epsilon=1e-12, name=name)
+def _normalization(name: str, shape: EncoderShape) -> layers.Layer:
+    return layers.LayerNormalization(epsilon=shape.epsilon, name=name)
+
+
+def _distance_bias(mask: Any, shape: EncoderShape) -> Any:
+    """What each head adds to the attention that a token pays to another, by how far ahead it stands: [1, heads, t, t].
+
+    Classes of distances as in T5 (Raffel et al., JMLR 21, 2020): half of them each way; half of those for one distance each,
+    the others for ranges that grow with the logarithm.
+    """
+    places = ops.cumsum(ops.ones_like(mask[:1, :]), axis=1)
+    ahead = ops.expand_dims(places, 1) - ops.expand_dims(places, 2)
+    way = shape.distances // 2
+    exact = way // 2
+    distance = ops.abs(ahead)
+    growth = ops.log(ops.maximum(distance, 1.0) / exact) / np.log(FARTHEST / exact)
+    far = ops.minimum(exact + ops.floor(growth * (way - exact)), way - 1)
+    kind = ops.where(distance < exact, distance, far) + way * ops.cast(ahead > 0, "float32")
+    biases = layers.Embedding(shape.distances, shape.heads, name="distances")(ops.cast(kind, "int32"))
+    return ops.transpose(biases, (0, 3, 1, 2))
 
 
 def _attention(x: Any, bias: Any, shape: EncoderShape, name: str) -> Any:
@@ -211,6 +274,8 @@ def set_pretrained_weights(encoder: keras.Model, pretrained: Pretrained) -> None
         return [weights[f"{name}.weight"], weights[f"{name}.bias"]]
 
     encoder.get_layer("embeddings_norm").set_weights(norm("embeddings.LayerNorm"))
+    if shape.distances:
+        encoder.get_layer("distances").set_weights([weights["encoder.relative_attention_bias.weight"]])
     for number in range(shape.layers):
         own, theirs = f"layer{number}", f"encoder.layer.{number}"
         query, key, value = (dense(f"{theirs}.attention.self.{part}") for part in ("query", "key", "value"))
@@ -267,7 +332,7 @@ def build_network(reader: keras.Model, pretrained: Pretrained) -> keras.Model:
     ids = layers.Input((None,), dtype="int32", name="ids")
     mask = layers.Input((None,), name="mask")
     tokens = layers.Embedding(*pretrained.token_rows.shape, name=TOKEN_ROWS)
-    positions = layers.Embedding(*pretrained.position_rows.shape, trainable=False, name="position_rows")
+    positions = layers.Embedding(*pretrained.position_rows.shape, trainable=False, name=POSITION_ROWS)
     embeddings = tokens(ids) + positions(ops.cumsum(ops.ones_like(ids), axis=1) - 1)
     network = keras.Model([ids, mask], reader([embeddings, mask]), name=MODEL_NAME)
     tokens.set_weights([pretrained.token_rows])
@@ -364,23 +429,31 @@ def predict(network: keras.Model, texts: list[str], batcher: TokenBatcher, batch
     return answers
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What each network of a training begins with: its encoder, what makes its input, and what is to stay as it was."""
+
+    pretrained: Pretrained
+    batcher: TokenBatcher
+    anchors: Mapping[str, Floats]  # pre-trained sentence vectors of some texts, by text
+    frozen: int = 0  # so many of its lower layers stay as they are, and if any, the token table
+
+
 class TextBatches:
     """Augmented batches, whose content depends only on seed and step."""
 
     def __init__(
         self,
         corpora: TextCorpora,
-        anchors: Mapping[str, Floats],
+        beginning: Beginning,
         config: TextTraining,
-        batcher: TokenBatcher,
     ) -> None:
-        """`anchors` are the pre-trained sentence vectors of some texts, by text."""
         self._training = corpora.training
         self._emotion_of_fine = corpora.emotion_of_fine
-        self._anchors = anchors
-        self._no_anchor = np.full(len(next(iter(anchors.values()))), np.nan, np.float32)
+        self._anchors = beginning.anchors
+        self._no_anchor = np.full(beginning.pretrained.shape.width, np.nan, np.float32)
         self._config = config
-        self._batcher = batcher
+        self._batcher = beginning.batcher
         self._epoch = -1
         self._split = TextSplit.joined(list(corpora.training.values()))
         self._batches: list[npt.NDArray[np.int_]] = []
@@ -424,7 +497,7 @@ class TextBatches:
             for name, split in self._training.items()
         ]
         self._split = TextSplit.joined([*parts, patterned(self._config.patterns, rng)])
-        lengths = np.array([len(text) for text in self._split.texts])
+        lengths = self._batcher.lengths(self._split.texts)
         size = self._config.batch_size
         order = rng.permutation(len(self._split) // size * size if len(self._split) >= size else len(self._split))
         pools = np.split(order, range(POOL_BATCHES * size, len(order), POOL_BATCHES * size))
@@ -537,8 +610,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     corpora = load_texts(data)
     run = Run(run_dir, config, resume=resume)
     counts = token_counts(corpora.training, pretrained)
-    tables = TokenTables.quantised(pretrained.token_rows, pretrained.position_rows, counts)
-    (run_dir / TABLES).write_bytes(tables.to_bytes())
+    np.save(run_dir / COUNTS, counts)
     report.write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
     batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
     anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / "anchors.npy")
@@ -549,19 +621,10 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """What each network of a training begins with: its encoder, what makes its input, and what is to stay as it was."""
-
-    pretrained: Pretrained
-    batcher: TokenBatcher
-    anchors: Mapping[str, Floats]
-
-
 def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraining) -> keras.Model:
     """The network, trained to the end of a run."""
     keras.utils.set_random_seed(config.seed)
-    batches = TextBatches(corpora, beginning.anchors, config, beginning.batcher)
+    batches = TextBatches(corpora, beginning, config)
     print(
         f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
         f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
@@ -571,6 +634,8 @@ def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraini
     network = run.stored_network()
     if network is None:
         network = fresh_network(beginning.pretrained, config, corpora.emotion_of_fine)
+        if beginning.frozen:
+            freeze(network, beginning.frozen)
         compile_network(network, config)
     chosen = np.random.default_rng(config.seed).permutation(len(corpora.development)) < DEVELOPMENT_GLANCE
     run.train(network, batches, corpora.development.where(chosen), beginning.batcher)
@@ -582,25 +647,78 @@ def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run
 
     Each teacher answers for the part of the texts that it did not learn from, so it tells what is usually said of such a
     text, and not what the few raters of this one happened to say (Hinton et al., "Distilling the Knowledge in a Neural
-    Network", 2015; Wolpert, "Stacked Generalization", Neural Networks, 1992).
+    Network", 2015). Raises CorpusError if what another run's teachers said is not about these texts.
     """
     texts = corpora.training["GoEmotions"]
     path = run_dir / "taught.npy"
-    if resume and path.is_file():
-        said = np.load(path, allow_pickle=False)
-    else:
-        said, parts = np.empty_like(texts.fine), texts.parts(config.folds)
-        own = replace(config, folds=0, epochs=config.teacher_epochs, patterns=0, anchor_weight=0.0)
-        for number in range(config.folds):
-            print(f"teacher {number + 1} of {config.folds}", flush=True)
-            known, unseen = texts.where(parts != number), texts.where(parts == number)
-            lesson = replace(corpora, training={"GoEmotions": known})
-            run = Run(run_dir / f"teacher{number + 1}", own, resume=resume)
-            network = fit(run, lesson, beginning, own)
+    others = [_said_elsewhere(Path(other), texts) for other in config.also_taught]
+    said = np.load(path, allow_pickle=False) if resume and path.is_file() else np.full_like(texts.fine, np.nan)
+    parts = texts.parts(config.folds)
+    if config.teacher_encoder and np.isnan(said).any():
+        pretrained = load_pretrained(encoder_folder(config.teacher_encoder))
+        counts = token_counts(corpora.training, pretrained)
+        beginning = Beginning(pretrained, TokenBatcher(pretrained.tokenizer, counts, config.most_tokens), {})
+    beginning = replace(beginning, frozen=config.teacher_frozen)
+    own = replace(
+        config,
+        folds=0,
+        epochs=config.teacher_epochs,
+        learning_rate=config.teacher_learning_rate,
+        patterns=0,
+        anchor_weight=0.0,
+    )
+    for number in range(config.folds):
+        if not np.isnan(said[parts == number]).any():
+            continue
+        print(f"teacher {number + 1} of {config.folds}", flush=True)
+        known, unseen = texts.where(parts != number), texts.where(parts == number)
+        folder = run_dir / f"teacher{number + 1}"
+        network = fit(Run(folder, own, resume=resume), replace(corpora, training={"GoEmotions": known}), beginning, own)
+        with quick_products():
             said[parts == number] = expit(predict(network, unseen.texts, beginning.batcher)[FINE_ANSWER])
+        _tell_unseen(unseen, said[parts == number], corpora.emotion_of_fine)
         np.save(path, said)
-    fine = config.teacher_share * said + (1 - config.teacher_share) * texts.fine
+    together = stacked([said, *others], texts.fine, parts)
+    _tell_unseen(texts, together, corpora.emotion_of_fine)
+    fine = config.teacher_share * together + (1 - config.teacher_share) * texts.fine
     return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
+
+
+def _said_elsewhere(path: Path, texts: TextSplit) -> Floats:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: --also-taught takes the taught.npy of another run's folder")
+    said: Floats = np.load(path, allow_pickle=False)
+    if said.shape != texts.fine.shape or np.isnan(said).any():
+        raise CorpusError(f"{path} does not answer for the {len(texts)} texts of GoEmotions here: let its run finish first")
+    return said
+
+
+def stacked(said: Sequence[Floats], fine: Floats, parts: npt.NDArray[np.int_]) -> Floats:
+    """One probability for each label of what several teachers said, each float32 [n, 28], as is `fine`, what is right.
+
+    A logistic regression over their log odds for each label (Wolpert, "Stacked Generalization", Neural Networks, 1992):
+    it trusts each as far as it is right about that label. Texts of one of the `parts`, int [n], are answered for by a
+    regression over the others; a label that does not occur there has the mean of what was said.
+    """
+    log_odds = logit(np.clip(np.stack(said, axis=2), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY))
+    together: Floats = np.mean(said, axis=0, dtype=np.float32)
+    for part in np.unique(parts):
+        here = parts == part
+        for label in range(FINE_LABELS):
+            right = fine[~here, label] > 0
+            if 0 < right.sum() < len(right):
+                regression = LogisticRegression(solver="newton-cholesky").fit(log_odds[~here, label], right)
+                together[here, label] = regression.predict_proba(log_odds[here, label])[:, 1]
+    return together
+
+
+def _tell_unseen(texts: TextSplit, said: Floats, emotion_of_fine: npt.NDArray[np.int_]) -> None:
+    figures = multilabel_figures(texts.labels, emotions_of(said, emotion_of_fine))
+    print(
+        f"of {len(texts)} texts that were not learnt from: macro-F1 {figures.macro_f1:.3f}, "
+        f"likeliest emotion is a label {figures.top_accuracy:.3f}",
+        flush=True,
+    )
 
 
 def fresh_network(pretrained: Pretrained, config: TextTraining, emotion_of_fine: npt.NDArray[np.int_]) -> keras.Model:
@@ -608,6 +726,15 @@ def fresh_network(pretrained: Pretrained, config: TextTraining, emotion_of_fine:
     encoder = build_encoder(pretrained.shape, config.dropout)
     set_pretrained_weights(encoder, pretrained)
     return build_network(build_reader(encoder, config.dropout, emotion_of_fine), pretrained)
+
+
+def freeze(network: keras.Model, count: int) -> None:
+    """Let the token table and so many lower layers of a network's encoder stay as they are. Nothing is derived for them."""
+    still = {"embeddings_norm", "distances"}
+    still |= {f"layer{number}_{part}" for number in range(count) for part in LAYER_PARTS}
+    network.get_layer(TOKEN_ROWS).trainable = False
+    for layer in network.get_layer(READER).get_layer(ENCODER).layers:
+        layer.trainable = layer.trainable and layer.name not in still
 
 
 def compile_network(network: keras.Model, config: TextTraining) -> None:
@@ -663,7 +790,8 @@ def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
     state = json.loads(path.read_text(encoding="utf-8"))
-    return TextTraining(**state["config"]), state["history"]
+    config = state["config"]
+    return TextTraining(**{**config, "also_taught": tuple(config.get("also_taught", ()))}), state["history"]
 
 
 def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
@@ -679,9 +807,9 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
     network = keras.models.load_model(run_dir / NETWORK, compile=False)
     tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
-    begun = TokenTables.from_bytes((run_dir / TABLES).read_bytes())
-    [token_rows] = network.get_layer(TOKEN_ROWS).get_weights()
-    tables = TokenTables.quantised(token_rows, begun.positions, begun.counts)
+    counts = np.load(run_dir / COUNTS, allow_pickle=False)
+    [token_rows], [position_rows] = (network.get_layer(name).get_weights() for name in (TOKEN_ROWS, POSITION_ROWS))
+    tables = TokenTables.quantised(token_rows, position_rows, counts)
     reader, batcher = network.get_layer(READER), Batcher(tokenizer, tables)
     calibration = calibrate(corpora, lambda texts: predict(reader, texts, batcher)[EMOTIONS_ANSWER])
     served = build_served(reader, calibration)
@@ -693,9 +821,10 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     _, history = stored_run(run_dir)
-    baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, begun.counts))
+    baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, counts))
     made = Made(
         settings=asdict(config),
+        other_lessons=[asdict(stored_run(Path(other).parent)[0]) for other in config.also_taught],
         parameters=served.count_params(),
         calibration=calibration,
         history=history,

@@ -1,5 +1,6 @@
-"""Measure the text network as it is served: on Reddit's comments, in everyday talk, on tweets, and how sure it is."""
+"""Measure the text network as it is served: on Reddit's comments, in everyday talk, on tweets, on our own cases."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,6 +13,7 @@ from moodmirror.recognition.text import GRAPH, TextEmotionRecognizer
 from moodmirror.training import report
 from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_texts
 
+CASES: Final = Path(__file__).resolve().parents[2] / "tests" / "text_cases.tsv"
 FOLDS: Final = 5  # of the development part, to find thresholds on four and to measure on the fifth
 
 Floats = npt.NDArray[np.float32]
@@ -87,6 +89,8 @@ class TextEvaluation:
     everyday: report.Figures | None
     everyday_reliability: report.Reliability | None
     tweets_accuracy: float | None
+    cases_right: int
+    cases: int
 
     def as_text(self) -> str:
         """For a terminal."""
@@ -108,6 +112,7 @@ class TextEvaluation:
             )
         if self.tweets_accuracy is not None:
             lines.append(f"CARER, validation, among its five: accuracy {self.tweets_accuracy:.4f}")
+        lines.append(f"{CASES.name}: {self.cases_right} of {self.cases} right, {self.cases_right / self.cases:.4f}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -135,7 +140,35 @@ class TextEvaluation:
                 "expected_calibration_error": round(self.everyday_reliability.error, 5),
             },
             "tweets": None if self.tweets_accuracy is None else {"accuracy": round(self.tweets_accuracy, 5)},
+            "cases": {"right": self.cases_right, "of": self.cases},
         }
+
+
+@dataclass(frozen=True)
+class Case:
+    """A text that people would notice if it were misread, the emotions that are right, and what it is an example of."""
+
+    text: str
+    expected: frozenset[str]
+    group: str
+
+
+def read_cases() -> list[Case]:
+    """The table of cases, our own sentences."""
+    with CASES.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [Case(row["text"], frozenset(row["expected"].split(",")), row["group"]) for row in rows]
+
+
+def wrong_cases(cases: list[Case], recognizer: Recognizer) -> list[str]:
+    """A line for each case that is misread."""
+    moods = recognizer.predict_proba([case.text for case in cases])
+    read = [EMOTIONS[index] for index in moods.argmax(axis=1)]
+    return [
+        f"{case.group}: {case.text!r} read as {label}, not {'/'.join(sorted(case.expected))}"
+        for case, label in zip(cases, read, strict=True)
+        if label not in case.expected
+    ]
 
 
 def evaluate(data: Path, *, models_dir: Path) -> None:
@@ -147,7 +180,7 @@ def evaluate(data: Path, *, models_dir: Path) -> None:
 
 def evaluation(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
     """Measure a recogniser on the parts of the corpora that it was not trained on."""
-    held_out = corpora.development.halves()[1]
+    held_out, cases = corpora.development.halves()[1], read_cases()
     everyday = everyday_reliability = tweets = None
     if corpora.everyday is not None:
         moods = recognizer.predict_proba(corpora.everyday.texts)
@@ -162,4 +195,6 @@ def evaluation(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
         everyday=everyday,
         everyday_reliability=everyday_reliability,
         tweets_accuracy=tweets,
+        cases_right=len(cases) - len(wrong_cases(cases, recognizer)),
+        cases=len(cases),
     )
