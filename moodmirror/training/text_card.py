@@ -19,6 +19,8 @@ from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora
 from moodmirror.training.text_evaluation import FOLDS, MultilabelFigures, evaluation
 
+# Terms and source of encoders that teachers are known to begin with.
+ENCODERS: Final = {"all-mpnet-base-v2": "Apache-2.0; Song et al., 2020; Reimers and Gurevych, 2019"}
 PLACES: Final = ("encoder", "teacher_encoder", "also_taught")  # settings that say where something lies: on one machine
 Floats = npt.NDArray[np.float32]
 
@@ -207,7 +209,8 @@ def _taught(settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) ->
 
 
 def _teachers(lesson: Mapping[str, Any]) -> str:
-    encoder = Path(lesson["teacher_encoder"]).name or "the same encoder"
+    name = Path(lesson["teacher_encoder"]).name
+    encoder = f"{name} ({ENCODERS[name]})" if name in ENCODERS else name or "the same encoder"
     return f"{lesson['folds']} parts, {encoder}, {lesson['teacher_epochs']:g} epochs"
 
 
