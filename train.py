@@ -160,7 +160,7 @@ def _add_text(commands: Any) -> None:
     )
     text.add_argument("--teacher-epochs", type=float, default=1.4, help="of each teacher (default: %(default)s)")
     text.add_argument("--teacher-share", type=float, default=0.5, help="of the targets (default: %(default)s)")
-    text.add_argument("--teacher-learning-rate", type=float, default=5e-5, help="the peak (default: %(default)s)")
+    text.add_argument("--teacher-learning-rate", type=float, default=1e-4, help="the peak (default: %(default)s)")
     text.add_argument(
         "--also-taught",
         nargs="+",

@@ -23,7 +23,7 @@ from moodmirror.recognition.frame_decoding import decode
 from moodmirror.recognition.tracking import FaceTracker
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
-from tests.conftest import serving
+from tests.conftest import own_memory, serving
 
 RUNS = 200  # of each step; the first tenth warms up and is not counted
 STARTS = 5
@@ -99,14 +99,14 @@ def show(name: str, median: float, mean: float) -> None:
 
 
 def start_server() -> tuple[float, float, float]:
-    """Start the site; returns seconds until it answers, until its models are open, and its memory in MB (unique pages)."""
+    """Start the site; returns seconds until it answers, until its models are open, and its own memory in MB."""
     began = time.perf_counter()
     with serving(Path(os.devnull), CAMERA="off") as server:
         alive = time.perf_counter() - began
         with urllib.request.urlopen(f"{server.url}/readyz", timeout=60):
             ready = time.perf_counter() - began
         parent = psutil.Process(server.process.pid)
-        memory = sum(member.memory_full_info().uss for member in [parent, *parent.children(recursive=True)]) / 1e6
+        memory = sum(own_memory(member) for member in [parent, *parent.children(recursive=True)]) / 1e6
     return alive, ready, memory
 
 

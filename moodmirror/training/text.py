@@ -68,7 +68,7 @@ class TextTraining:
     folds: int = 3  # so many teachers: each learns all but one of as many parts of GoEmotions, and answers for that one
     teacher_epochs: float = 1.4  # of each
     teacher_share: float = 0.5  # how much a teacher's answer counts; the labels count for the rest
-    teacher_learning_rate: float = 5e-5  # the peak
+    teacher_learning_rate: float = 1e-4  # the peak; of a larger encoder less
     teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
     also_taught: tuple[str, ...] = ()  # files with what teachers of other runs said of the same texts
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
