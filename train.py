@@ -166,7 +166,7 @@ def _add_text(commands: Any) -> None:
         nargs="+",
         default=(),
         metavar="TAUGHT.NPY",
-        help="what teachers of other runs said, from their folders: all are weighed label by label",
+        help="what teachers of other runs said, in their folders; all are weighed label by label, beside --folds",
     )
     text.add_argument(
         "--teacher-frozen",

@@ -35,6 +35,7 @@ from moodmirror.training.text import (
     load_pretrained,
     predict,
     stacked,
+    train,
 )
 from moodmirror.training.text_augmentation import augment, mistyped
 from moodmirror.training.text_calibration import calibrate
@@ -407,3 +408,14 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
 def test_without_an_encoder_the_command_says_how_to_get_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="--encoder"):
         encoder_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("there", [[], ["taught.npy"]])
+def test_what_another_run_must_have_left_is_missed_before_anything_is_trained(tmp_path, there):
+    for name in there:
+        (tmp_path / name).touch()
+    data, encoder = write_corpora(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    config = TextTraining(encoder=str(encoder), also_taught=[str(tmp_path / "taught.npy")])
+    with pytest.raises(FileNotFoundError, match="--also-taught"):
+        train(data, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False)
+    assert not (tmp_path / "run" / "teacher1").exists()

@@ -70,7 +70,7 @@ class TextTraining:
     teacher_share: float = 0.5  # how much a teacher's answer counts; the labels count for the rest
     teacher_learning_rate: float = 1e-4  # the peak; of a larger encoder less
     teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
-    also_taught: tuple[str, ...] = ()  # files with what teachers of other runs said of the same texts
+    also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     seed: int = 7
@@ -91,7 +91,6 @@ SENTENCE_ANSWER: Final = "sentence"
 MOODS_ANSWER: Final = "moods"
 READER: Final = "reader"
 ENCODER: Final = "encoder"
-LAYER_PARTS: Final = ("projection", "attention", "attention_norm", "rise", "fall", "norm")
 TOKEN_ROWS: Final = "token_rows"
 POSITION_ROWS: Final = "position_rows"
 
@@ -442,12 +441,7 @@ class Beginning:
 class TextBatches:
     """Augmented batches, whose content depends only on seed and step."""
 
-    def __init__(
-        self,
-        corpora: TextCorpora,
-        beginning: Beginning,
-        config: TextTraining,
-    ) -> None:
+    def __init__(self, corpora: TextCorpora, beginning: Beginning, config: TextTraining) -> None:
         self._training = corpora.training
         self._emotion_of_fine = corpora.emotion_of_fine
         self._anchors = beginning.anchors
@@ -455,8 +449,8 @@ class TextBatches:
         self._config = config
         self._batcher = beginning.batcher
         self._epoch = -1
-        self._split = TextSplit.joined(list(corpora.training.values()))
-        self._batches: list[npt.NDArray[np.int_]] = []
+        self._split: TextSplit
+        self._batches: list[npt.NDArray[np.int_]]
         self._enter(0)
         self._an_epoch = len(self._batches)
         self.steps = max(round(self._an_epoch * config.epochs), 1)
@@ -685,8 +679,9 @@ def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run
 
 
 def _said_elsewhere(path: Path, texts: TextSplit) -> Floats:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: --also-taught takes the taught.npy of another run's folder")
+    for file in (path, path.parent / STATE):  # the card tells how that run was taught
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing: --also-taught takes the taught.npy in another run's folder")
     said: Floats = np.load(path, allow_pickle=False)
     if said.shape != texts.fine.shape or np.isnan(said).any():
         raise CorpusError(f"{path} does not answer for the {len(texts)} texts of GoEmotions here: let its run finish first")
@@ -730,11 +725,10 @@ def fresh_network(pretrained: Pretrained, config: TextTraining, emotion_of_fine:
 
 def freeze(network: keras.Model, count: int) -> None:
     """Let the token table and so many lower layers of a network's encoder stay as they are. Nothing is derived for them."""
-    still = {"embeddings_norm", "distances"}
-    still |= {f"layer{number}_{part}" for number in range(count) for part in LAYER_PARTS}
+    still = ("embeddings_norm", "distances", *(f"layer{number}_" for number in range(count)))
     network.get_layer(TOKEN_ROWS).trainable = False
     for layer in network.get_layer(READER).get_layer(ENCODER).layers:
-        layer.trainable = layer.trainable and layer.name not in still
+        layer.trainable = not layer.name.startswith(still)
 
 
 def compile_network(network: keras.Model, config: TextTraining) -> None:
@@ -790,8 +784,7 @@ def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
     state = json.loads(path.read_text(encoding="utf-8"))
-    config = state["config"]
-    return TextTraining(**{**config, "also_taught": tuple(config.get("also_taught", ()))}), state["history"]
+    return TextTraining(**state["config"]), state["history"]
 
 
 def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
