@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -40,15 +41,16 @@ DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corp
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
 
+def skip(reason: str) -> NoReturn:
+    """Skip the test that calls this, or fail it where every test must run."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def need_program(name: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where everything must be there."""
-    path = shutil.which(name)
-    if path is None:
-        message = f"{name} is not installed: .ci/run installs it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    """The path of a program that a test can't do without."""
+    return shutil.which(name) or skip(f"{name} is not installed: .ci/run installs it")
 
 
 def own_memory(process: psutil.Process) -> int:

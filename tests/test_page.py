@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from camera import webcam_indices
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.sound import SAMPLE_RATE
-from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, need_program, serving
+from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, need_program, serving, skip
 
 KINDS = ("songs", "movies", "food", "activities")
 PATIENCE = 60_000  # ms
@@ -444,7 +444,7 @@ def test_a_server_camera_in_trouble_is_told_with_what_to_do(browser, tmp_path):
 
 def test_auto_without_webcam_offers_the_browsers_camera_at_once(browser, tmp_path):
     if webcam_indices():
-        pytest.skip("this machine has a webcam, so its server offers that")
+        skip("this machine has a webcam, so its server offers that")
     with serving(tmp_path / "log", CAMERA="auto") as server, visiting(browser, server) as page:
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_hidden()
