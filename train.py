@@ -134,7 +134,9 @@ def _add_text(commands: Any) -> None:
         help="tfidf: the small one (default: %(default)s)",
     )
     text.add_argument(
-        "--resume", action="store_true", help="go on with the run in --run-dir, with its settings but --epochs"
+        "--resume",
+        action="store_true",
+        help="go on with the run in --run-dir, with its settings but --epochs and --networks",
     )
     text.add_argument("--export", action="store_true", help="train no more: export the run as far as it got")
     text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
@@ -166,7 +168,7 @@ def _add_text(commands: Any) -> None:
         nargs="+",
         default=(),
         metavar="TAUGHT.NPY",
-        help="what teachers of other runs said, in their folders; all are weighed label by label, beside --folds",
+        help="what teachers of other runs said, in their folders; all are weighed label by label, with those of --folds",
     )
     text.add_argument(
         "--teacher-frozen",
@@ -181,6 +183,9 @@ def _add_text(commands: Any) -> None:
         "more (default: the network's own)",
     )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
+    text.add_argument(
+        "--networks", type=int, default=3, help="trained one after another, their weights averaged (default: %(default)s)"
+    )
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 
 

@@ -33,6 +33,7 @@ from moodmirror.training.text import (
     freeze,
     fresh_network,
     load_pretrained,
+    mean_network,
     predict,
     stacked,
     train,
@@ -359,7 +360,7 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     command += ["--models-dir", str(models)]
     settings = ["--encoder", str(encoder), "--epochs", "12", "--batch-size", "16", "--learning-rate", "0.01"]
     settings += ["--teacher-encoder", str(larger), "--teacher-epochs", "8", "--teacher-learning-rate", "0.01"]
-    settings += ["--folds", "2", "--patterns", "16", "--dropout", "0", "--anchor-weight", "0.1"]
+    settings += ["--folds", "2", "--patterns", "16", "--dropout", "0", "--anchor-weight", "0.1", "--networks", "2"]
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
@@ -388,8 +389,9 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     assert "TF-IDF" in card
     assert "learnt all but one of them each: 2 parts, larger, 8 epochs." in card
     assert str(tmp_path) not in card
-    resumed = run("--resume", "--epochs", "12")
-    assert re.search(r"; (\d+) steps, \1 of them done", resumed)
+    assert "2 networks were trained so" in card
+    resumed = run("--resume", "--epochs", "12", "--networks", "2")
+    assert len(re.findall(r"; (\d+) steps, \1 of them done", resumed)) == 2
     assert "teacher 1 of 2" not in resumed
     assert "macro-F1" in run("--evaluate")
 
@@ -403,6 +405,22 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
 
     told = run("--model", "tfidf")
     assert "macro-F1" in told
+
+
+# Keras under TensorFlow warns so of itself when it saves a network.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_what_is_served_has_the_mean_of_the_networks_weights(tmp_path):
+    pretrained = load_pretrained(write_encoder(tmp_path / "encoder"))
+    paths = [tmp_path / "one.keras", tmp_path / "two.keras"]
+    weights = []
+    for path, seed in zip(paths, (1, 2), strict=True):
+        keras.utils.set_random_seed(seed)
+        network = fresh_network(pretrained, TextTraining(), np.zeros(28, np.int_))
+        network.save(path)
+        weights.append(network.get_weights())
+    assert any((one != two).any() for one, two in zip(*weights, strict=True))
+    for mean, one, two in zip(mean_network(paths).get_weights(), *weights, strict=True):
+        np.testing.assert_allclose(mean, (one + two) / 2, atol=1e-7)
 
 
 def test_without_an_encoder_the_command_says_how_to_get_one(tmp_path):

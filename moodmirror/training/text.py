@@ -73,6 +73,7 @@ class TextTraining:
     also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
+    networks: int = 3  # so many are trained, alike but for the order of texts; what is served has the mean of their weights
     seed: int = 7
 
 
@@ -515,7 +516,7 @@ class Run:
         self._folder, self._config = folder, config
         self._history = stored_run(folder)[1] if resume and (folder / STATE).is_file() else []
         self._began = time.monotonic()
-        self._store_state()
+        store_run(folder, config, self._history)
 
     @property
     def step(self) -> int:
@@ -547,7 +548,7 @@ class Run:
         self._history.append({"step": step, "loss": float(losses["loss"]), **parts, "glance_macro_f1": macro_f1})
         network.save(self._folder / "last.part.keras")
         (self._folder / "last.part.keras").replace(self._folder / NETWORK)
-        self._store_state()
+        store_run(self._folder, self._config, self._history)
         minutes = (time.monotonic() - self._began) / 60
         print(
             f"step {step}/{steps}  loss {self._history[-1]['loss']:.3f} "
@@ -555,10 +556,6 @@ class Run:
             f"a glance at development: macro-F1 {macro_f1:.3f}  ({minutes:.0f} min)",
             flush=True,
         )
-
-    def _store_state(self) -> None:
-        state = {"config": asdict(self._config), "history": self._history}
-        report.write_text(self._folder / STATE, json.dumps(state, indent=1))
 
 
 def quick_products() -> AbstractContextManager[Any]:
@@ -595,23 +592,27 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
 
     Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with, but for the
-    number of epochs: a run may be made longer or shorter on the way.
+    numbers of epochs and networks: a run may be made longer or shorter on the way.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
     """
     if resume:
-        config = replace(stored_run(run_dir)[0], epochs=config.epochs)
+        config = replace(stored_run(run_dir)[0], epochs=config.epochs, networks=config.networks)
     pretrained = load_pretrained(encoder_folder(config.encoder))
     corpora = load_texts(data)
-    run = Run(run_dir, config, resume=resume)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    store_run(run_dir, config, [])
     counts = token_counts(corpora.training, pretrained)
     np.save(run_dir / COUNTS, counts)
     report.write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
     batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
     anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / "anchors.npy")
     beginning = Beginning(pretrained, batcher, anchors)
-    if config.folds:
+    if config.folds or config.also_taught:
         corpora = taught(corpora, beginning, config, run_dir, resume=resume)
-    fit(run, corpora, beginning, config)
+    for number, folder in enumerate(network_folders(run_dir, config)):
+        print(f"network {number + 1} of {config.networks}", flush=True)
+        own = replace(config, seed=config.seed + number)
+        fit(Run(folder, own, resume=resume), corpora, beginning, own)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
@@ -637,16 +638,29 @@ def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraini
 
 
 def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool) -> TextCorpora:
-    """The corpora with what teachers say of GoEmotions' training texts mixed into their labels; kept in `run_dir`.
+    """The corpora with what teachers say of GoEmotions' training texts mixed into their labels.
 
     Each teacher answers for the part of the texts that it did not learn from, so it tells what is usually said of such a
     text, and not what the few raters of this one happened to say (Hinton et al., "Distilling the Knowledge in a Neural
     Network", 2015). Raises CorpusError if what another run's teachers said is not about these texts.
     """
     texts = corpora.training["GoEmotions"]
+    said = [_said_elsewhere(Path(other), texts) for other in config.also_taught]
+    if config.folds:
+        said.insert(0, _said_of_unseen(corpora, beginning, config, run_dir, resume=resume))
+    together = stacked(said, texts.fine, texts.parts(max(config.folds, 2)))
+    _tell_unseen(texts, together, corpora.emotion_of_fine)
+    fine = config.teacher_share * together + (1 - config.teacher_share) * texts.fine
+    return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
+
+
+def _said_of_unseen(
+    corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool
+) -> Floats:
+    """Probabilities of the labels of GoEmotions' training texts, [n, 28]: of each part by a teacher of the others."""
+    texts = corpora.training["GoEmotions"]
     path = run_dir / "taught.npy"
-    others = [_said_elsewhere(Path(other), texts) for other in config.also_taught]
-    said = np.load(path, allow_pickle=False) if resume and path.is_file() else np.full_like(texts.fine, np.nan)
+    said: Floats = np.load(path, allow_pickle=False) if resume and path.is_file() else np.full_like(texts.fine, np.nan)
     parts = texts.parts(config.folds)
     if config.teacher_encoder and np.isnan(said).any():
         pretrained = load_pretrained(encoder_folder(config.teacher_encoder))
@@ -655,7 +669,6 @@ def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run
     beginning = replace(beginning, frozen=config.teacher_frozen)
     own = replace(
         config,
-        folds=0,
         epochs=config.teacher_epochs,
         learning_rate=config.teacher_learning_rate,
         patterns=0,
@@ -672,10 +685,7 @@ def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run
             said[parts == number] = expit(predict(network, unseen.texts, beginning.batcher)[FINE_ANSWER])
         _tell_unseen(unseen, said[parts == number], corpora.emotion_of_fine)
         np.save(path, said)
-    together = stacked([said, *others], texts.fine, parts)
-    _tell_unseen(texts, together, corpora.emotion_of_fine)
-    fine = config.teacher_share * together + (1 - config.teacher_share) * texts.fine
-    return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
+    return said
 
 
 def _said_elsewhere(path: Path, texts: TextSplit) -> Floats:
@@ -778,6 +788,11 @@ def plainer_ways(
     }, unseen
 
 
+def store_run(run_dir: Path, config: TextTraining, history: list[dict[str, float]]) -> None:
+    """Keep the configuration and the history of a run in `run_dir`."""
+    report.write_text(run_dir / STATE, json.dumps({"config": asdict(config), "history": history}, indent=1))
+
+
 def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
     """The configuration and the history of the run in `run_dir`. Raises FileNotFoundError if there is none."""
     path = run_dir / STATE
@@ -785,6 +800,22 @@ def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
         raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
     state = json.loads(path.read_text(encoding="utf-8"))
     return TextTraining(**state["config"]), state["history"]
+
+
+def network_folders(run_dir: Path, config: TextTraining) -> list[Path]:
+    """Where the networks of a run are trained."""
+    return [run_dir / f"network{number + 1}" for number in range(config.networks)]
+
+
+def mean_network(paths: Sequence[Path]) -> keras.Model:
+    """The network with the mean of the weights of those stored at `paths`, which all began with the same encoder.
+
+    Better than each of them, and no larger (Wortsman et al., "Model Soups", ICML 2022).
+    """
+    networks = [keras.models.load_model(path, compile=False) for path in paths]
+    mean = [np.mean(weights, axis=0) for weights in zip(*(network.get_weights() for network in networks), strict=True)]
+    networks[0].set_weights(mean)
+    return networks[0]
 
 
 def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
@@ -798,7 +829,10 @@ def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
 
 def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the run in `run_dir` to `models_dir`: graph, tables, tokenizer, manifest, figures, pictures and card."""
-    network = keras.models.load_model(run_dir / NETWORK, compile=False)
+    trained = [folder for folder in network_folders(run_dir, config) if (folder / NETWORK).is_file()]
+    if not trained:
+        raise FileNotFoundError(f"{run_dir} holds no network yet: go on with --resume")
+    network = mean_network([folder / NETWORK for folder in trained])
     tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
     counts = np.load(run_dir / COUNTS, allow_pickle=False)
     [token_rows], [position_rows] = (network.get_layer(name).get_weights() for name in (TOKEN_ROWS, POSITION_ROWS))
@@ -813,14 +847,13 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     (models_dir / TABLES).write_bytes(tables.to_bytes())
     report.write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
-    _, history = stored_run(run_dir)
     baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, counts))
     made = Made(
         settings=asdict(config),
         other_lessons=[asdict(stored_run(Path(other).parent)[0]) for other in config.also_taught],
         parameters=served.count_params(),
         calibration=calibration,
-        history=history,
+        histories=[stored_run(folder)[1] for folder in trained],
         keras_moods=predict(served, corpora.development.texts, batcher)[MOODS_ANSWER],
         pretrained_vectors=development_vectors,
         baselines=baselines,

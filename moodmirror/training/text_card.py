@@ -31,14 +31,14 @@ class Made:
 
     `settings` are the run's, `other_lessons` those of the runs whose teachers taught it too. `keras_moods` is what the Keras
     model answers on the development part, `pretrained_vectors` what the encoder gave there before it was trained;
-    `baselines` are other ways by name, each with its figures.
+    `histories` are those of the networks whose mean it is; `baselines` are other ways by name, each with its figures.
     """
 
     settings: Mapping[str, Any]
     other_lessons: Sequence[Mapping[str, Any]]
     parameters: int
     calibration: Calibration
-    history: list[dict[str, float]]
+    histories: Sequence[list[dict[str, float]]]
     keras_moods: Floats
     pretrained_vectors: Floats
     baselines: Mapping[str, MultilabelFigures]
@@ -58,7 +58,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "baselines_macro_f1": {name: round(other.macro_f1, 5) for name, other in made.baselines.items()},
     }
     report.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
-    _draw_losses(made.history, models_dir / f"{MODEL_NAME}_curves.png")
+    _draw_losses(made.histories, models_dir / f"{MODEL_NAME}_curves.png")
     report.draw_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
     sizes = {name: (models_dir / name).stat().st_size / 1e6 for name in TEXT_FILES}
     everyday = result.everyday
@@ -119,6 +119,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "pre-trained sentence vector, so that sentence vectors stay useful for search: on the development part their "
         f"cosine to those of the original is {likeness:.3f} on average. "
         + _taught(made.settings, made.other_lessons)
+        + _averaged(len(made.histories))
         + "Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
         f"warm-up and linear decay under Keras {keras.version()}. Settings: "
@@ -197,11 +198,12 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
 
 
 def _taught(settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
-    if not settings["folds"]:
+    lessons = [lesson for lesson in (settings, *others) if lesson["folds"]]
+    if not lessons:
         return ""
-    teachers = "; ".join(_teachers(lesson) for lesson in (settings, *others))
     return (
-        f"GoEmotions' texts were divided, and as many teachers as parts learnt all but one of them each: {teachers}. What "
+        "GoEmotions' texts were divided, and as many teachers as parts learnt all but one of them each: "
+        f"{'; '.join(_teachers(lesson) for lesson in lessons)}. What "
         "is said of a text by those that did not learn it, weighed by a logistic regression for each label (Wolpert, 1992), "
         f"counts {settings['teacher_share']:g} of its targets, the labels the rest (Hinton et al., 2015). Nothing else of "
         "the teachers is served. "
@@ -214,21 +216,32 @@ def _teachers(lesson: Mapping[str, Any]) -> str:
     return f"{lesson['folds']} parts, {encoder}, {lesson['teacher_epochs']:g} epochs"
 
 
+def _averaged(networks: int) -> str:
+    if networks == 1:
+        return ""
+    return (
+        f"{networks} networks were trained so, alike but for the order of texts; what is served has the mean of their "
+        'weights (Wortsman et al., "Model Soups", 2022). '
+    )
+
+
 def _unit(vectors: Floats) -> Floats:
     unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
 
 
-def _draw_losses(history: list[dict[str, float]], path: Path) -> None:
-    """The parts of the loss and the glances at the development part over the steps, as PNG."""
+def _draw_losses(histories: Sequence[list[dict[str, float]]], path: Path) -> None:
+    """The parts of each network's loss and the glances at the development part over the steps, as PNG."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, glances = figure.subplots(1, 2)
-    steps = [entry["step"] for entry in history]
-    for key in ("emotions", "fine", "sentence"):
-        losses.plot(steps, [entry[key] for entry in history], marker=".", label=key)
+    for number, history in enumerate(histories):
+        steps = [entry["step"] for entry in history]
+        for key, colour in (("emotions", "C0"), ("fine", "C1"), ("sentence", "C2")):
+            label = None if number else key
+            losses.plot(steps, [entry[key] for entry in history], marker=".", color=colour, label=label)
+        glances.plot(steps, [entry["glance_macro_f1"] for entry in history], marker=".")
     losses.set(title="parts of the loss", xlabel="step")
     losses.legend()
-    glances.plot(steps, [entry["glance_macro_f1"] for entry in history], marker=".")
     glances.set(title="macro-F1 on some development texts, before calibration", xlabel="step")
     for axes in (losses, glances):
         axes.grid(alpha=0.3)
