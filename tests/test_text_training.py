@@ -23,6 +23,7 @@ from moodmirror.training.corpora import CorpusError
 from moodmirror.training.text import (
     Batcher,
     Beginning,
+    Run,
     TextBatches,
     TextTraining,
     TokenBatcher,
@@ -30,6 +31,7 @@ from moodmirror.training.text import (
     emotions_cross_entropy,
     emotions_of,
     encoder_folder,
+    fit,
     freeze,
     fresh_network,
     load_pretrained,
@@ -405,6 +407,24 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
 
     told = run("--model", "tfidf")
     assert "macro-F1" in told
+
+
+# Keras under TensorFlow warns so of itself when it saves a network.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_networks_to_be_averaged_begin_alike_and_see_other_texts(tmp_path):
+    corpora = load_texts(write_corpora(tmp_path / "data"))
+    pretrained = load_pretrained(write_encoder(tmp_path / "encoder"))
+    config = TextTraining(batch_size=8, patterns=8, learning_rate=0.0, epochs=0.1)
+    batcher = TokenBatcher(pretrained.tokenizer, np.zeros(len(pretrained.token_rows), np.uint32))
+    beginning = Beginning(pretrained, batcher, {})
+    one, two = (
+        fit(Run(tmp_path / f"run{order}", config, resume=False), corpora, beginning, config, order).get_weights()
+        for order in range(2)
+    )
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
+    shown = [TextBatches(corpora, beginning, config, order).at(0)[0][0] for order in range(2)]
+    assert shown[0].shape != shown[1].shape or (shown[0] != shown[1]).any()
 
 
 # Keras under TensorFlow warns so of itself when it saves a network.

@@ -440,14 +440,15 @@ class Beginning:
 
 
 class TextBatches:
-    """Augmented batches, whose content depends only on seed and step."""
+    """Augmented batches, whose content depends only on seed, order and step."""
 
-    def __init__(self, corpora: TextCorpora, beginning: Beginning, config: TextTraining) -> None:
+    def __init__(self, corpora: TextCorpora, beginning: Beginning, config: TextTraining, order: int = 0) -> None:
         self._training = corpora.training
         self._emotion_of_fine = corpora.emotion_of_fine
         self._anchors = beginning.anchors
         self._no_anchor = np.full(beginning.pretrained.shape.width, np.nan, np.float32)
         self._config = config
+        self._seed = (config.seed, order)
         self._batcher = beginning.batcher
         self._epoch = -1
         self._split: TextSplit
@@ -460,7 +461,7 @@ class TextBatches:
         """What a step, from 0, trains on: the network's input, what it is to answer, and how much each text counts there."""
         epoch, place = divmod(step, self._an_epoch)
         self._enter(epoch)
-        rng = np.random.default_rng((self._config.seed, step))
+        rng = np.random.default_rng((*self._seed, step))
         split, chosen = self._split, self._batches[place]
         plain = [split.texts[row] for row in chosen]
         fine = split.fine[chosen]
@@ -486,7 +487,7 @@ class TextBatches:
         if epoch == self._epoch:
             return
         self._epoch = epoch
-        rng = np.random.default_rng((self._config.seed, epoch, 1))
+        rng = np.random.default_rng((*self._seed, epoch, 1))
         parts = [
             split.where(rng.permutation(len(split)) < self._config.tweets) if name == "CARER" else split
             for name, split in self._training.items()
@@ -611,15 +612,17 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         corpora = taught(corpora, beginning, config, run_dir, resume=resume)
     for number, folder in enumerate(network_folders(run_dir, config)):
         print(f"network {number + 1} of {config.networks}", flush=True)
-        own = replace(config, seed=config.seed + number)
-        fit(Run(folder, own, resume=resume), corpora, beginning, own)
+        fit(Run(folder, config, resume=resume), corpora, beginning, config, order=number)
     export(corpora, config=config, run_dir=run_dir, models_dir=models_dir)
 
 
-def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraining) -> keras.Model:
-    """The network, trained to the end of a run."""
+def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraining, order: int = 0) -> keras.Model:
+    """The network, trained to the end of a run on texts in the `order` of that number.
+
+    Networks differ by nothing else: those that did not begin with the same answers can't be averaged.
+    """
     keras.utils.set_random_seed(config.seed)
-    batches = TextBatches(corpora, beginning, config)
+    batches = TextBatches(corpora, beginning, config, order)
     print(
         f"{', '.join(f'{name} {len(split)}' for name, split in corpora.training.items())} texts to train on, "
         f"{config.patterns} of patterns an epoch, {len(corpora.development)} to choose by; {'; '.join(corpora.notes)}; "
@@ -808,7 +811,7 @@ def network_folders(run_dir: Path, config: TextTraining) -> list[Path]:
 
 
 def mean_network(paths: Sequence[Path]) -> keras.Model:
-    """The network with the mean of the weights of those stored at `paths`, which all began with the same encoder.
+    """The network with the mean of the weights of those stored at `paths`, which all began with the same weights.
 
     Better than each of them, and no larger (Wortsman et al., "Model Soups", ICML 2022).
     """
