@@ -532,21 +532,21 @@ class Run:
         """Go on to the last step, with a checkpoint now and then."""
         while self.step < batches.steps:
             end = min(self.step + STEPS_A_CHECKPOINT, batches.steps)
-            network.reset_metrics()
-            losses: dict[str, float] = {}
+            losses: list[dict[str, float]] = []  # of each step since the last checkpoint
             for step in range(self.step, end):
                 network.optimizer.learning_rate = learning_rate(self._config, step, batches.steps)
                 inputs, wanted, weights = batches.at(step)
                 with quick_products():  # anew for each step: it keeps the weights as it found them
-                    losses = network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True)
+                    losses.append(network.train_on_batch(inputs, wanted, sample_weight=weights, return_dict=True))
             figures = multilabel_figures(
                 glance.labels, softmax(predict(network, glance.texts, batcher)[EMOTIONS_ANSWER], axis=1)
             )
-            self._store(network, end, batches.steps, losses, figures.macro_f1)
+            mean = {name: float(np.mean([loss[name] for loss in losses])) for name in losses[0]}
+            self._store(network, end, batches.steps, mean, figures.macro_f1)
 
-    def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, Any], macro_f1: float) -> None:
-        parts = {name: float(losses[f"{name}_loss"]) for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
-        self._history.append({"step": step, "loss": float(losses["loss"]), **parts, "glance_macro_f1": macro_f1})
+    def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, float], macro_f1: float) -> None:
+        parts = {name: losses[f"{name}_loss"] for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
+        self._history.append({"step": step, "loss": losses["loss"], **parts, "glance_macro_f1": macro_f1})
         network.save(self._folder / "last.part.keras")
         (self._folder / "last.part.keras").replace(self._folder / NETWORK)
         store_run(self._folder, self._config, self._history)
