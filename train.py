@@ -151,8 +151,8 @@ def _add_text(commands: Any) -> None:
     text.add_argument(
         "--anchor-weight", type=float, default=3.0, help="of the sentence vectors' loss (default: %(default)s)"
     )
-    text.add_argument("--patterns", type=int, default=14_000, help="made sentences an epoch (default: %(default)s)")
-    text.add_argument("--tweets", type=int, default=8000, help="texts of CARER an epoch (default: %(default)s)")
+    text.add_argument("--patterns", type=int, default=12_000, help="made sentences an epoch (default: %(default)s)")
+    text.add_argument("--tweets", type=int, default=6000, help="texts of CARER an epoch (default: %(default)s)")
     text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
     text.add_argument(
         "--folds",
@@ -181,6 +181,19 @@ def _add_text(commands: Any) -> None:
         default="",
         help="folder of a pre-trained encoder that teachers begin with, of BERT's or MPNet's kind: a larger one teaches "
         "more (default: the network's own)",
+    )
+    text.add_argument(
+        "--specialist-share",
+        type=float,
+        default=0.4,
+        help="how much what a network of GoEmotions alone says of other corpora's texts counts beside their labels "
+        "(default: %(default)s)",
+    )
+    text.add_argument(
+        "--specialist-share-of-patterns",
+        type=float,
+        default=0.25,
+        help="the same of made sentences; both 0: no such network (default: %(default)s)",
     )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument(

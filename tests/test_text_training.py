@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -38,6 +40,8 @@ from moodmirror.training.text import (
     mean_network,
     predict,
     stacked,
+    store_run,
+    stored_run,
     train,
 )
 from moodmirror.training.text_augmentation import augment, mistyped
@@ -391,9 +395,10 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     assert "TF-IDF" in card
     assert "learnt all but one of them each: 2 parts, larger, 8 epochs." in card
     assert str(tmp_path) not in card
+    assert "learnt GoEmotions alone says of them counts 0.4 of their targets, 0.25 of the patterns'" in card
     assert "2 networks were trained so" in card
     resumed = run("--resume", "--epochs", "12", "--networks", "2")
-    assert len(re.findall(r"; (\d+) steps, \1 of them done", resumed)) == 2
+    assert len(re.findall(r"; (\d+) steps, \1 of them done", resumed)) == 3  # of the specialist and both networks
     assert "teacher 1 of 2" not in resumed
     assert "macro-F1" in run("--evaluate")
 
@@ -457,3 +462,57 @@ def test_what_another_run_must_have_left_is_missed_before_anything_is_trained(tm
     with pytest.raises(FileNotFoundError, match="--also-taught"):
         train(data, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False)
     assert not (tmp_path / "run" / "teacher1").exists()
+
+
+def test_what_is_wanted_of_other_texts_is_between_their_labels_and_the_specialist(tmp_path):
+    corpora = load_texts(write_corpora(tmp_path / "data"))
+    pretrained = load_pretrained(write_encoder(tmp_path / "encoder"))
+    batcher = TokenBatcher(pretrained.tokenizer, np.zeros(len(pretrained.token_rows), np.uint32))
+    specialist = fresh_network(pretrained, TextTraining(), corpora.emotion_of_fine)
+    config = TextTraining(batch_size=8, patterns=0, specialist_share=0.3)
+
+    def wanted(corpus: str, specialist: keras.Model | None) -> set[tuple[float, ...]]:
+        """Rows of emotions that are wanted in the first epoch."""
+        only = replace(corpora, training={corpus: corpora.training[corpus]})
+        batches = TextBatches(only, Beginning(pretrained, batcher, {}, specialist=specialist), config)
+        steps = len(corpora.training[corpus]) // config.batch_size
+        rows = np.concatenate([batches.at(step)[1]["emotions"][:, : len(EMOTIONS)] for step in range(steps)])
+        return set(map(tuple, rows.round(3).tolist()))
+
+    tweets = corpora.training["CARER"]
+    said = np.exp(predict(specialist, tweets.texts, batcher)["emotions"])
+    between = (0.7 * tweets.labels + 0.3 * said).astype(np.float32)
+    assert wanted("CARER", specialist) == set(map(tuple, between.round(3).tolist()))
+    assert wanted("CARER", None) == set(map(tuple, tweets.labels.astype(float).tolist()))
+    assert wanted("GoEmotions", specialist) == wanted("GoEmotions", None)
+
+
+def test_a_run_that_is_broken_off_has_nothing_of_an_earlier_one_in_its_folder(tmp_path):
+    data, encoder = write_corpora(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    earlier = tmp_path / "run" / "network1"
+    earlier.mkdir(parents=True)
+    store_run(earlier, TextTraining(), [{"step": 1}])
+    (earlier / "last.keras").touch()
+    command = [sys.executable, "train.py", "text", "--data", str(data), "--run-dir", str(tmp_path / "run")]
+    command += ["--models-dir", str(tmp_path / "models")]
+    piped: dict[str, Any] = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "--encoder", str(encoder), "--epochs", "1000"], **piped) as run:
+        assert run.stdout is not None
+        assert any(line.startswith("teacher 1") for line in run.stdout)
+        run.kill()
+    exported = subprocess.run([*command, "--export"], check=False, **piped)
+    assert exported.returncode != 0
+    assert "no network yet: go on with --resume" in exported.stderr
+
+
+def test_a_run_that_cannot_begin_leaves_an_earlier_one_in_its_folder(tmp_path):
+    data, encoder = write_corpora(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    earlier, other = tmp_path / "run" / "network1", tmp_path / "other"
+    for folder in (earlier, other):
+        folder.mkdir(parents=True)
+        store_run(folder, TextTraining(), [{"step": 1}])
+    np.save(other / "taught.npy", np.zeros((1, 28)))
+    config = TextTraining(encoder=str(encoder), also_taught=[str(other / "taught.npy")])
+    with pytest.raises(CorpusError, match="let its run finish"):
+        train(data, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False)
+    assert stored_run(earlier)[1] == [{"step": 1}]

@@ -62,8 +62,8 @@ class TextTraining:
     dropout: float = 0.1
     fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
     anchor_weight: float = 3.0  # of the loss that keeps sentence vectors where they were pre-trained
-    patterns: int = 14_000  # sentences made of patterns in an epoch
-    tweets: int = 8000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
+    patterns: int = 12_000  # sentences made of patterns in an epoch
+    tweets: int = 6000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
     most_tokens: int = 64  # of a text in training; longer ones are cut
     folds: int = 3  # so many teachers: each learns all but one of as many parts of GoEmotions, and answers for that one
     teacher_epochs: float = 1.4  # of each
@@ -71,6 +71,10 @@ class TextTraining:
     teacher_learning_rate: float = 1e-4  # the peak; of a larger encoder less
     teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
     also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
+    specialist_share: float = (
+        0.4  # how much a network of GoEmotions alone counts for other corpora's texts beside their labels
+    )
+    specialist_share_of_patterns: float = 0.25  # the same of patterns, whose labels are more certain
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     networks: int = 3  # so many are trained, alike but for the order of texts; what is served has the mean of their weights
@@ -89,6 +93,7 @@ POOL_BATCHES: Final = 50  # texts of so many batches are sorted by length togeth
 EMOTIONS_ANSWER: Final = "emotions"
 FINE_ANSWER: Final = "fine"
 SENTENCE_ANSWER: Final = "sentence"
+ANSWERS: Final = (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)  # that are taught
 MOODS_ANSWER: Final = "moods"
 READER: Final = "reader"
 ENCODER: Final = "encoder"
@@ -107,8 +112,11 @@ MPNET_MARKS: Final = {"<pad>": "[PAD]", "<s>": "[CLS]", "</s>": "[SEP]"}
 FARTHEST: Final = 128  # tokens; whatever is farther away is in one class of distances (Raffel et al., JMLR 21, 2020)
 
 STATE: Final = "state.json"  # of a run: configuration and history
+SPECIALIST: Final = "specialist"  # folder in a run
 NETWORK: Final = "last.keras"  # of a run, with its optimiser
 COUNTS: Final = "token_counts.npy"  # of a run: how often each token stands in its training texts
+TAUGHT: Final = "taught.npy"  # of a run: what its teachers said
+ANCHORS: Final = "anchors.npy"  # of a run: pre-trained sentence vectors
 
 
 @dataclass(frozen=True)
@@ -437,6 +445,7 @@ class Beginning:
     batcher: TokenBatcher
     anchors: Mapping[str, Floats]  # pre-trained sentence vectors of some texts, by text
     frozen: int = 0  # so many of its lower layers stay as they are, and if any, the token table
+    specialist: keras.Model | None = None  # has learnt GoEmotions alone, and says what it would say of other texts
 
 
 class TextBatches:
@@ -450,8 +459,10 @@ class TextBatches:
         self._config = config
         self._seed = (config.seed, order)
         self._batcher = beginning.batcher
+        self._specialist = beginning.specialist
         self._epoch = -1
         self._split: TextSplit
+        self._present: Floats
         self._batches: list[npt.NDArray[np.int_]]
         self._enter(0)
         self._an_epoch = len(self._batches)
@@ -465,19 +476,17 @@ class TextBatches:
         split, chosen = self._split, self._batches[place]
         plain = [split.texts[row] for row in chosen]
         fine = split.fine[chosen]
-        told = ~np.isnan(fine[:, 0])
-        present = np.where(told[:, np.newaxis], emotions_of(fine, self._emotion_of_fine), split.labels[chosen])
         anchors = np.stack([self._anchors.get(text, self._no_anchor) for text in plain])
         return (
             self._batcher([augment(text, rng) for text in plain]),
             {
-                EMOTIONS_ANSWER: np.concatenate([present, split.possible[chosen]], axis=1, dtype=np.float32),
+                EMOTIONS_ANSWER: np.concatenate([self._present[chosen], split.possible[chosen]], axis=1, dtype=np.float32),
                 FINE_ANSWER: np.nan_to_num(fine),
                 SENTENCE_ANSWER: np.nan_to_num(anchors, nan=1.0),
             },
             {
                 EMOTIONS_ANSWER: np.ones(len(chosen), np.float32),
-                FINE_ANSWER: told.astype(np.float32),
+                FINE_ANSWER: (~np.isnan(fine[:, 0])).astype(np.float32),
                 SENTENCE_ANSWER: (~np.isnan(anchors[:, 0])).astype(np.float32),
             },
         )
@@ -493,6 +502,7 @@ class TextBatches:
             for name, split in self._training.items()
         ]
         self._split = TextSplit.joined([*parts, patterned(self._config.patterns, rng)])
+        self._present = self._wanted(self._split)
         lengths = self._batcher.lengths(self._split.texts)
         size = self._config.batch_size
         order = rng.permutation(len(self._split) // size * size if len(self._split) >= size else len(self._split))
@@ -503,6 +513,26 @@ class TextBatches:
             for batch in np.split(pool[np.argsort(lengths[pool], kind="stable")], range(size, len(pool), size))
         ]
         rng.shuffle(self._batches)
+
+    def _wanted(self, split: TextSplit) -> Floats:
+        """How far each emotion is to be found in an epoch's texts, the last of them patterns: float32 [n, 7], 0…1.
+
+        Other corpora have other habits than GoEmotions, and labels of no doubt. Told so, a network would have to know by its
+        manner which corpus a text is of. What a network of GoEmotions alone says of the text goes half way to meet it.
+        """
+        present = split.labels.astype(np.float32)
+        of_goemotions = ~np.isnan(split.fine[:, 0])
+        present[of_goemotions] = emotions_of(split.fine[of_goemotions], self._emotion_of_fine)
+        others = np.flatnonzero(~of_goemotions)
+        if self._specialist is not None and len(others):
+            with quick_products():
+                said = np.exp(
+                    predict(self._specialist, [split.texts[row] for row in others], self._batcher)[EMOTIONS_ANSWER]
+                )
+            made = others >= len(split) - self._config.patterns
+            share = np.where(made, self._config.specialist_share_of_patterns, self._config.specialist_share)[:, np.newaxis]
+            present[others] = (1 - share) * present[others] + share * said
+        return present
 
 
 class Run:
@@ -516,7 +546,6 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._config = folder, config
         self._history = stored_run(folder)[1] if resume and (folder / STATE).is_file() else []
-        self._began = time.monotonic()
         store_run(folder, config, self._history)
 
     @property
@@ -530,6 +559,7 @@ class Run:
 
     def train(self, network: keras.Model, batches: TextBatches, glance: TextSplit, batcher: TokenBatcher) -> None:
         """Go on to the last step, with a checkpoint now and then."""
+        began = time.monotonic()
         while self.step < batches.steps:
             end = min(self.step + STEPS_A_CHECKPOINT, batches.steps)
             losses: list[dict[str, float]] = []  # of each step since the last checkpoint
@@ -542,21 +572,20 @@ class Run:
                 glance.labels, softmax(predict(network, glance.texts, batcher)[EMOTIONS_ANSWER], axis=1)
             )
             mean = {name: float(np.mean([loss[name] for loss in losses])) for name in losses[0]}
-            self._store(network, end, batches.steps, mean, figures.macro_f1)
+            self._store(network, end, mean, figures.macro_f1)
+            parts = ", ".join(f"{name} {self._history[-1][name]:.3f}" for name in ANSWERS)
+            print(
+                f"step {end}/{batches.steps}  loss {mean['loss']:.3f} ({parts})  "
+                f"a glance at development: macro-F1 {figures.macro_f1:.3f}  ({(time.monotonic() - began) / 60:.0f} min)",
+                flush=True,
+            )
 
-    def _store(self, network: keras.Model, step: int, steps: int, losses: Mapping[str, float], macro_f1: float) -> None:
-        parts = {name: losses[f"{name}_loss"] for name in (EMOTIONS_ANSWER, FINE_ANSWER, SENTENCE_ANSWER)}
+    def _store(self, network: keras.Model, step: int, losses: Mapping[str, float], macro_f1: float) -> None:
+        parts = {name: losses[f"{name}_loss"] for name in ANSWERS}
         self._history.append({"step": step, "loss": losses["loss"], **parts, "glance_macro_f1": macro_f1})
         network.save(self._folder / "last.part.keras")
         (self._folder / "last.part.keras").replace(self._folder / NETWORK)
         store_run(self._folder, self._config, self._history)
-        minutes = (time.monotonic() - self._began) / 60
-        print(
-            f"step {step}/{steps}  loss {self._history[-1]['loss']:.3f} "
-            f"({', '.join(f'{name} {value:.3f}' for name, value in parts.items())})  "
-            f"a glance at development: macro-F1 {macro_f1:.3f}  ({minutes:.0f} min)",
-            flush=True,
-        )
 
 
 def quick_products() -> AbstractContextManager[Any]:
@@ -599,17 +628,23 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     if resume:
         config = replace(stored_run(run_dir)[0], epochs=config.epochs, networks=config.networks)
     pretrained = load_pretrained(encoder_folder(config.encoder))
+    encoder_folder(config.teacher_encoder)  # hours later would be late to find it missing
     corpora = load_texts(data)
+    said = [_said_elsewhere(Path(other), corpora.training["GoEmotions"]) for other in config.also_taught]
     run_dir.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        forget_run(run_dir)
     store_run(run_dir, config, [])
     counts = token_counts(corpora.training, pretrained)
     np.save(run_dir / COUNTS, counts)
     report.write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
     batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
-    anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / "anchors.npy")
+    anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / ANCHORS)
     beginning = Beginning(pretrained, batcher, anchors)
-    if config.folds or config.also_taught:
-        corpora = taught(corpora, beginning, config, run_dir, resume=resume)
+    if config.folds or said:
+        corpora = taught(corpora, said, beginning, config, run_dir, resume=resume)
+    if config.specialist_share or config.specialist_share_of_patterns:
+        beginning = replace(beginning, specialist=specialist(corpora, beginning, config, run_dir, resume=resume))
     for number, folder in enumerate(network_folders(run_dir, config)):
         print(f"network {number + 1} of {config.networks}", flush=True)
         fit(Run(folder, config, resume=resume), corpora, beginning, config, order=number)
@@ -640,15 +675,23 @@ def fit(run: Run, corpora: TextCorpora, beginning: Beginning, config: TextTraini
     return network
 
 
-def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool) -> TextCorpora:
+def taught(
+    corpora: TextCorpora,
+    said_elsewhere: Sequence[Floats],
+    beginning: Beginning,
+    config: TextTraining,
+    run_dir: Path,
+    *,
+    resume: bool,
+) -> TextCorpora:
     """The corpora with what teachers say of GoEmotions' training texts mixed into their labels.
 
     Each teacher answers for the part of the texts that it did not learn from, so it tells what is usually said of such a
     text, and not what the few raters of this one happened to say (Hinton et al., "Distilling the Knowledge in a Neural
-    Network", 2015). Raises CorpusError if what another run's teachers said is not about these texts.
+    Network", 2015). Teachers of other runs, if any, have said theirs: `said_elsewhere`, each float32 [n, 28].
     """
     texts = corpora.training["GoEmotions"]
-    said = [_said_elsewhere(Path(other), texts) for other in config.also_taught]
+    said = list(said_elsewhere)
     if config.folds:
         said.insert(0, _said_of_unseen(corpora, beginning, config, run_dir, resume=resume))
     together = stacked(said, texts.fine, texts.parts(max(config.folds, 2)))
@@ -657,12 +700,22 @@ def taught(corpora: TextCorpora, beginning: Beginning, config: TextTraining, run
     return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})
 
 
+def specialist(
+    corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool
+) -> keras.Model:
+    """A network that learns GoEmotions alone, as the corpora have it: free of other habits, and of the anchored vectors."""
+    print("specialist", flush=True)
+    own = replace(config, patterns=0, anchor_weight=0.0)
+    run = Run(run_dir / SPECIALIST, own, resume=resume)
+    return fit(run, replace(corpora, training={"GoEmotions": corpora.training["GoEmotions"]}), beginning, own)
+
+
 def _said_of_unseen(
     corpora: TextCorpora, beginning: Beginning, config: TextTraining, run_dir: Path, *, resume: bool
 ) -> Floats:
     """Probabilities of the labels of GoEmotions' training texts, [n, 28]: of each part by a teacher of the others."""
     texts = corpora.training["GoEmotions"]
-    path = run_dir / "taught.npy"
+    path = run_dir / TAUGHT
     said: Floats = np.load(path, allow_pickle=False) if resume and path.is_file() else np.full_like(texts.fine, np.nan)
     parts = texts.parts(config.folds)
     if config.teacher_encoder and np.isnan(said).any():
@@ -803,6 +856,13 @@ def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
         raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume and --export")
     state = json.loads(path.read_text(encoding="utf-8"))
     return TextTraining(**state["config"]), state["history"]
+
+
+def forget_run(run_dir: Path) -> None:
+    """Remove what an earlier run left in `run_dir`: if a new one is broken off, nothing of both is to be mixed."""
+    parts = [folder for part in ("network*", "teacher*", SPECIALIST) for folder in run_dir.glob(part)]
+    for path in (run_dir / TAUGHT, run_dir / ANCHORS, *(folder / name for folder in parts for name in (NETWORK, STATE))):
+        path.unlink(missing_ok=True)
 
 
 def network_folders(run_dir: Path, config: TextTraining) -> list[Path]:

@@ -119,6 +119,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "pre-trained sentence vector, so that sentence vectors stay useful for search: on the development part their "
         f"cosine to those of the original is {likeness:.3f} on average. "
         + _taught(made.settings, made.other_lessons)
+        + _specialist(made.settings)
         + _averaged(len(made.histories))
         + "Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
@@ -214,6 +215,16 @@ def _teachers(lesson: Mapping[str, Any]) -> str:
     name = Path(lesson["teacher_encoder"]).name
     encoder = f"{name} ({ENCODERS[name]})" if name in ENCODERS else name or "the same encoder"
     return f"{lesson['folds']} parts, {encoder}, {lesson['teacher_epochs']:g} epochs"
+
+
+def _specialist(settings: Mapping[str, Any]) -> str:
+    share, of_patterns = settings["specialist_share"], settings["specialist_share_of_patterns"]
+    if not share and not of_patterns:
+        return ""
+    return (
+        "The other texts have other habits and labels of no doubt: what a network of the same kind that learnt GoEmotions "
+        f"alone says of them counts {share:g} of their targets, {of_patterns:g} of the patterns'. "
+    )
 
 
 def _averaged(networks: int) -> str:
