@@ -136,7 +136,7 @@ def _add_text(commands: Any) -> None:
     text.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --run-dir, with its settings but --epochs and --networks",
+        help="go on with the run in --run-dir, with its settings but --epochs, --networks and --also-averaged",
     )
     text.add_argument("--export", action="store_true", help="train no more: export the run as far as it got")
     text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
@@ -198,6 +198,13 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument(
         "--networks", type=int, default=3, help="trained one after another, their weights averaged (default: %(default)s)"
+    )
+    text.add_argument(
+        "--also-averaged",
+        nargs="+",
+        default=(),
+        metavar="FOLDER",
+        help="networks of other runs, runs/text/network1 and so on, of the same seed and encoder: averaged with these",
     )
     text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
 

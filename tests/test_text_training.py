@@ -19,7 +19,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import verified_model_bytes
+from moodmirror.recognition.runtime import ModelError, verified_model_bytes
 from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.text import (
@@ -396,9 +396,15 @@ def test_a_run_trains_resumes_and_ships_a_model_that_reads(tmp_path):
     assert "learnt all but one of them each: 2 parts, larger, 8 epochs." in card
     assert str(tmp_path) not in card
     assert "learnt GoEmotions alone says of them counts 0.4 of their targets, 0.25 of the patterns'" in card
-    assert "2 networks were trained so" in card
-    resumed = run("--resume", "--epochs", "12", "--networks", "2")
-    assert len(re.findall(r"; (\d+) steps, \1 of them done", resumed)) == 3  # of the specialist and both networks
+    assert "the mean of the weights of 2 networks" in card
+    graph = (models / "text_emotion.tflite").read_bytes()
+    other = tmp_path / "run" / "network2"
+    resumed = run("--resume", "--epochs", "12", "--networks", "1", "--also-averaged", str(other))
+    assert len(re.findall(r"; (\d+) steps, \1 of them done", resumed)) == 2  # of the specialist and the network
+    assert "the mean of the weights of one network trained so, and of 1 more" in (models / "text_emotion.md").read_text(
+        "utf-8"
+    )
+    assert (models / "text_emotion.tflite").read_bytes() == graph
     assert "teacher 1 of 2" not in resumed
     assert "macro-F1" in run("--evaluate")
 
@@ -516,3 +522,17 @@ def test_a_run_that_cannot_begin_leaves_an_earlier_one_in_its_folder(tmp_path):
     with pytest.raises(CorpusError, match="let its run finish"):
         train(data, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False)
     assert stored_run(earlier)[1] == [{"step": 1}]
+
+
+@pytest.mark.parametrize(("seed", "complaint"), [(7, None), (8, "another seed")])
+def test_what_can_not_be_averaged_is_told_before_anything_is_trained(tmp_path, seed, complaint):
+    data, encoder = write_corpora(tmp_path / "data"), write_encoder(tmp_path / "encoder")
+    other = tmp_path / "other" / "network1"
+    config = TextTraining(encoder=str(encoder), also_averaged=[str(other)])
+    if complaint:
+        other.mkdir(parents=True)
+        (other / "last.keras").touch()
+        store_run(other, replace(config, seed=seed), [{"step": 1}])
+    with pytest.raises((FileNotFoundError, ModelError), match=complaint or "holds no network"):
+        train(data, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False)
+    assert not (tmp_path / "run").exists()

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import record_in_manifest
+from moodmirror.recognition.runtime import ModelError, record_in_manifest
 from moodmirror.recognition.text import (
     GRAPH,
     MODEL_NAME,
@@ -78,6 +78,7 @@ class TextTraining:
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     networks: int = 3  # so many are trained, alike but for the order of texts; what is served has the mean of their weights
+    also_averaged: Sequence[str] = ()  # folders of networks of other runs, which began alike: their weights count as well
     seed: int = 7
 
 
@@ -622,15 +623,18 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
 
     Checkpoints go to `run_dir`; with `resume` the run there goes on under the configuration it began with, but for the
-    numbers of epochs and networks: a run may be made longer or shorter on the way.
-    Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume.
+    numbers of epochs and networks, and what is averaged too: a run may be made longer or shorter on the way.
+    Raises CorpusError for a corpus that can't be read, FileNotFoundError without an encoder or anything to resume,
+    ModelError for networks that can't be averaged: all that before anything is trained.
     """
     if resume:
-        config = replace(stored_run(run_dir)[0], epochs=config.epochs, networks=config.networks)
+        stored, _ = stored_run(run_dir)
+        config = replace(stored, epochs=config.epochs, networks=config.networks, also_averaged=config.also_averaged)
     pretrained = load_pretrained(encoder_folder(config.encoder))
-    encoder_folder(config.teacher_encoder)  # hours later would be late to find it missing
+    encoder_folder(config.teacher_encoder)
     corpora = load_texts(data)
     said = [_said_elsewhere(Path(other), corpora.training["GoEmotions"]) for other in config.also_taught]
+    _settings_elsewhere(config)
     run_dir.mkdir(parents=True, exist_ok=True)
     if not resume:
         forget_run(run_dir)
@@ -881,6 +885,19 @@ def mean_network(paths: Sequence[Path]) -> keras.Model:
     return networks[0]
 
 
+def _settings_elsewhere(config: TextTraining) -> list[TextTraining]:
+    """How the networks of other runs that are averaged too were trained."""
+    others = []
+    for folder in map(Path, config.also_averaged):
+        if not (folder / NETWORK).is_file():
+            raise FileNotFoundError(f"{folder} holds no network: --also-averaged takes folders as runs/text/network1")
+        other, _ = stored_run(folder)
+        if (other.seed, other.encoder) != (config.seed, config.encoder):
+            raise ModelError(f"the network in {folder} began with another seed or encoder: no mean of both would be of use")
+        others.append(other)
+    return others
+
+
 def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
     """Export, evaluate and describe the run in `run_dir` as far as it got; train no more.
 
@@ -895,7 +912,9 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     trained = [folder for folder in network_folders(run_dir, config) if (folder / NETWORK).is_file()]
     if not trained:
         raise FileNotFoundError(f"{run_dir} holds no network yet: go on with --resume")
-    network = mean_network([folder / NETWORK for folder in trained])
+    others = _settings_elsewhere(config)
+    averaged = [*trained, *map(Path, config.also_averaged)]
+    network = mean_network([folder / NETWORK for folder in averaged])
     tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
     counts = np.load(run_dir / COUNTS, allow_pickle=False)
     [token_rows], [position_rows] = (network.get_layer(name).get_weights() for name in (TOKEN_ROWS, POSITION_ROWS))
@@ -916,7 +935,9 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
         other_lessons=[asdict(stored_run(Path(other).parent)[0]) for other in config.also_taught],
         parameters=served.count_params(),
         calibration=calibration,
-        histories=[stored_run(folder)[1] for folder in trained],
+        networks=len(trained),
+        other_networks=[asdict(other) for other in others],
+        histories=[stored_run(folder)[1] for folder in averaged],
         keras_moods=predict(served, corpora.development.texts, batcher)[MOODS_ANSWER],
         pretrained_vectors=development_vectors,
         baselines=baselines,

@@ -21,7 +21,12 @@ from moodmirror.training.text_evaluation import FOLDS, MultilabelFigures, evalua
 
 # Terms and source of encoders that teachers are known to begin with.
 ENCODERS: Final = {"all-mpnet-base-v2": "Apache-2.0; Song et al., 2020; Reimers and Gurevych, 2019"}
-PLACES: Final = ("encoder", "teacher_encoder", "also_taught")  # settings that say where something lies: on one machine
+PLACES: Final = (
+    "encoder",
+    "teacher_encoder",
+    "also_taught",
+    "also_averaged",
+)  # settings that say where something lies: on one machine
 Floats = npt.NDArray[np.float32]
 
 
@@ -29,15 +34,18 @@ Floats = npt.NDArray[np.float32]
 class Made:
     """How the files in `models_dir` came to be, for the card.
 
-    `settings` are the run's, `other_lessons` those of the runs whose teachers taught it too. `keras_moods` is what the Keras
-    model answers on the development part, `pretrained_vectors` what the encoder gave there before it was trained;
-    `histories` are those of the networks whose mean it is; `baselines` are other ways by name, each with its figures.
+    `settings` are the run's, `other_lessons` those of the runs whose teachers taught it too, `other_networks` those of the
+    networks of other runs that are averaged with the run's own `networks`. `keras_moods` is what the Keras model answers on
+    the development part, `pretrained_vectors` what the encoder gave there before it was trained; `histories` are those of
+    all networks whose mean it is; `baselines` are other ways by name, each with its figures.
     """
 
     settings: Mapping[str, Any]
     other_lessons: Sequence[Mapping[str, Any]]
     parameters: int
     calibration: Calibration
+    networks: int
+    other_networks: Sequence[Mapping[str, Any]]
     histories: Sequence[list[dict[str, float]]]
     keras_moods: Floats
     pretrained_vectors: Floats
@@ -120,7 +128,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         f"cosine to those of the original is {likeness:.3f} on average. "
         + _taught(made.settings, made.other_lessons)
         + _specialist(made.settings)
-        + _averaged(len(made.histories))
+        + _averaged(made)
         + "Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
         f"warm-up and linear decay under Keras {keras.version()}. Settings: "
@@ -227,13 +235,22 @@ def _specialist(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _averaged(networks: int) -> str:
-    if networks == 1:
+def _averaged(made: Made) -> str:
+    if len(made.histories) == 1:
         return ""
+    own = "one network" if made.networks == 1 else f"{made.networks} networks, alike but for the order of texts,"
+    others = "; ".join(_differences(made.settings, other) for other in made.other_networks)
     return (
-        f"{networks} networks were trained so, alike but for the order of texts; what is served has the mean of their "
-        'weights (Wortsman et al., "Model Soups", 2022). '
+        f"What is served has the mean of the weights of {own} trained so"
+        + (f", and of {len(made.other_networks)} more, trained otherwise ({others})" if others else "")
+        + ' (Wortsman et al., "Model Soups", 2022). '
     )
+
+
+def _differences(settings: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    same = (*PLACES, "networks")
+    differing = [f"{key} {value}" for key, value in other.items() if key not in same and value != settings[key]]
+    return ", ".join(differing) or "in another run"
 
 
 def _unit(vectors: Floats) -> Floats:
