@@ -709,7 +709,7 @@ def specialist(
 ) -> keras.Model:
     """A network that learns GoEmotions alone, as the corpora have it: free of other habits, and of the anchored vectors."""
     print("specialist", flush=True)
-    own = replace(config, patterns=0, anchor_weight=0.0)
+    own = replace(config, patterns=0, tweets=0, anchor_weight=0.0)
     run = Run(run_dir / SPECIALIST, own, resume=resume)
     return fit(run, replace(corpora, training={"GoEmotions": corpora.training["GoEmotions"]}), beginning, own)
 

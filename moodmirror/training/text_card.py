@@ -1,6 +1,7 @@
 """The text network's model card: figures, pictures and what to know, beside its files."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ PLACES: Final = (
     "also_taught",
     "also_averaged",
 )  # settings that say where something lies: on one machine
+# Settings of the teachers, told where the card tells of these.
+OF_TEACHERS: Final = ("folds", "teacher_epochs", "teacher_learning_rate", "teacher_frozen")
 Floats = npt.NDArray[np.float32]
 
 
@@ -132,7 +135,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         + "Texts are augmented: masked "
         'names filled in, typing errors, stretched letters, punctuation dropped, CARER\'s "i feel" taken off. AdamW with '
         f"warm-up and linear decay under Keras {keras.version()}. Settings: "
-        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if key not in PLACES)
+        + ", ".join(f"{key} {value}" for key, value in made.settings.items() if key not in (*PLACES, *OF_TEACHERS))
         + ".",
         "",
         f"The mood vector is softmax({made.calibration.factor:.2f} · log p + b), p being how likely each emotion is, b = "
@@ -222,7 +225,9 @@ def _taught(settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) ->
 def _teachers(lesson: Mapping[str, Any]) -> str:
     name = Path(lesson["teacher_encoder"]).name
     encoder = f"{name} ({ENCODERS[name]})" if name in ENCODERS else name or "the same encoder"
-    return f"{lesson['folds']} parts, {encoder}, {lesson['teacher_epochs']:g} epochs"
+    frozen = f", {lesson['teacher_frozen']} layers frozen" if lesson["teacher_frozen"] else ""
+    rate = lesson["teacher_learning_rate"]
+    return f"{lesson['folds']} parts, {encoder}, {lesson['teacher_epochs']:g} epochs, learning rate {rate:g}{frozen}"
 
 
 def _specialist(settings: Mapping[str, Any]) -> str:
@@ -239,7 +244,8 @@ def _averaged(made: Made) -> str:
     if len(made.histories) == 1:
         return ""
     own = "one network" if made.networks == 1 else f"{made.networks} networks, alike but for the order of texts,"
-    others = "; ".join(_differences(made.settings, other) for other in made.other_networks)
+    kinds = Counter(_differences(made.settings, other) for other in made.other_networks)
+    others = "; ".join(f"{count} with {differences}" for differences, count in kinds.items())
     return (
         f"What is served has the mean of the weights of {own} trained so"
         + (f", and of {len(made.other_networks)} more, trained otherwise ({others})" if others else "")
@@ -248,9 +254,9 @@ def _averaged(made: Made) -> str:
 
 
 def _differences(settings: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    same = (*PLACES, "networks")
-    differing = [f"{key} {value}" for key, value in other.items() if key not in same and value != settings[key]]
-    return ", ".join(differing) or "in another run"
+    told = (*PLACES, *OF_TEACHERS, "networks")
+    differing = [f"{key} {value}" for key, value in other.items() if key not in told and value != settings[key]]
+    return ", ".join(differing) or "the same settings in another run"
 
 
 def _unit(vectors: Floats) -> Floats:
