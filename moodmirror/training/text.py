@@ -71,9 +71,7 @@ class TextTraining:
     teacher_learning_rate: float = 1e-4  # the peak; of a larger encoder less
     teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
     also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
-    specialist_share: float = (
-        0.4  # how much a network of GoEmotions alone counts for other corpora's texts beside their labels
-    )
+    specialist_share: float = 0.4  # how much a network of GoEmotions alone counts beside other corpora's labels
     specialist_share_of_patterns: float = 0.25  # the same of patterns, whose labels are more certain
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
@@ -527,12 +525,10 @@ class TextBatches:
         others = np.flatnonzero(~of_goemotions)
         if self._specialist is not None and len(others):
             with quick_products():
-                said = np.exp(
-                    predict(self._specialist, [split.texts[row] for row in others], self._batcher)[EMOTIONS_ANSWER]
-                )
+                log_said = predict(self._specialist, [split.texts[row] for row in others], self._batcher)[EMOTIONS_ANSWER]
             made = others >= len(split) - self._config.patterns
             share = np.where(made, self._config.specialist_share_of_patterns, self._config.specialist_share)[:, np.newaxis]
-            present[others] = (1 - share) * present[others] + share * said
+            present[others] = (1 - share) * present[others] + share * np.exp(log_said)
         return present
 
 
@@ -695,10 +691,8 @@ def taught(
     Network", 2015). Teachers of other runs, if any, have said theirs: `said_elsewhere`, each float32 [n, 28].
     """
     texts = corpora.training["GoEmotions"]
-    said = list(said_elsewhere)
-    if config.folds:
-        said.insert(0, _said_of_unseen(corpora, beginning, config, run_dir, resume=resume))
-    together = stacked(said, texts.fine, texts.parts(max(config.folds, 2)))
+    own = [_said_of_unseen(corpora, beginning, config, run_dir, resume=resume)] if config.folds else []
+    together = stacked([*own, *said_elsewhere], texts.fine, texts.parts(max(config.folds, 2)))
     _tell_unseen(texts, together, corpora.emotion_of_fine)
     fine = config.teacher_share * together + (1 - config.teacher_share) * texts.fine
     return replace(corpora, training={**corpora.training, "GoEmotions": replace(texts, fine=fine.astype(np.float32))})

@@ -15,7 +15,7 @@ from moodmirror.training.text_corpora import TextCorpora, TextSplit
 
 Logits = Callable[[list[str]], npt.NDArray[np.float32]]
 
-# How much everyday talk counts beside Reddit's comments, each as a whole. Five in six of its lines are neutral: more weight
+# How much everyday talk counts beside Reddit's comments, each as a whole. Most of its lines are neutral: more weight
 # makes the network right more often there, and blind to what people tell of their day without a word of feeling.
 EVERYDAY_WEIGHT: Final = 0.1
 BIAS_PENALTY: Final = 0.01  # on the squared biases: a rare emotion's must not run away

@@ -18,16 +18,12 @@ from moodmirror.training import report
 from moodmirror.training.export import DYNAMIC_RANGE
 from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora
-from moodmirror.training.text_evaluation import FOLDS, MultilabelFigures, evaluation
+from moodmirror.training.text_evaluation import DRAWS, FOLDS, MultilabelFigures, evaluation
 
 # Terms and source of encoders that teachers are known to begin with.
 ENCODERS: Final = {"all-mpnet-base-v2": "Apache-2.0; Song et al., 2020; Reimers and Gurevych, 2019"}
-PLACES: Final = (
-    "encoder",
-    "teacher_encoder",
-    "also_taught",
-    "also_averaged",
-)  # settings that say where something lies: on one machine
+# Settings that say where something lies: on one machine.
+PLACES: Final = ("encoder", "teacher_encoder", "also_taught", "also_averaged")
 # Settings of the teachers, told where the card tells of these.
 OF_TEACHERS: Final = ("folds", "teacher_epochs", "teacher_learning_rate", "teacher_frozen")
 Floats = npt.NDArray[np.float32]
@@ -156,9 +152,8 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "### GoEmotions, development",
         "",
         "Multi-label; an emotion is read where its probability reaches a threshold of its own, found on four "
-        f"fifths and measured on the fifth, {FOLDS} times. Macro-F1 **{result.development.macro_f1:.3f}** over "
-        f"{len(corpora.development):,} "
-        "texts; "
+        f"fifths and measured on the fifth, {FOLDS} times; the table has the means over {DRAWS} such "
+        f"divisions. Macro-F1 **{result.development.macro_f1:.3f}** over {len(corpora.development):,} texts; "
         f"the likeliest emotion is one of the labels on {result.development.top_accuracy:.1%}. Nothing was trained on "
         "this part; "
         "one half of it found the calibration. The test part was not looked at.",
