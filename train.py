@@ -144,7 +144,7 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
     text.add_argument("--epochs", type=float, default=2.0, help="so many, or a part (default: %(default)s)")
     text.add_argument("--batch-size", type=int, default=64, help="texts a step (default: %(default)s)")
-    text.add_argument("--learning-rate", type=float, default=1e-4, help="the peak (default: %(default)s)")
+    text.add_argument("--learning-rate", type=float, default=1.5e-4, help="the peak (default: %(default)s)")
     text.add_argument("--weight-decay", type=float, default=0.01, help="of AdamW (default: %(default)s)")
     text.add_argument("--dropout", type=float, default=0.1, help="in every layer (default: %(default)s)")
     text.add_argument("--fine-weight", type=float, default=1.0, help="of the 28 labels' loss (default: %(default)s)")
@@ -192,7 +192,7 @@ def _add_text(commands: Any) -> None:
     text.add_argument(
         "--specialist-share-of-patterns",
         type=float,
-        default=0.25,
+        default=0.1,
         help="the same of made sentences; both 0: no such network (default: %(default)s)",
     )
     text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")

@@ -27,7 +27,7 @@ HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 
 BASE_RATES: Final[Mapping[Source, tuple[float, ...]]] = {
     "face": (0.149, 0.020, 0.133, 0.240, 0.176, 0.099, 0.183),
     "speech": (0.136, 0.138, 0.121, 0.138, 0.145, 0.117, 0.205),
-    "text": (0.117, 0.016, 0.015, 0.369, 0.058, 0.089, 0.337),
+    "text": (0.116, 0.015, 0.015, 0.368, 0.058, 0.088, 0.339),
 }
 _LOG_BASE_RATES: Final = {source: np.log(rates) for source, rates in BASE_RATES.items()}
 # No source rules an emotion out: below this share it has said all that it can against one.

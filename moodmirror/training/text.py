@@ -57,7 +57,7 @@ class TextTraining:
 
     epochs: float = 2.0  # of all texts; the last may be a part
     batch_size: int = 64
-    learning_rate: float = 1e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
+    learning_rate: float = 1.5e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
     weight_decay: float = 0.01
     dropout: float = 0.1
     fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
@@ -72,7 +72,7 @@ class TextTraining:
     teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
     also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
     specialist_share: float = 0.4  # how much a network of GoEmotions alone counts beside other corpora's labels
-    specialist_share_of_patterns: float = 0.25  # the same of patterns, whose labels are more certain
+    specialist_share_of_patterns: float = 0.1  # the same of patterns, whose labels are more certain
     teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
     encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
     networks: int = 3  # so many are trained, alike but for the order of texts; what is served has the mean of their weights
