@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _instance = tempfile.mkdtemp(prefix="mood-mirror-")
 atexit.register(shutil.rmtree, _instance, ignore_errors=True)
 os.environ["INSTANCE"] = _instance
+# Processes that compile librosa's functions into one cache at the same time may leave it so that every later one crashes.
+os.environ["NUMBA_CACHE_DIR"] = str(Path(_instance) / "numba")
 os.environ["RATE_LIMITS"] = "off"  # the tests ask more than any visitor does, all from one address
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corpora, where there are any
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
