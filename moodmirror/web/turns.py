@@ -42,15 +42,10 @@ class Turns:
 
     def take(self, visitor: str, work: Callable[[], T]) -> T:
         """Have `work` done at the next free place, and return or raise what it does. Raises RuntimeError once closed."""
-        with self._lock:
+        with self._lock:  # so that who is counted as waiting has a place in the queue
+            turn = self._threads.submit(copy_context().run, self._work, work)  # the log shall know for whom
             self._asked_at[visitor] = self._clock()
             self._waiting += 1
-        try:
-            turn = self._threads.submit(copy_context().run, self._work, work)  # the log shall know for whom
-        except RuntimeError:
-            with self._lock:
-                self._waiting -= 1
-            raise
         return turn.result()
 
     def _work(self, work: Callable[[], T]) -> T:
