@@ -26,7 +26,7 @@ COPY haarcascade haarcascade
 COPY models models
 COPY static static
 COPY templates templates
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 NUMBA_CACHE_DIR=/tmp/numba \
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     INSTANCE=/data CAMERA=off HOST=0.0.0.0 PORT=8000
 USER mirror
 VOLUME /data

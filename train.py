@@ -28,9 +28,13 @@ Another Keras backend trains too, on a GPU for instance: KERAS_BACKEND=jax pytho
 import argparse
 import os
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from moodmirror.training.settings import FaceTraining, SpeechTraining, TextTraining
+
+Settings = TypeVar("Settings", FaceTraining, SpeechTraining, TextTraining)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,47 +61,40 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _add_face(commands: Any) -> None:
     face = commands.add_parser("face", help="the network that reads faces", description="Train the face network.")
+    face.set_defaults(**asdict(FaceTraining()))
     face.add_argument("--data", type=Path, required=True, help="FER2013: a CSV file, folders, or grids")
     face.add_argument("--resume", action="store_true", help="go on with the run in --run-dir, with its settings")
     face.add_argument("--export", action="store_true", help="train no more: export the run's best epoch so far")
     face.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
     face.add_argument("--run-dir", type=Path, default=Path("runs/face"), help="checkpoints (default: %(default)s)")
     face.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
-    face.add_argument("--epochs", type=int, default=52, help="so many (default: %(default)s)")
-    face.add_argument("--batch-size", type=int, default=128, help="faces a step (default: %(default)s)")
-    face.add_argument("--learning-rate", type=float, default=0.1, help="the peak (default: %(default)s)")
-    face.add_argument("--weight-decay", type=float, default=5e-3, help="of SGD (default: %(default)s)")
+    face.add_argument("--epochs", type=int, help="so many (default: %(default)s)")
+    face.add_argument("--batch-size", type=int, help="faces a step (default: %(default)s)")
+    face.add_argument("--learning-rate", type=float, help="the peak (default: %(default)s)")
+    face.add_argument("--weight-decay", type=float, help="of SGD (default: %(default)s)")
+    face.add_argument("--votes-weight", type=float, help="the FER+ votes' share of the loss (default: %(default)s)")
+    face.add_argument("--label-smoothing", type=float, help="0…1 (default: %(default)s)")
+    face.add_argument("--balance", type=float, help="0: by face, 1: by emotion (default: %(default)s)")
+    face.add_argument("--dropout", type=float, help="before the last layer (default: %(default)s)")
+    face.add_argument("--distil", dest="teachers", metavar="KERAS", nargs="+", help="learn from these trained models too")
+    face.add_argument("--start-from", metavar="RUN", help="begin with the weights that the run in this folder led to")
+    face.add_argument("--kept", type=float, help="share of those weights in what is served (default: %(default)s)")
     face.add_argument(
-        "--votes-weight", type=float, default=0.4, help="the FER+ votes' share of the loss (default: %(default)s)"
+        "--cool-down", type=float, help="share of the epochs before faces change little (default: %(default)s)"
     )
-    face.add_argument("--label-smoothing", type=float, default=0.05, help="0…1 (default: %(default)s)")
-    face.add_argument("--balance", type=float, default=0.3, help="0: by face, 1: by emotion (default: %(default)s)")
-    face.add_argument("--dropout", type=float, default=0.2, help="before the last layer (default: %(default)s)")
-    face.add_argument(
-        "--distil", dest="teachers", metavar="KERAS", nargs="+", default=(), help="learn from these trained models too"
-    )
-    face.add_argument(
-        "--start-from", metavar="RUN", default="", help="begin with the weights that the run in this folder led to"
-    )
-    face.add_argument(
-        "--kept", type=float, default=0.0, help="share of those weights in what is served (default: %(default)s)"
-    )
-    face.add_argument(
-        "--cool-down", type=float, default=0.92, help="share of the epochs before faces change little (default: %(default)s)"
-    )
-    face.add_argument("--distilled", type=float, default=0.7, help="the teachers' share (default: %(default)s)")
-    face.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+    face.add_argument("--distilled", type=float, help="the teachers' share (default: %(default)s)")
+    face.add_argument("--seed", type=int, help="of everything random (default: %(default)s)")
 
 
 def _add_speech(commands: Any) -> None:
     speech = commands.add_parser("speech", help="the model that hears voices", description="Train a model of speech.")
+    speech.set_defaults(**asdict(SpeechTraining()))
     speech.add_argument(
         "--data", type=Path, nargs="+", required=True, metavar="PATH", help="corpora, own recordings, CSV files"
     )
     speech.add_argument(
         "--model",
         choices=("cnn", "rnn", "mlp", "bagging"),
-        default="cnn",
         help="networks over spectrograms (cnn, rnn: the one that is served), or scikit-learn's over classic features "
         "(default: %(default)s)",
     )
@@ -107,25 +104,24 @@ def _add_speech(commands: Any) -> None:
     speech.add_argument("--out", type=Path, default=Path("runs/speech/explore"), help="pictures (default: %(default)s)")
     speech.add_argument("--run-dir", type=Path, default=Path("runs/speech/run"), help="networks (default: %(default)s)")
     speech.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
-    speech.add_argument("--epochs", type=int, default=45, help="so many (default: %(default)s)")
-    speech.add_argument("--members", type=int, default=1, help="networks to average (default: %(default)s)")
-    speech.add_argument("--copies", type=int, default=10, help="augmented, of each recording (default: %(default)s)")
-    speech.add_argument("--batch-size", type=int, default=64, help="windows a step (default: %(default)s)")
-    speech.add_argument("--learning-rate", type=float, default=3e-3, help="AdamW's peak (default: %(default)s)")
-    speech.add_argument("--weight-decay", type=float, default=0.02, help="of AdamW (default: %(default)s)")
-    speech.add_argument("--label-smoothing", type=float, default=0.1, help="0…1 (default: %(default)s)")
-    speech.add_argument("--mixup", type=float, default=0.0, help="0: none (default: %(default)s)")
-    speech.add_argument("--balance", type=float, default=0.5, help="0: by recording, 1: by label (default: %(default)s)")
-    speech.add_argument("--dropout", type=float, default=0.3, help="before the last layer (default: %(default)s)")
-    speech.add_argument("--unchanged", type=float, default=0.25, help="share not augmented (default: %(default)s)")
-    speech.add_argument(
-        "--most-of-a-speaker", type=int, default=60, metavar="N", help="recordings an epoch (default: %(default)s)"
-    )
-    speech.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+    speech.add_argument("--epochs", type=int, help="so many (default: %(default)s)")
+    speech.add_argument("--members", type=int, help="networks to average (default: %(default)s)")
+    speech.add_argument("--copies", type=int, help="augmented, of each recording (default: %(default)s)")
+    speech.add_argument("--batch-size", type=int, help="windows a step (default: %(default)s)")
+    speech.add_argument("--learning-rate", type=float, help="AdamW's peak (default: %(default)s)")
+    speech.add_argument("--weight-decay", type=float, help="of AdamW (default: %(default)s)")
+    speech.add_argument("--label-smoothing", type=float, help="0…1 (default: %(default)s)")
+    speech.add_argument("--mixup", type=float, help="0: none (default: %(default)s)")
+    speech.add_argument("--balance", type=float, help="0: by recording, 1: by label (default: %(default)s)")
+    speech.add_argument("--dropout", type=float, help="before the last layer (default: %(default)s)")
+    speech.add_argument("--unchanged", type=float, help="share not augmented (default: %(default)s)")
+    speech.add_argument("--most-of-a-speaker", type=int, metavar="N", help="recordings an epoch (default: %(default)s)")
+    speech.add_argument("--seed", type=int, help="of everything random (default: %(default)s)")
 
 
 def _add_text(commands: Any) -> None:
     text = commands.add_parser("text", help="the network that reads words", description="Train the text network.")
+    text.set_defaults(**asdict(TextTraining()))
     text.add_argument("--data", type=Path, required=True, help="the folder that holds goemotions/, carer/ and dailydialog/")
     text.add_argument(
         "--model",
@@ -142,71 +138,62 @@ def _add_text(commands: Any) -> None:
     text.add_argument("--evaluate", action="store_true", help="train nothing: print the served model's figures")
     text.add_argument("--run-dir", type=Path, default=Path("runs/text"), help="checkpoints (default: %(default)s)")
     text.add_argument("--models-dir", type=Path, default=Path("models"), help="results (default: %(default)s)")
-    text.add_argument("--epochs", type=float, default=2.0, help="so many, or a part (default: %(default)s)")
-    text.add_argument("--batch-size", type=int, default=64, help="texts a step (default: %(default)s)")
-    text.add_argument("--learning-rate", type=float, default=1.5e-4, help="the peak (default: %(default)s)")
-    text.add_argument("--weight-decay", type=float, default=0.01, help="of AdamW (default: %(default)s)")
-    text.add_argument("--dropout", type=float, default=0.1, help="in every layer (default: %(default)s)")
-    text.add_argument("--fine-weight", type=float, default=1.0, help="of the 28 labels' loss (default: %(default)s)")
-    text.add_argument(
-        "--anchor-weight", type=float, default=3.0, help="of the sentence vectors' loss (default: %(default)s)"
-    )
-    text.add_argument("--patterns", type=int, default=12_000, help="made sentences an epoch (default: %(default)s)")
-    text.add_argument("--tweets", type=int, default=6000, help="texts of CARER an epoch (default: %(default)s)")
-    text.add_argument("--most-tokens", type=int, default=64, help="of a training text (default: %(default)s)")
+    text.add_argument("--epochs", type=float, help="so many, or a part (default: %(default)s)")
+    text.add_argument("--batch-size", type=int, help="texts a step (default: %(default)s)")
+    text.add_argument("--learning-rate", type=float, help="the peak (default: %(default)s)")
+    text.add_argument("--weight-decay", type=float, help="of AdamW (default: %(default)s)")
+    text.add_argument("--dropout", type=float, help="in every layer (default: %(default)s)")
+    text.add_argument("--fine-weight", type=float, help="of the 28 labels' loss (default: %(default)s)")
+    text.add_argument("--anchor-weight", type=float, help="of the sentence vectors' loss (default: %(default)s)")
+    text.add_argument("--patterns", type=int, help="made sentences an epoch (default: %(default)s)")
+    text.add_argument("--tweets", type=int, help="texts of CARER an epoch (default: %(default)s)")
+    text.add_argument("--most-tokens", type=int, help="of a training text (default: %(default)s)")
     text.add_argument(
         "--folds",
         type=int,
-        default=3,
         help="parts of GoEmotions, and teachers who each learn all but one; 0 for no teachers (default: %(default)s)",
     )
-    text.add_argument("--teacher-epochs", type=float, default=1.4, help="of each teacher (default: %(default)s)")
-    text.add_argument("--teacher-share", type=float, default=0.5, help="of the targets (default: %(default)s)")
-    text.add_argument("--teacher-learning-rate", type=float, default=1e-4, help="the peak (default: %(default)s)")
+    text.add_argument("--teacher-epochs", type=float, help="of each teacher (default: %(default)s)")
+    text.add_argument("--teacher-share", type=float, help="of the targets (default: %(default)s)")
+    text.add_argument("--teacher-learning-rate", type=float, help="the peak (default: %(default)s)")
     text.add_argument(
         "--also-taught",
         nargs="+",
-        default=(),
         metavar="TAUGHT.NPY",
         help="what teachers of other runs said, in their folders; all are weighed label by label, with those of --folds",
     )
     text.add_argument(
         "--teacher-frozen",
         type=int,
-        default=0,
         help="of a teacher's lower layers stay as pre-trained, which saves time (default: %(default)s)",
     )
     text.add_argument(
         "--teacher-encoder",
-        default="",
         help="folder of a pre-trained encoder that teachers begin with, of BERT's or MPNet's kind: a larger one teaches "
         "more (default: the network's own)",
     )
     text.add_argument(
         "--specialist-share",
         type=float,
-        default=0.4,
         help="how much what a network of GoEmotions alone says of other corpora's texts counts beside their labels "
         "(default: %(default)s)",
     )
     text.add_argument(
         "--specialist-share-of-patterns",
         type=float,
-        default=0.1,
         help="the same of made sentences; both 0: no such network (default: %(default)s)",
     )
-    text.add_argument("--encoder", default="", help="folder of a pre-trained BERT encoder (default: the package's)")
+    text.add_argument("--encoder", help="folder of a pre-trained BERT encoder (default: the package's)")
     text.add_argument(
-        "--networks", type=int, default=3, help="trained one after another, their weights averaged (default: %(default)s)"
+        "--networks", type=int, help="trained one after another, their weights averaged (default: %(default)s)"
     )
     text.add_argument(
         "--also-averaged",
         nargs="+",
-        default=(),
         metavar="FOLDER",
         help="networks of other runs, runs/text/network1 and so on, of the same seed and encoder: averaged with these",
     )
-    text.add_argument("--seed", type=int, default=7, help="of everything random (default: %(default)s)")
+    text.add_argument("--seed", type=int, help="of everything random (default: %(default)s)")
 
 
 def _add_fusion(commands: Any) -> None:
@@ -241,6 +228,10 @@ def _named_path(argument: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def _settings(kind: type[Settings], options: argparse.Namespace) -> Settings:
+    return kind(**{field.name: getattr(options, field.name) for field in fields(kind)})
+
+
 def _face(options: argparse.Namespace) -> None:
     from moodmirror.training import face as face_training
     from moodmirror.training import face_evaluation
@@ -251,8 +242,7 @@ def _face(options: argparse.Namespace) -> None:
         face_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
     else:
         options.teachers = tuple(str(Path(teacher).resolve()) for teacher in options.teachers)
-        names = [field.name for field in fields(face_training.FaceTraining)]
-        config = face_training.FaceTraining(**{name: getattr(options, name) for name in names})
+        config = _settings(FaceTraining, options)
         face_training.train(
             options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
         )
@@ -270,8 +260,7 @@ def _speech(options: argparse.Namespace) -> None:
     else:
         from moodmirror.training import speech as speech_training
 
-        names = [field.name for field in fields(speech_training.SpeechTraining)]
-        config = speech_training.SpeechTraining(**{name: getattr(options, name) for name in names})
+        config = _settings(SpeechTraining, options)
         speech_training.train(
             options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
         )
@@ -294,8 +283,7 @@ def _text(options: argparse.Namespace) -> None:
     elif options.export:
         text_training.export_run(options.data, run_dir=options.run_dir, models_dir=options.models_dir)
     else:
-        names = [field.name for field in fields(text_training.TextTraining)]
-        config = text_training.TextTraining(**{name: getattr(options, name) for name in names})
+        config = _settings(TextTraining, options)
         text_training.train(
             options.data, config=config, run_dir=options.run_dir, models_dir=options.models_dir, resume=options.resume
         )

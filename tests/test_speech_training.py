@@ -19,7 +19,8 @@ from moodmirror.recognition.sound import SAMPLE_RATE
 from moodmirror.recognition.speech import LABELS, SERVED_AS, WINDOW, SpeechEmotionRecognizer, log_mel
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
-from moodmirror.training.speech import Run, SpeechBatches, SpeechTraining, mean_logits, served_network
+from moodmirror.training.settings import SpeechTraining
+from moodmirror.training.speech import Run, SpeechBatches, mean_logits, served_network
 from moodmirror.training.speech_augmentation import (
     CODECS,
     add_noise,

@@ -23,12 +23,12 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.runtime import ModelError, verified_model_bytes
 from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
 from moodmirror.training.corpora import CorpusError
+from moodmirror.training.settings import TextTraining
 from moodmirror.training.text import (
     Batcher,
     Beginning,
     Run,
     TextBatches,
-    TextTraining,
     TokenBatcher,
     compile_network,
     emotions_cross_entropy,

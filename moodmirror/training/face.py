@@ -27,34 +27,7 @@ from moodmirror.training.calibration import scale_to_be_right
 from moodmirror.training.corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.export import DYNAMIC_RANGE, export_to_litert
 from moodmirror.training.face_evaluation import HAAR_FACES, evaluation, halves, write_json
-
-
-@dataclass(frozen=True)
-class FaceTraining:
-    """How to train. Stored beside the checkpoint, so that a resumed run goes on as it began."""
-
-    epochs: int = 52
-    batch_size: int = 128
-    learning_rate: float = 0.1  # SGD's peak, reached after two epochs, then falling along a cosine
-    # A step takes learning rate × this off each kernel: ten times what is usual where decay goes through the momentum.
-    weight_decay: float = 5e-3
-    votes_weight: float = 0.4  # share of the loss that the second answer, the FER+ votes, has where there are any
-    label_smoothing: float = 0.05
-    balance: float = 0.3  # 0: every face counts the same; 1: every emotion does
-    dropout: float = 0.2
-    distilled: float = 0.7  # share of the teachers' answers in the target, where there are teachers
-    teachers: tuple[str, ...] = ()  # paths of Keras models whose mean answer is learnt beside the labels
-    # Folder of a run whose weights, as served, this one begins with, none if empty: a warm restart of the learning rate
-    # (Loshchilov and Hutter, "SGDR", ICLR 2017).
-    start_from: str = ""
-    # Share that those weights keep in the network that is served: it then stands worse pictures as the first did and reads
-    # good ones as the second (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
-    kept: float = 0.0
-    # Share of the epochs after which faces are only mirrored and moved a little, so that the network ends on pictures as
-    # they are served (He et al., "Data Augmentation Revisited", arXiv:1909.09148).
-    cool_down: float = 0.92
-    seed: int = 7
-
+from moodmirror.training.settings import FaceTraining
 
 # The averaged weights take one step towards the current ones after so many batches, each worth so much: an average over
 # about the last 2 epochs of FER2013 (Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018, in its

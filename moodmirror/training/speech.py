@@ -8,7 +8,7 @@ TensorFlow in a process of its own.
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS, MODEL_NAME,
 from moodmirror.training import report
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.face import TorchBatchNormalization
+from moodmirror.training.settings import SpeechTraining
 from moodmirror.training.speech_augmentation import augmented_copies
 from moodmirror.training.speech_card import write_card
 from moodmirror.training.speech_classic import CLASSIC_MODELS, train_classic
@@ -37,27 +38,6 @@ from moodmirror.training.speech_evaluation import (
     windows_of,
 )
 from moodmirror.training.speech_networks import build_network
-
-
-@dataclass(frozen=True)
-class SpeechTraining:
-    """How to train. Stored beside the run, so that a resumed one goes on as it began."""
-
-    model: str = "cnn"
-    members: int = 1  # networks of other seeds whose logits are averaged in the one that is served
-    epochs: int = 45
-    batch_size: int = 64
-    learning_rate: float = 3e-3  # AdamW's peak, reached after two epochs, then falling along a cosine
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
-    mixup: float = 0.0  # both parameters of the beta distribution; 0 for none (Zhang et al., ICLR 2018)
-    balance: float = 0.5  # 0: every recording counts the same; 1: every label does
-    dropout: float = 0.3
-    copies: int = 10  # of each recording, one of them unchanged
-    unchanged: float = 0.25  # share of the recordings that are learnt as they are
-    most_of_a_speaker: int = 60  # recordings an epoch, as RAVDESS has: TESS has hundreds of each of its two women
-    seed: int = 7
-
 
 WARMUP_EPOCHS: Final = 2
 

