@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import serving
-from tests.test_page import accessibility_faults, await_filled_tables, ids, pick, visiting
+from tests.test_page import accessibility_faults, await_filled_tables, ids, pick, press, visiting
 
 GONE = "([kind, id]) => ![...document.getElementById(kind).tBodies[0].rows].some((row) => row.dataset.id === id)"
 CHANGED = "([kind, first]) => document.getElementById(kind).tBodies[0].rows[0]?.dataset.id !== first"
@@ -63,8 +63,7 @@ def test_hiding_takes_the_row_fills_the_place_and_can_be_undone(browser, hosted)
         assert before[2] not in ids(page, "food")
         row(page, "food", before[0]).get_by_role("button", name=re.compile("^Not now")).click()
         page.wait_for_function(GONE, arg=["food", before[0]])
-        page.get_by_role("button", name="Undo").click()
-        leave_the_tables(page)
+        press(page.get_by_role("button", name="Undo"))
         expect(row(page, "food", before[0])).to_be_visible()
 
 
@@ -98,7 +97,7 @@ def test_what_is_saved_survives_a_reload_and_can_be_removed(browser, hosted):
         expect(page.locator("#saved li")).to_have_count(2)
         page.reload()
         expect(page.locator("#saved li")).to_have_count(2)
-        page.locator("#saved li").first.get_by_role("button", name=re.compile("^Remove: ")).click()
+        press(page.locator("#saved li").first.get_by_role("button", name=re.compile("^Remove: ")))
         expect(page.locator("#saved li")).to_have_count(1)
         page.reload()
         expect(page.locator("#saved li")).to_have_count(1)
@@ -123,14 +122,14 @@ def test_modes_a_wish_and_filters_change_the_lists(browser, hosted):
         expect(page.locator("#food .why", has_text="close to your wish").first).to_be_visible()
         page.get_by_label("A wish").fill("")
         expect(page.locator("#food .why", has_text="close to your wish")).to_have_count(0)
-        page.get_by_role("button", name="Filter food").click()
+        press(page.get_by_role("button", name="Filter food"))
         form = page.get_by_role("form", name="Filters for food")
         form.locator("select[name=diet]").select_option("vegan")
         form.get_by_label("gluten").check()
         expect(page.locator("#food .about", has_text="vegan")).to_have_count(10)
         expect(page.get_by_role("button", name="Filter food, 2 set")).to_be_visible()
         form.locator("select[name=minutes]").select_option("15")
-        form.get_by_role("button", name="Clear filters").click()
+        press(form.get_by_role("button", name="Clear filters"))
         expect(page.get_by_role("button", name="Filter food", exact=True)).to_be_visible()
         before = ids(page, "songs")
         page.get_by_role("button", name="Other songs").click()
@@ -168,7 +167,7 @@ def test_filters_that_leave_nothing_say_so(browser, hosted):
         form.locator("select[name=audience]").select_option("family")
         form.locator("select[name=minutes]").select_option("15")
         expect(page.get_by_text("Nothing passes these filters.")).to_be_visible()
-        form.get_by_role("button", name="Clear filters").click()
+        press(form.get_by_role("button", name="Clear filters"))
         expect(page.locator("#movies tbody tr")).to_have_count(10)
 
 
@@ -181,16 +180,15 @@ def test_my_data_can_be_downloaded_and_everything_forgotten(browser, hosted):
         expect(page.locator("#saved li")).to_have_count(1)
         expect(first.locator(".why")).to_contain_text("you liked it")
         with page.expect_download() as download:
-            # By the keyboard: rows move when a pointer leaves their table, and what moves under a click may miss it.
-            page.get_by_role("link", name="Download my data").press("Enter")
+            press(page.get_by_role("link", name="Download my data"))
         data = json.loads(download.value.path().read_text(encoding="utf-8"))
         assert [opinion["verdict"] for opinion in data["opinions"]] == ["like"]
         assert "like, skip, hide, open and save" in page.locator("#kept-told").inner_text()
         assert len(data["saved"]) == 1
-        page.get_by_role("button", name="Forget me").click()
+        press(page.get_by_role("button", name="Forget me"))
         page.get_by_role("button", name="Keep them").click()
         expect(page.locator("#saved li")).to_have_count(1)
-        page.get_by_role("button", name="Forget me").click()
+        press(page.get_by_role("button", name="Forget me"))
         page.get_by_role("dialog").get_by_role("button", name="Forget me").click()
         expect(page.get_by_text("Everything is forgotten.")).to_be_visible()
         expect(page.locator("#saved li")).to_have_count(0)
@@ -223,7 +221,7 @@ def test_the_tables_tools_are_accessible_on_a_phone(browser, hosted, scheme):
         for action in ("Like", "Save", "Why this"):
             first.get_by_role("button", name=re.compile(f"^{action}: ")).click()
         for kind in ("songs", "movies", "food", "activities"):
-            page.get_by_role("button", name=f"Filter {kind}").click()
+            press(page.get_by_role("button", name=f"Filter {kind}"))
         expect(page.locator("#saved li")).to_have_count(1)
         # As high as the page is long, so that the bar at the window's edge covers nothing of it.
         page.set_viewport_size({"width": 390, "height": page.evaluate("document.documentElement.scrollHeight")})
@@ -242,8 +240,8 @@ def test_a_wish_fills_the_tables_before_any_mood_and_hidden_rows_can_be_brought_
         title = row(page, "food", first).locator(".title").inner_text()
         row(page, "food", first).get_by_role("button", name=re.compile("^Never show again")).click()
         page.wait_for_function(GONE, arg=["food", first])
-        page.get_by_text("Never shown again (1)").click()
-        page.get_by_role("button", name=f"Bring back: {title}").click()
+        press(page.get_by_text("Never shown again (1)"))
+        press(page.get_by_role("button", name=f"Bring back: {title}"))
         expect(page.locator("#hidden-items")).to_be_hidden()
         expect(row(page, "food", first)).to_be_visible()
         page.get_by_label("A wish").fill("")
