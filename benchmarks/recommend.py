@@ -298,7 +298,7 @@ def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[
     source = target / "movielens"
     source.mkdir()
     for name in ("movies.csv", "tags.csv"):
-        (source / name).symlink_to(folder / name)
+        (source / name).symlink_to((folder / name).resolve())
     columns = {
         "userId": np.repeat(np.arange(len(people)), [len(person.films) for person in people]),
         "movieId": np.concatenate([person.films for person in people]),
