@@ -41,19 +41,17 @@ def visiting(browser: Browser, server: Server, *, camera: bool = True, **options
     assert errors == []
 
 
-def pick(page: Page, name: str) -> None:
-    """Choose a mood or a mode: by the keyboard, for the page may still move under a pointer."""
-    page.mouse.move(0, 0)  # where it holds no row still
-    radio = page.get_by_role("radio", name=name, exact=True)
-    radio.focus()
-    page.keyboard.press("Space")
-    expect(radio).to_be_checked()
-
-
-def press(control: Locator) -> None:
-    """Press a button or a link that is below the tables: by the keyboard, for it may still move under a pointer."""
+def press(control: Locator, key: str = "Enter") -> None:
+    """Press a button or a link, or with Space a radio button: by the keyboard, for it may still move under a pointer."""
     control.page.mouse.move(0, 0)  # where it holds no row still
-    control.press("Enter")
+    control.press(key)
+
+
+def pick(page: Page, name: str) -> None:
+    """Choose a mood or a mode."""
+    radio = page.get_by_role("radio", name=name, exact=True)
+    press(radio, "Space")
+    expect(radio).to_be_checked()
 
 
 def open_camera(page: Page) -> None:
