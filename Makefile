@@ -55,7 +55,7 @@ vectors: .venv/installed  ## Compute the catalogue's sentence vectors anew, afte
 	@$(BIN)/python -m moodmirror.training.catalogue_vectors
 
 check-data: .venv/installed  ## Find duplicates, gaps, imbalance and what may do harm in the catalogue
-	@$(BIN)/python -m moodmirror.recommendation.check
+	@$(BIN)/python -m moodmirror.recommendation.catalogue_check
 
 clean:  ## Remove what setup made
 	rm -rf .venv .venv-peers node_modules static/vendor

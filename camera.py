@@ -26,13 +26,13 @@ from typing import Any, Final, Protocol
 import cv2
 import numpy as np
 
-from moodmirror.camera_relay import AlreadyPublishedError, Publisher
-from moodmirror.camera_status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, ShownCamera, State, draw_placard, encode
+from moodmirror.camera.relay import AlreadyPublishedError, Publisher
+from moodmirror.camera.status import ADVICE, PLACARD_SECONDS, CameraStatus, Frame, ShownCamera, State, draw_placard, encode
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceReader
-from moodmirror.recognition.runtime import opened_once
+from moodmirror.recognition.model_files import opened_once
 from moodmirror.recognition.tracking import FaceTracker
 
 LOGGER = logging.getLogger("moodmirror.camera")

@@ -12,7 +12,7 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 from moodmirror.config import Config, ConfigError
-from moodmirror.web.logs import settings
+from moodmirror.logs import settings
 
 os.environ.setdefault("HOST", "0.0.0.0")  # as a host expects it; the site itself shall know it too
 try:
@@ -23,7 +23,7 @@ except ConfigError as problem:
 
 wsgi_app = "app:app"
 bind = f"{_config.host}:{_config.port}"
-worker_class = "moodmirror.web.worker.Worker"
+worker_class = "moodmirror.server.gunicorn_worker.Worker"
 workers = 1  # the camera, the models and the visitors' moods live in one process; with REDIS_URL start it several times
 threads = _config.server_threads
 preload_app = False  # OpenCV and LiteRT do not survive a fork
@@ -53,7 +53,7 @@ def post_worker_init(worker: Any) -> None:
     # The catalogue and the modules stay for ever: to look through them for garbage stops everybody for 0.15 s now and then.
     gc.collect()
     gc.freeze()
-    from app import close_app
+    from moodmirror.app_factory import close_app
 
     end = signal.getsignal(signal.SIGTERM)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.scenes import Picture, Scene, scenes
 from moodmirror.recognition.face import CASCADE_PATH, FAR, INCLINED, FaceDetector
-from moodmirror.training.corpora import load_faces
+from moodmirror.training.face_corpora import load_faces
 
 COUNT: Final = 100  # pictures of each kind
 SIDES: Final = (52.0, 220.0)  # pixels of a 640×480 picture: from across a desk to leaning in

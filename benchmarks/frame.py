@@ -17,9 +17,9 @@ import psutil
 
 from benchmarks.scenes import portrait_frame, video
 from camera import draw_faces
-from moodmirror.camera_status import encode
+from moodmirror.camera.status import encode
+from moodmirror.media.frame_decoder import decode
 from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, GrayImage, crop_faces
-from moodmirror.recognition.frame_decoding import decode
 from moodmirror.recognition.tracking import FaceTracker
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS

@@ -18,10 +18,10 @@ import numpy as np
 
 from app import app
 from benchmarks.scenes import video
-from moodmirror.recognition.analysis import analyze, finished
-from moodmirror.recognition.media import decoded
-from moodmirror.recognition.sound import SAMPLE_RATE
-from moodmirror.web.site import EXTENSION
+from moodmirror.media.decoder_client import decoded
+from moodmirror.media.file_analysis import analyze, finished
+from moodmirror.recognition.audio import SAMPLE_RATE
+from moodmirror.services import EXTENSION
 from tests.clips import clip
 
 SECONDS = 60

@@ -27,7 +27,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
-from app import create_app
+from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recognition.text import TextEmotionRecognizer
@@ -35,11 +35,11 @@ from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
 from moodmirror.recommendation.diversity import Traits
 from moodmirror.recommendation.importers import movies
-from moodmirror.recommendation.importers.ratings import LIKED
-from moodmirror.recommendation.importers.table import ImportedTable, import_entries
-from moodmirror.recommendation.modes import MODES
-from moodmirror.recommendation.selection import largest
+from moodmirror.recommendation.importers.imported_table import ImportedTable, import_entries
+from moodmirror.recommendation.importers.movielens_ratings import LIKED
+from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.taste import Opinion, Taste
+from moodmirror.recommendation.top_k import largest
 from moodmirror.training import song_mood
 
 DATA: Final = Path(os.environ.get("DATA", Path(__file__).resolve().parents[2] / "shared" / "data")) / "catalogue"

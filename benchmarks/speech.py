@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.frame import cost, show
-from moodmirror.recognition.sound import SAMPLE_RATE, read_sound, resample
+from moodmirror.recognition.audio import SAMPLE_RATE, read_sound, resample
 from moodmirror.recognition.speech import WINDOW, SpeechEmotionRecognizer, classic_features, log_mel, voice_activity
 
 

@@ -74,7 +74,7 @@ def main() -> None:
 
 def memory() -> None:
     """Print by how much a process grows, in MB, that opens the model and reads a text."""
-    import moodmirror.recognition.runtime  # noqa: F401, PLC0415  # numpy is not counted
+    import moodmirror.recognition.model_files  # noqa: F401, PLC0415  # numpy is not counted
 
     before = psutil.Process().memory_info().rss
     from moodmirror.recognition.text import TextEmotionRecognizer  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """Every environment variable that the site reads, typed and checked at start."""
 
+import logging
 import os
 import re
 import secrets
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
+
+LOGGER = logging.getLogger("moodmirror.config")
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -229,8 +232,20 @@ def _redis(text: str) -> str:
     return text
 
 
-def kept_secret(instance: Path) -> str:
-    """The key that is kept in a folder, made there at the first call. Raises OSError where that can't be written."""
+def stored_secret(instance: Path) -> str:
+    """Return the secret key that is stored in a folder, and create it at the first call.
+
+    Where the folder can't be written, a warning is logged and a key returned that lasts as long as the process: the cookies
+    of earlier processes are invalid then.
+    """
+    try:
+        return _read_or_create_secret(instance)
+    except OSError as error:
+        LOGGER.warning("no key can be stored in %s, so one is used until this process ends: %s", instance, error)
+        return secrets.token_hex(32)
+
+
+def _read_or_create_secret(instance: Path) -> str:
     path = instance / "secret_key"
     try:
         return path.read_text(encoding="ascii")

@@ -63,7 +63,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Said(HasMoodVector):
+class Contribution(HasMoodVector):
     """What one source says in a mood.
 
     `vector` is a mood vector, float32 [7], the source's own; `weight`, 0…1, how far it is trusted by now, `share`, 0…1, its
@@ -89,7 +89,7 @@ class Mood:
     vector: MoodVector
     label: str
     confidence: float
-    said: Mapping[Source, Said]
+    contributions: Mapping[Source, Contribution]
     at: float
     conflict: float = 0.0
     mixed: tuple[str, str] | None = None
@@ -97,7 +97,7 @@ class Mood:
     @property
     def sources(self) -> dict[Source, float]:
         """Each source's share in the mood, summing to 1."""
-        return {source: said.share for source, said in self.said.items()}
+        return {source: said.share for source, said in self.contributions.items()}
 
     @property
     def name(self) -> str:
@@ -149,7 +149,7 @@ def fuse(readings: Iterable[Reading], now: float | None = None) -> Mood:
     trust = np.exp2(np.array(trusts) - max(trusts))
     shares = trust / trust.sum()
     said = {
-        source: Said(vector, 2.0**trusted, float(share), max(reading.at for reading in by_source[source]))
+        source: Contribution(vector, 2.0**trusted, float(share), max(reading.at for reading in by_source[source]))
         for source, vector, trusted, share in zip(by_source, averages, trusts, shares, strict=True)
     }
     conflict, contrary = strongest_conflict(said)
@@ -176,7 +176,7 @@ def pooled(sources: Sequence[Source], vectors: npt.NDArray[np.float32], exponent
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
 
-def strongest_conflict(said: Mapping[Source, Said]) -> tuple[float, tuple[str, str] | None]:
+def strongest_conflict(said: Mapping[Source, Contribution]) -> tuple[float, tuple[str, str] | None]:
     """How strongly the two sources contradict each other that do so most, 0…1, and what they say, the more trusted first.
 
     Two sources contradict each other as far as each prefers its leading emotion to the other's, the less decided one's

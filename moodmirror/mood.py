@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from moodmirror.course import Course
 from moodmirror.emotions import EMOTIONS, valence_arousal
 from moodmirror.fusion import Mood, Reading, Source, fuse
+from moodmirror.mood_history import MoodHistory
 
 # Seconds after which a reading is forgotten: a face that left says nothing of the mood any more, a voice may pause while it
 # looks for words, and what was written holds for minutes, though it counts for little (six half-lives) in the end.
@@ -48,7 +48,7 @@ class MoodState:
         self._mood: Mood | None = None
         self._refreshed_at = -np.inf
         self._told: Mood | None = None
-        self._history = Course(int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
+        self._history = MoodHistory(int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
         self._subscribers: list[Subscriber] = []
 
     @property
@@ -165,7 +165,7 @@ class MoodState:
             return set(mood.mixed) == set(contraries)
         return (
             mood.conflict >= MIXED_WHILE
-            and set(contraries) <= {said.label for said in mood.said.values()}
+            and set(contraries) <= {said.label for said in mood.contributions.values()}
             and max(shares.values()) - max(shares[emotion] for emotion in contraries) < LABEL_LEAD
         )
 

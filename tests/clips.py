@@ -10,7 +10,7 @@ import numpy as np
 from av.container import OutputContainer
 from PIL import Image
 
-from moodmirror.recognition.sound import SAMPLE_RATE
+from moodmirror.recognition.audio import SAMPLE_RATE
 
 RATE = 10  # frames a second
 CODECS = {

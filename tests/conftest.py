@@ -27,9 +27,9 @@ import skimage.data
 import soundfile
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from moodmirror.recognition import frame_decoding
-from moodmirror.recognition.media import FrameDecoders
-from moodmirror.recognition.sound import SAMPLE_RATE
+from moodmirror.media import frame_decoder
+from moodmirror.media.decoder_client import FrameDecoders
+from moodmirror.recognition.audio import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
 # What sites keep that the tests open in their own process; a developer's own likes are none of theirs.
@@ -76,12 +76,12 @@ def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
 
 
 @contextmanager
-def frame_decoder() -> Iterator[tuple[FrameDecoders, psutil.Process]]:
+def running_frame_decoder() -> Iterator[tuple[FrameDecoders, psutil.Process]]:
     """A decoder of frames, and its process; sites that other tests open in this process have theirs."""
-    others = running(frame_decoding)
+    others = running(frame_decoder)
     with closing(FrameDecoders(1)) as decoders:
         decoders.decode(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())
-        [process] = [process for process in running(frame_decoding) if process not in others]
+        [process] = [process for process in running(frame_decoder) if process not in others]
         yield decoders, process
 
 

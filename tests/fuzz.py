@@ -3,7 +3,7 @@
 atheris (Google's, over LLVM's libFuzzer) changes pictures, sound, clips, words and packets such as visitors send, led by the
 code that each reaches. An input counts as a fault that raises anything but the documented errors, crashes, takes more than
 SLOWEST_SECONDS or MOST_MEGABYTES. Each is written to a folder that is named in the end; nothing else is left behind. A fault
-that is mended becomes a test, as those in `tests/test_mutated.py`, which has the same inputs without the lead.
+that is mended becomes a test, as those in `tests/test_damaged_inputs.py`, which has the same inputs without the lead.
 """
 
 import argparse
@@ -31,7 +31,7 @@ Feed = Callable[[bytes], None]
 def frames() -> tuple[Feed, list[bytes]]:
     """A camera's frames."""
     from benchmarks.scenes import portrait_frame
-    from moodmirror.recognition.frame_decoding import FrameError, decode
+    from moodmirror.media.frame_decoder import FrameError, decode
     from tests.clips import encoded
 
     def feed(content: bytes) -> None:
@@ -46,7 +46,7 @@ def sounds() -> tuple[Feed, list[bytes]]:
     """Recordings that are read without a process of their own, as `read_sound` does for programs."""
     import numpy as np
 
-    from moodmirror.recognition.sound import SoundError, read_sound
+    from moodmirror.recognition.audio import SoundError, read_sound
     from tests.clips import recording
     from tests.conftest import wav
 
@@ -70,7 +70,7 @@ def files() -> tuple[Feed, list[bytes]]:
     import numpy as np
 
     from benchmarks.scenes import portrait_frame
-    from moodmirror.recognition.decoding import KINDS, parts
+    from moodmirror.media.decoder_worker import KINDS, parts
     from tests.clips import clip, encoded, gif
 
     def feed(content: bytes) -> None:
@@ -103,9 +103,9 @@ def packets() -> tuple[Feed, list[bytes]]:
     from engineio.payload import Payload
 
     from app import app
-    from moodmirror.web.sockets import is_payload
-    from tests.test_mutated import EVENTS, MESSAGES
-    from tests.test_sockets import NO_PACKETS
+    from moodmirror.server.websocket_limits import is_payload
+    from tests.test_damaged_inputs import EVENTS, MESSAGES
+    from tests.test_websocket_limits import NO_PACKETS
 
     socketio = app.extensions["socketio"]
     browser = app.test_client()

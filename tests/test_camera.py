@@ -10,10 +10,10 @@ import pytest
 
 import camera as camera_module
 from camera import ACCENT_BGR, Camera, CameraFault
-from moodmirror.camera_status import ADVICE, PLACARD_BGR
+from moodmirror.camera.status import ADVICE, PLACARD_BGR
 from moodmirror.config import CameraSource
 from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.runtime import ModelError, opened_once
+from moodmirror.recognition.model_files import ModelError, opened_once
 
 WEBCAM = CameraSource.parse("0")
 PATIENCE = 60  # seconds that a busy machine may take for what should take one

@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from camera import ACCENT_BGR
-from moodmirror import camera_relay
-from moodmirror.camera_relay import CAMERA_FRAMES, CAMERA_NEWS, News, PublishedCamera
-from moodmirror.camera_status import PLACARD_BGR
+from moodmirror.camera import relay
+from moodmirror.camera.relay import CAMERA_FRAMES, CAMERA_NEWS, News, PublishedCamera
+from moodmirror.camera.status import PLACARD_BGR
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Reading
 from moodmirror.recognition.face import Face
@@ -143,7 +143,7 @@ def test_a_second_camera_at_the_same_redis_is_refused_with_a_sentence(own_redis,
 
 def test_a_picture_that_stands_still_is_not_shown_as_live(own_redis, show, monkeypatch):
     """The camera's process lives and says so, but its frames do not come through any more."""
-    monkeypatch.setattr(camera_relay, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(relay, "AWAY_SECONDS", 0.5)
     shown = show(own_redis.url)
     ended = threading.Event()
 

@@ -1,6 +1,6 @@
 import pytest
 
-from moodmirror.config import CameraSource, Config, ConfigError, kept_secret
+from moodmirror.config import CameraSource, Config, ConfigError, stored_secret
 from tests.conftest import ROOT
 
 
@@ -33,10 +33,10 @@ def test_defaults_serve_this_computer_alone():
 
 
 def test_a_key_that_is_not_given_is_made_once_and_kept_for_this_user_alone(tmp_path):
-    first = kept_secret(tmp_path / "instance")
+    first = stored_secret(tmp_path / "instance")
     assert len(first) >= 32
-    assert kept_secret(tmp_path / "instance") == first
-    assert kept_secret(tmp_path / "other") != first
+    assert stored_secret(tmp_path / "instance") == first
+    assert stored_secret(tmp_path / "other") != first
     [path] = (tmp_path / "instance").iterdir()
     assert path.stat().st_mode & 0o077 == 0
 

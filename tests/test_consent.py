@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import MODELS_DIR
+from moodmirror.recognition.model_files import MODELS_DIR
 from tests.test_page import (
     accessibility_faults,
     await_filled_tables,

@@ -17,9 +17,12 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from app import close_app, create_app
+from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config
-from moodmirror.database import (
+from moodmirror.live.recommendation_session import Offers
+from moodmirror.recommendation.taste import Opinion
+from moodmirror.services import EXTENSION
+from moodmirror.storage.database import (
     AWAY_SECONDS,
     DAY,
     KEEP_DAYS,
@@ -30,9 +33,6 @@ from moodmirror.database import (
     engine_url,
     metadata,
 )
-from moodmirror.recommendation.taste import Opinion
-from moodmirror.web.offers import Offers
-from moodmirror.web.site import EXTENSION
 from tests.cluster import OwnDatabase
 from tests.conftest import ROOT, free_port
 
@@ -90,7 +90,7 @@ class TestKeeping:
 
     def test_it_is_there_for_another_process(self, database, url):
         database.give(ANN, opinion("one"))
-        script = f"from moodmirror.database import Database; print(len(Database({url!r}).load({ANN!r}).opinions))"
+        script = f"from moodmirror.storage.database import Database; print(len(Database({url!r}).load({ANN!r}).opinions))"
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
         )
@@ -326,8 +326,8 @@ class TestMyData:
             {"X-Mood-Mirror": "yes"},
             {**OURS, "Origin": "https://evil.example"},
             {**OURS, "Origin": "null"},
-            {**OURS, "Sec-Fetch-Site": "cross-site"},
-            {**OURS, "Sec-Fetch-Site": "same-site"},
+            {**OURS, "Sec-Fetch-Services": "cross-site"},
+            {**OURS, "Sec-Fetch-Services": "same-site"},
         ],
     )
     def test_another_sites_page_cant_have_anybody_forgotten(self, site, headers):

@@ -15,9 +15,9 @@ import cv2
 import psutil
 
 from tests.conftest import ROOT, Server, Viewer, need_program, serving
-from tests.test_offers import Visitor, my_data
+from tests.test_recommendation_session import Visitor, my_data
 from tests.test_server import get, post
-from tests.test_sockets import connected, smile, worker_of
+from tests.test_websocket_limits import connected, smile, worker_of
 
 DAY = 24 * 3600  # seconds
 SONGS = ("10cc-im-not-in-love", "abba-dancing-queen", "2ne1-i-am-the-best")

@@ -7,17 +7,17 @@ import re
 import numpy as np
 import pytest
 
-from app import create_app
+from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_table, read_tables
-from moodmirror.recommendation.clustering import ClusterError, Song, cluster_songs, write_playlists
-from moodmirror.recommendation.importers import movies, things
-from moodmirror.recommendation.importers.sources import SourceError, slug
-from moodmirror.recommendation.selection import BLOCK, largest
+from moodmirror.recommendation.importers import generic_csv, movies
+from moodmirror.recommendation.importers.source_files import SourceError, slug
+from moodmirror.recommendation.playlist_clustering import ClusterError, Song, cluster_songs, write_playlists
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 from moodmirror.recommendation.taste import Opinion, Taste
+from moodmirror.recommendation.top_k import BLOCK, largest
 
 FESTIVE = {
     "danceability": 0.85,
@@ -422,7 +422,7 @@ class TestThings:
         ("cell", "minutes"), [("15", "15"), ("1 h 30 min", "90"), ("10 min|5 min", "15"), ("PT45M", "45"), ("a while", "")]
     )
     def test_minutes(self, cell, minutes):
-        assert things.minutes_in(cell) == minutes
+        assert generic_csv.minutes_in(cell) == minutes
 
 
 class TestTables:

@@ -18,12 +18,12 @@ from PIL import Image
 
 from app import app
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition import decoding
-from moodmirror.recognition.analysis import analyze, finished
-from moodmirror.recognition.decoding import CLIP_SIDE, KINDS, MediaError, TooLargeError, WrongKindError
-from moodmirror.recognition.media import Frame, Heading, Sound, decoded
-from moodmirror.recognition.sound import SAMPLE_RATE
-from moodmirror.web.site import EXTENSION
+from moodmirror.media import decoder_worker
+from moodmirror.media.decoder_client import Frame, Heading, Sound, decoded
+from moodmirror.media.decoder_worker import CLIP_SIDE, KINDS, MediaError, TooLargeError, WrongKindError
+from moodmirror.media.file_analysis import analyze, finished
+from moodmirror.recognition.audio import SAMPLE_RATE
+from moodmirror.services import EXTENSION
 from tests.clips import RATE, clip, encoded, gif, recording
 from tests.conftest import ROOT, own_memory, running, wav
 
@@ -248,7 +248,7 @@ def test_what_is_hostile_gets_one_clear_error_and_leaves_memory_and_disk_as_they
                 read(content)
             assert type(raised.value) is expected
             assert 20 < len(str(raised.value)) < 300
-            assert running(decoding) == []
+            assert running(decoder_worker) == []
     gc.collect()
     assert own_memory(own) - before < 20_000_000
     assert list(tmp_path.iterdir()) == []
@@ -273,21 +273,21 @@ def test_the_content_decides_the_kind_and_only_the_kind_asked_for_is_read(smile,
 def test_a_file_that_makes_its_decoder_hang_is_given_up(smile):
     with pytest.raises(TooLargeError, match="more time or memory"):
         list(decoded(io.BytesIO(encoded(smile, "PNG")), wait_seconds=0.01))
-    assert running(decoding) == []
+    assert running(decoder_worker) == []
 
 
 def test_whoever_loses_interest_ends_all_work(smile):
     with closing(analyze(io.BytesIO(clip([smile] * (4 * RATE), "avi")), app.extensions[EXTENSION])) as work:
         next(work)
-        assert len(running(decoding)) == 1
-    assert running(decoding) == []
+        assert len(running(decoder_worker)) == 1
+    assert running(decoder_worker) == []
 
 
 def test_a_decoder_has_bounds_that_it_cant_leave(tmp_path):
     program = """
 import sys
-from moodmirror.recognition.decoding import CPU_SECONDS, MEMORY_BYTES, POLITENESS
-from moodmirror.recognition.sandbox import limit_resources
+from moodmirror.media.decoder_worker import CPU_SECONDS, MEMORY_BYTES, POLITENESS
+from moodmirror.media.isolation import limit_resources
 limit_resources(MEMORY_BYTES, CPU_SECONDS, POLITENESS)
 try:
     bytearray(4_000_000_000)

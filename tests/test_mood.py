@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import BASE_RATES, Mood, Reading, Source, fuse
+from moodmirror.live.handlers import Audience
 from moodmirror.mood import HISTORY_STEP_SECONDS, LOW_SECONDS, MoodState
-from moodmirror.web.live import Audience
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
 SAD = mood_vector({"sad": 8, "neutral": 2})
@@ -104,7 +104,7 @@ class TestFuse:
 
     def test_each_source_is_told_with_what_it_said_and_when(self):
         mood = fuse([Reading(SAD, "text", 0.5, 3.0), Reading(HAPPY, "face", 1.0, 4.0)], now=5.0)
-        text, face = mood.said["text"], mood.said["face"]
+        text, face = mood.contributions["text"], mood.contributions["face"]
         assert (text.label, text.at, face.label, face.at) == ("sad", 3.0, "happy", 4.0)
         assert text.confidence == pytest.approx(0.8)
         assert text.share + face.share == pytest.approx(1)
@@ -219,7 +219,7 @@ class TestProperties:
         assert -1 <= mood.arousal <= 1
         if mood.mixed:
             assert mood.mixed[0] != mood.mixed[1]
-            assert set(mood.mixed) <= {said.label for said in mood.said.values()} - {"neutral"}
+            assert set(mood.mixed) <= {said.label for said in mood.contributions.values()} - {"neutral"}
 
     @UNHURRIED
     @given(st.lists(st.tuples(SURE, st.sampled_from(("face", "speech", "text")), WEIGHTS, st.floats(0, 10)), min_size=3))
@@ -413,12 +413,12 @@ class TestMoodState:
             assert (kept.name, kept.label, kept.mixed, kept.at) == (mood.name, mood.label, mood.mixed, mood.at)
             np.testing.assert_array_equal(kept.vector, mood.vector)
             assert kept.conflict == pytest.approx(mood.conflict, abs=1e-6)
-            assert list(kept.said) == list(mood.said)
-            for source, said in mood.said.items():
-                np.testing.assert_array_equal(kept.said[source].vector, said.vector)
-                assert kept.said[source].at == said.at
-                assert kept.said[source].weight == pytest.approx(said.weight, rel=1e-5)
-                assert kept.said[source].share == pytest.approx(said.share, rel=1e-5)
+            assert list(kept.contributions) == list(mood.contributions)
+            for source, said in mood.contributions.items():
+                np.testing.assert_array_equal(kept.contributions[source].vector, said.vector)
+                assert kept.contributions[source].at == said.at
+                assert kept.contributions[source].weight == pytest.approx(said.weight, rel=1e-5)
+                assert kept.contributions[source].share == pytest.approx(said.share, rel=1e-5)
 
     def test_only_a_mood_that_is_very_low_for_minutes_is_told_as_such(self, state, clock):
         told = []

@@ -12,8 +12,10 @@ import pytest
 import skimage.data
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition import frame_decoding
-from moodmirror.recognition.decoding import MediaError
+from moodmirror.media import frame_decoder
+from moodmirror.media.decoder_client import FrameDecoders
+from moodmirror.media.decoder_worker import MediaError
+from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.recognition.face import (
     FaceDetector,
     FaceEmotionRecognizer,
@@ -21,10 +23,8 @@ from moodmirror.recognition.face import (
     crop_faces,
     preprocess,
 )
-from moodmirror.recognition.frame_decoding import MAX_FRAME_BYTES
-from moodmirror.recognition.media import FrameDecoders
-from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
-from tests.conftest import frame_decoder, running
+from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
+from tests.conftest import running, running_frame_decoder
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ class TestModelFiles:
 
 @pytest.fixture(scope="module")
 def decoders():
-    with frame_decoder() as (decoders, _):
+    with running_frame_decoder() as (decoders, _):
         yield decoders
 
 
@@ -240,7 +240,7 @@ class TestFrames:
     @pytest.mark.parametrize("sign", [signal.SIGSEGV, signal.SIGSTOP])
     def test_a_decoder_that_crashes_or_hangs_is_replaced(self, scene, sign):
         content = cv2.imencode(".jpg", scene())[1].tobytes()
-        with frame_decoder() as (decoders, process):
+        with running_frame_decoder() as (decoders, process):
             process.send_signal(sign)
             with pytest.raises(MediaError, match="damaged"):
                 decoders.decode(content)
@@ -250,20 +250,20 @@ class TestFrames:
     def test_frames_are_decoded_side_by_side_and_nothing_is_left_behind(self, scene):
         pictures = [scene()[:, : 320 + 8 * number] for number in range(8)]
         contents = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
-        before = running(frame_decoding)
+        before = running(frame_decoder)
         with closing(FrameDecoders(2)) as decoders, ThreadPoolExecutor(8) as threads:
             decoded = list(threads.map(decoders.decode, contents * 10))
-            started = [process for process in running(frame_decoding) if process not in before]
+            started = [process for process in running(frame_decoder) if process not in before]
         assert [gray.shape for gray in decoded] == [picture.shape[:2] for picture in pictures] * 10
         assert len(started) == 2
         assert not any(process.is_running() for process in started)
 
     def test_a_decoder_may_take_so_much_memory_and_write_no_file(self):
-        with frame_decoder() as (_, process):
-            assert process.rlimit(psutil.RLIMIT_AS)[1] == frame_decoding.MEMORY_BYTES
+        with running_frame_decoder() as (_, process):
+            assert process.rlimit(psutil.RLIMIT_AS)[1] == frame_decoder.MEMORY_BYTES
             assert process.rlimit(psutil.RLIMIT_FSIZE)[1] == 0
 
     def test_a_decoder_has_nothing_of_the_sites_environment(self, monkeypatch):
         monkeypatch.setenv("SECRET_KEY", "told to nobody")
-        with frame_decoder() as (_, process):
+        with running_frame_decoder() as (_, process):
             assert "SECRET_KEY" not in process.environ()

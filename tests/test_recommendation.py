@@ -8,13 +8,13 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from app import close_app, create_app
+from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import Config
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector
-from moodmirror.recommendation import Recommender, check, modes
+from moodmirror.recommendation import Recommender, catalogue_check, ranking_modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
-from moodmirror.recommendation.moods import GENRES, TAGS, emotions_near, mood_of_parts
-from moodmirror.recommendation.reasons import CARRIES, MEETS, NOUNS
+from moodmirror.recommendation.explanations import CARRIES, MEETS, NOUNS
+from moodmirror.recommendation.item_moods import GENRES, TAGS, emotions_near, mood_of_parts
 
 LEAST_ROWS = {"songs": 1000, "movies": 600, "food": 350, "activities": 300}
 
@@ -282,7 +282,7 @@ class TestModes:
 
     @pytest.mark.parametrize(("emotion", "sign"), [("angry", -1), ("fear", -1), ("sad", 1)])
     def test_lift_calms_anger_and_fear_and_gently_wakes_sadness(self, emotion, sign):
-        (aim,) = modes.lift(mood_vector({emotion: 1}))
+        (aim,) = ranking_modes.lift(mood_vector({emotion: 1}))
         assert aim.place
         valence, arousal = np.subtract(aim.place, CIRCUMPLEX[emotion])
         assert valence > 0.5
@@ -541,8 +541,8 @@ class TestCheck:
         return {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
 
     def test_the_shipped_catalogue_has_no_faults(self, tables, capsys):
-        assert check.find_faults(tables) == []
-        assert check.main() == 0
+        assert catalogue_check.find_faults(tables) == []
+        assert catalogue_check.main() == 0
         told = capsys.readouterr().out
         assert "No faults" in told
         assert re.search(r"rows +1,010 +620 +370 +320", told)
@@ -567,38 +567,38 @@ class TestCheck:
         facts = {**tables[kind][0].facts, "artist": "Beyoncé", "year": "1999", "director": "Tony Scott"}
         old = replace(tables[kind][0], id="old", title="Déjà vu", facts=facts)
         new = replace(old, id="new", title=changes["title"], line="Quite another line.", facts={**facts, **changes})
-        faults = [found for found in check.find_faults({kind: [new, old]}) if "new and old" in found]
+        faults = [found for found in catalogue_check.find_faults({kind: [new, old]}) if "new and old" in found]
         assert faults == ([fault] if fault else [])
 
     def test_what_is_missing_too_often_or_out_of_balance_is_named(self, tables):
         songs = tables["songs"]
         english = [item for item in songs if item.facts["language"] == "en" and item.facts["year"] < "2020"]
         glad = [item for item in english if item.vector.argmax() == EMOTIONS.index("happy")]
-        faults = "\n".join(check.find_faults({"songs": glad}))
+        faults = "\n".join(catalogue_check.find_faults({"songs": glad}))
         assert "songs: only 0 of decade 2020s, fewer than 20" in faults
         assert "songs: only 1 languages, fewer than 20" in faults
         assert "songs: 100% in English, more than 60%" in faults
         assert "songs: fear is strongest or second strongest in only" in faults
 
         five = [replace(item, facts={**item.facts, "artist": "Björk"}) for item in songs[:5]]
-        assert "songs: artist Björk stands 5 times, more than 4" in check.find_faults({"songs": five})
+        assert "songs: artist Björk stands 5 times, more than 4" in catalogue_check.find_faults({"songs": five})
 
         same = [replace(item, line=f"Here is a line, number {index}.") for index, item in enumerate(songs[:3])]
-        assert "songs: 3 lines begin with “here is a”, more than 2" in check.find_faults({"songs": same})
+        assert "songs: 3 lines begin with “here is a”, more than 2" in catalogue_check.find_faults({"songs": same})
 
     def test_gaps_in_what_can_be_asked_for_are_named(self, tables):
         dear = [item for item in tables["activities"] if item.facts["cost"] != "free" and int(item.facts["minutes"]) > 30]
-        faults = check.find_faults({"activities": dear})
+        faults = catalogue_check.find_faults({"activities": dear})
         assert "activities: only 0 of cost free, fewer than 5" in faults
         assert "activities: only 0 of minutes 11–30, fewer than 5" in faults
 
     def test_the_command_fails_on_a_bad_table(self, tmp_path, capsys):
-        assert check.main(tmp_path) == 1
+        assert catalogue_check.main(tmp_path) == 1
         assert "songs.csv is missing" in capsys.readouterr().out
         for kind in KINDS:
             shutil.copy(CATALOGUE_DIR / f"{kind}.csv", tmp_path)
         food = tmp_path / "food.csv"
         rows = food.read_text(encoding="utf-8").splitlines()
         food.write_text("\n".join([*rows, "again-" + rows[1]]), encoding="utf-8")
-        assert check.main(tmp_path) == 1
+        assert catalogue_check.main(tmp_path) == 1
         assert "are one thing twice" in capsys.readouterr().out

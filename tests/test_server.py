@@ -21,16 +21,17 @@ import numpy as np
 import pytest
 from flask import request
 
-from app import app, create_app
+from app import app
 from camera import ACCENT_BGR
+from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition import decoding
-from moodmirror.recognition.runtime import ModelError
-from moodmirror.recognition.sound import SAMPLE_RATE, read_sound
+from moodmirror.media import decoder_worker
+from moodmirror.recognition.audio import SAMPLE_RATE, read_sound
+from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.web.site import EXTENSION
+from moodmirror.services import EXTENSION
 from tests.clips import clip, encoded
 from tests.conftest import ROOT, Server, Viewer, running, serving, wav
 
@@ -385,7 +386,7 @@ class TestAnalyzeFiles:
                 connection.sendall(head.encode() + film)
                 assert b" 200 " in connection.recv(4096)
             for _ in range(600):
-                if not running(decoding, hosted.process.pid):
+                if not running(decoder_worker, hosted.process.pid):
                     break
                 threading.Event().wait(0.1)  # the end of another process's child sends no event
             else:

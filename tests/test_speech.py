@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import ModelError, record_in_manifest
-from moodmirror.recognition.sound import MAX_SECONDS, SAMPLE_RATE, SoundError, read_sound, resample
+from moodmirror.recognition.audio import MAX_SECONDS, SAMPLE_RATE, SoundError, read_sound, resample
+from moodmirror.recognition.model_files import ModelError, record_in_manifest
 from moodmirror.recognition.speech import (
     FRAMES,
     LABELS,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from app import create_app
+from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.recommendation.catalogue import read_table
 from tests.conftest import free_port

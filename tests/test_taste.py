@@ -9,11 +9,11 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
 from moodmirror.recommendation.diversity import traits_of
-from moodmirror.recommendation.moods import mood_of_parts
-from moodmirror.recommendation.reasons import in_common
+from moodmirror.recommendation.explanations import in_common
+from moodmirror.recommendation.item_moods import mood_of_parts
+from moodmirror.recommendation.sentence_vectors import CatalogueVectors
 from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
-from moodmirror.recommendation.vectors import CatalogueVectors
-from moodmirror.recommendation.wishes import Wish
+from moodmirror.recommendation.text_query import TextQuery
 
 SAD = mood_vector({"sad": 1})
 
@@ -272,24 +272,24 @@ class TestWishes:
             facts = [" ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold() for row in rows]
             return sum(wanted in text for text in facts)
 
-        plain, wished = tables.recommend(SAD, kind), tables.recommend(SAD, kind, wish=Wish(words))
+        plain, wished = tables.recommend(SAD, kind), tables.recommend(SAD, kind, wish=TextQuery(words))
         assert count(wished) > count(plain)
         assert any("close to your wish" in row.why for row in wished)
 
     @pytest.mark.parametrize("kind", ["movies", "food", "activities"])
     def test_something_short_is_short_and_not_of_a_short_life(self, tables, kind):
-        rows = [row for row in tables.recommend(SAD, kind, wish=Wish("something short")) if "(short)" in row.why]
+        rows = [row for row in tables.recommend(SAD, kind, wish=TextQuery("something short")) if "(short)" in row.why]
         assert len(rows) >= 5
         assert all(int(row.item.facts["minutes"]) <= (90 if kind == "movies" else 20) for row in rows)
 
     def test_no_song_is_said_to_be_short_for_a_word_in_its_line(self, tables):
-        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("something short"))
+        rows = tables.recommend(SAD, "songs", 10_000, wish=TextQuery("something short"))
         assert any("short" in row.item.line.split() for row in rows)
         assert not any("your wish" in row.why for row in rows)
 
     @pytest.mark.parametrize(("kind", "light"), [("movies", "comedy"), ("songs", "novelty"), ("activities", "playful")])
     def test_something_funny_is_made_to_be_laughed_at(self, tables, kind, light):
-        rows = [row for row in tables.recommend(None, kind, 10, wish=Wish("funny")) if "(funny)" in row.why]
+        rows = [row for row in tables.recommend(None, kind, 10, wish=TextQuery("funny")) if "(funny)" in row.why]
         assert len(rows) >= 5
         for row in rows:
             assert {light, "comedy", "satire", "dark-humour"} & {
@@ -299,7 +299,7 @@ class TestWishes:
 
     def test_the_mood_counts_beside_the_wish(self, tables):
         moods = [mood_vector({emotion: 1}) for emotion in ("sad", "happy")]
-        sad, happy = (tables.recommend(mood, "songs", wish=Wish("piano")) for mood in moods)
+        sad, happy = (tables.recommend(mood, "songs", wish=TextQuery("piano")) for mood in moods)
         emotions = [np.mean([row.item.vector[3] for row in rows]) for rows in (sad, happy)]
         assert emotions[0] < emotions[1]
 
@@ -309,22 +309,22 @@ class TestWishes:
         row = stored.ids["songs"].index(items[300].id)
         vector = stored.vectors["songs"][row].astype(np.float32) / 127
         own_mood = items[300].vector
-        assert items[300].id not in ids(tables.recommend(own_mood, "songs", wish=Wish("", -vector)))
-        assert items[300].id in ids(tables.recommend(own_mood, "songs", wish=Wish("", vector)))
+        assert items[300].id not in ids(tables.recommend(own_mood, "songs", wish=TextQuery("", -vector)))
+        assert items[300].id in ids(tables.recommend(own_mood, "songs", wish=TextQuery("", vector)))
 
     @pytest.mark.parametrize("words", ["", "the of and", "zzzzqq", "🎉", "ß" * 200])
     def test_a_wish_that_says_nothing_changes_nothing(self, tables, words):
-        assert ids(tables.recommend(SAD, "food", wish=Wish(words))) == ids(tables.recommend(SAD, "food"))
+        assert ids(tables.recommend(SAD, "food", wish=TextQuery(words))) == ids(tables.recommend(SAD, "food"))
 
     def test_a_wish_alone_ranks_while_no_mood_is_known(self, tables):
-        rows = tables.recommend(None, "food", wish=Wish("soup"))
+        rows = tables.recommend(None, "food", wish=TextQuery("soup"))
         assert all("soup" in f"{row.item.title} {row.item.line}".casefold() for row in rows[:5])
         assert all("close to your wish" in row.why and "feel" not in row.why for row in rows[:5])
         assert all(0 <= row.score <= 1 for row in rows)
 
     def test_only_what_has_a_word_of_the_wish_is_said_to_be_close_to_it(self, tables):
         vector = CatalogueVectors.load().vectors["songs"][0].astype(np.float32) / 127
-        rows = tables.recommend(SAD, "songs", 10_000, wish=Wish("Some PIANO, and unicorns", vector))
+        rows = tables.recommend(SAD, "songs", 10_000, wish=TextQuery("Some PIANO, and unicorns", vector))
         close = [row for row in rows if "close to your wish" in row.why]
         assert 0 < len(close) < len(rows)
         for row in close:
@@ -337,7 +337,7 @@ class TestWishes:
             tables.recommend(None, "songs", **options)
 
     def test_no_wish_stands_in_a_log(self):
-        assert "secret" not in repr(Wish("my secret", np.ones(3, np.float32)))
+        assert "secret" not in repr(TextQuery("my secret", np.ones(3, np.float32)))
 
 
 def test_the_catalogue_vectors_are_for_the_tables_rows(tables):

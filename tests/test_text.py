@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import MANIFEST, MODELS_DIR, ModelError
+from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError
 from moodmirror.recognition.text import (
     LEAST_WEIGHT,
     MOST_CHARACTERS,
@@ -27,7 +27,7 @@ from moodmirror.recognition.text import (
     sentences,
 )
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, read_table
-from moodmirror.recommendation.vectors import CatalogueVectors, described
+from moodmirror.recommendation.sentence_vectors import CatalogueVectors, described
 from moodmirror.training import catalogue_vectors
 from moodmirror.training.text_evaluation import read_cases, wrong_cases
 

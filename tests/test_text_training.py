@@ -20,9 +20,9 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import ModelError, verified_model_bytes
+from moodmirror.recognition.model_files import ModelError, verified_model_bytes
 from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
-from moodmirror.training.corpora import CorpusError
+from moodmirror.training.face_corpora import CorpusError
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text import (
     Batcher,

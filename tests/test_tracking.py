@@ -15,7 +15,7 @@ def reader():
     return FaceReader.load()
 
 
-class Course:
+class MoodHistory:
     """Frames at a steady rate, and the faces that a tracker sees in them."""
 
     def __init__(self, reader: FaceReader):
@@ -34,7 +34,7 @@ class Course:
 
 @pytest.fixture
 def course(reader):
-    return Course(reader)
+    return MoodHistory(reader)
 
 
 def middle(face):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
+from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
 
 FACE_SIZE: Final = 48  # pixels: the side of FER2013's square faces, and so of the network's input
 MODEL_NAME: Final = "face_emotion"

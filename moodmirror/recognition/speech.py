@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
-from moodmirror.recognition.runtime import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
-from moodmirror.recognition.sound import SAMPLE_RATE, Samples, SoundError, read_sound, resample
+from moodmirror.recognition.audio import SAMPLE_RATE, Samples, SoundError, read_sound, resample
+from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
 
 MODEL_NAME: Final = "speech_emotion"
 MAKE_COMMAND: Final = "python train.py speech --data PATH"

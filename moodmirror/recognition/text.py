@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
-from moodmirror.recognition.runtime import MODELS_DIR, LiteRTSignature, ModelError, opened_once, verified_model_bytes
+from moodmirror.recognition.model_files import MODELS_DIR, LiteRTSignature, ModelError, opened_once, verified_model_bytes
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier

@@ -1,7 +1,8 @@
 """The catalogue: four tables of things to recommend, each row with a mood vector of its own.
 
-A row states the parts that its vector is made from: energy, valence, tags and genres; :mod:`moodmirror.recommendation.moods`
-makes it of them. Every row is checked when the tables are read; what is wrong is named by file, line and column.
+A row holds the parts that its vector is computed from (energy, valence, tags, genres) by
+:mod:`moodmirror.recommendation.item_moods`. Every row is checked when the tables are read; a fault is reported with its
+file, line and column.
 
 Imported tables (:mod:`moodmirror.recommendation.importers`) have the same columns and some more. A row of theirs may state
 its ``mood`` as seven shares, measured rather than made from parts; and what it does not know is an empty cell, which
@@ -19,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.recommendation.moods import TAGS, mood_of_parts
+from moodmirror.recommendation.item_moods import TAGS, mood_of_parts
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")

@@ -13,15 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.recommendation import modes
-from moodmirror.recommendation.care import is_low, risks
+from moodmirror.recommendation import ranking_modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, RISKS, CatalogueError, Item, read_tables
+from moodmirror.recommendation.content_safety import is_low, risks
 from moodmirror.recommendation.diversity import Traits, arrange
-from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
-from moodmirror.recommendation.modes import DISTANCE_COST, MODES, Aim
-from moodmirror.recommendation.moods import place
-from moodmirror.recommendation.neighbours import Counts, Neighbours
-from moodmirror.recommendation.reasons import (
+from moodmirror.recommendation.explanations import (
     by_the_same,
     change,
     in_common,
@@ -31,10 +27,14 @@ from moodmirror.recommendation.reasons import (
     own_mood,
     reason,
 )
-from moodmirror.recommendation.selection import largest
+from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
+from moodmirror.recommendation.item_item import Counts, Neighbours
+from moodmirror.recommendation.item_moods import place
+from moodmirror.recommendation.ranking_modes import DISTANCE_COST, MODES, Aim
+from moodmirror.recommendation.sentence_vectors import VECTORS, CatalogueVectors
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
-from moodmirror.recommendation.vectors import VECTORS, CatalogueVectors
-from moodmirror.recommendation.wishes import WISH_WEIGHT, Wish, WishIndex
+from moodmirror.recommendation.text_query import WISH_WEIGHT, TextQuery, WishIndex
+from moodmirror.recommendation.top_k import largest
 
 LOGGER = logging.getLogger("moodmirror.recommendation")
 
@@ -206,7 +206,7 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
-        wish: Wish | None = None,
+        wish: TextQuery | None = None,
         without: Collection[str] = (),
     ) -> list[Recommendation]:
         """The `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
@@ -219,7 +219,7 @@ class Recommender:
         Except on a journey the best come first, but items alike are kept apart, and no artist or director stands twice
         in a row while there are others. A `wish` counts beside the mood, and so does the recommender's taste: what was
         hidden is never offered, what was skipped or just seen steps back. Items whose ids are in `without` are left out, and
-        for a low mood those that may do harm then (:mod:`moodmirror.recommendation.care`).
+        for a low mood those that may do harm then (:mod:`moodmirror.recommendation.content_safety`).
 
         Raises ValueError for an unknown kind, mode, emotion or filter, a wrong filter's value, a k below 1, a `towards`
         that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
@@ -291,7 +291,7 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
-        wish: Wish | None = None,
+        wish: TextQuery | None = None,
     ) -> dict[str, list[Recommendation]]:
         """What :meth:`recommend` gives for several kinds, where each filter narrows those kinds only that know it.
 
@@ -331,7 +331,7 @@ class Recommender:
 class _Leanings:
     """What speaks for a table's items beside the mood: taste, freshness, a wish, and a little how well known they are."""
 
-    def __init__(self, table: _Table, standing: Standing | None, wish: Wish | None) -> None:
+    def __init__(self, table: _Table, standing: Standing | None, wish: TextQuery | None) -> None:
         self._table = table
         self._standing = standing
         self._neighbours = table.neighbours  # the same ones for the whole list, whatever is learnt meanwhile
@@ -429,8 +429,8 @@ def _no_genre(genre: str | int, genres: set[str]) -> ValueError:
 
 def _aims(mood: MoodVector, mode: str, towards: str | None, steps: int) -> list[Aim]:
     if towards is not None:
-        return modes.journey(mood, towards, steps)
-    return modes.lift(mood) if mode == "lift" else modes.match(mood)
+        return ranking_modes.journey(mood, towards, steps)
+    return ranking_modes.lift(mood) if mode == "lift" else ranking_modes.match(mood)
 
 
 def _query(aim: Aim) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.recommendation.moods import emotions_near_each
+from moodmirror.recommendation.item_moods import emotions_near_each
 
 WEIGHTS: Final = Path(__file__).with_suffix(".json")
 MAKE_COMMAND: Final = "python -m moodmirror.training.song_mood --data PATH"

@@ -1,7 +1,7 @@
 """What one visitor likes, learnt at once from what they like, skip, hide and open; and what they have just seen.
 
 The model is small and starts from nothing. What it knows of items is their content, and where several people's likes are
-known, their neighbours (:mod:`moodmirror.recommendation.neighbours`). An item's features are
+known, their neighbours (:mod:`moodmirror.recommendation.item_item`). An item's features are
 its traits (maker, genres, tags, language, decade, cuisine …), each weighing by its inverse document frequency (K. Spärck
 Jones, "A statistical interpretation of term specificity and its application in retrieval", Journal of Documentation 28,
 1972), and the sentence vector of its description. Over them kernel ridge regression gives each item the worth that the
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.diversity import traits_of
-from moodmirror.recommendation.neighbours import Neighbours
+from moodmirror.recommendation.item_item import Neighbours
 
 VERDICTS: Final[Mapping[str, float]] = {"like": 1.0, "play": 0.4, "skip": -0.4, "hide": -1.0}
 """What people do with an item, and what it is worth as a sign: who opens one is curious, who skips one may just be busy."""

@@ -9,11 +9,11 @@ import hashlib
 import sys
 from pathlib import Path
 
-from moodmirror.recognition.runtime import MODELS_DIR, ModelError, verified_model_bytes
+from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
 from moodmirror.recognition.text import GRAPH, TEXT_FILES, TextEncoder
 from moodmirror.recognition.text import MAKE_COMMAND as MAKE_ENCODER
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
-from moodmirror.recommendation.vectors import MAKE_COMMAND, VECTORS, CatalogueVectors, described
+from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS, CatalogueVectors, described
 
 
 def main(arguments: list[str] | None = None) -> int:

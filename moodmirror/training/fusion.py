@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, weight_of_sharpness
-from moodmirror.recognition.sound import Samples
 from moodmirror.recognition.speech import LABELS, served, voice_activity, weight_of, windows
-from moodmirror.training.corpora import CorpusError, FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import CorpusError, FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import WORSENINGS, halves
 from moodmirror.training.fusion_card import write_card
 from moodmirror.training.fusion_evaluation import FINE, FITTED, WORSE, Labels, Sense, evaluation

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from moodmirror.fusion import HALF_LIFE
-from moodmirror.training import report
-from moodmirror.training.corpora import FaceCorpus
+from moodmirror.training import metrics
+from moodmirror.training.face_corpora import FaceCorpus
 from moodmirror.training.fusion_evaluation import CHANCES, CONDITIONS, FINE, FITTED_FUSIONS, FIXED, SERVED, FusionEvaluation
 from moodmirror.training.speech_card import TERMS
 from moodmirror.training.speech_corpora import SpeechCorpus
@@ -36,9 +36,9 @@ def write_card(
         f"with both fine the served fusion gains {100 * result.gain:.1f} points of macro-F1 on the {best_alone}", flush=True
     )
     fine = result.figures["both fine"][SERVED]
-    report.draw_confusion(fine, models_dir / f"{NAME}_confusion.png")
-    report.draw_reliability(result.calibration, models_dir / f"{NAME}_reliability.png", unit="pairs")
-    report.draw_groups(
+    metrics.draw_confusion(fine, models_dir / f"{NAME}_confusion.png")
+    metrics.draw_reliability(result.calibration, models_dir / f"{NAME}_reliability.png", unit="pairs")
+    metrics.draw_groups(
         {condition: {name: figures.macro_f1 for name, figures in row.items()} for condition, row in result.figures.items()},
         models_dir / f"{NAME}_robustness.png",
         measure="macro-F1",
@@ -61,7 +61,7 @@ def write_card(
         "expected_calibration_error": round(result.calibration.error, 5),
         "called_mixed": {"one_emotion": round(result.mixed[0], 5), "two_emotions": round(result.mixed[1], 5)},
     }
-    report.write_text(models_dir / f"{NAME}.json", json.dumps(figures, indent=1) + "\n")
+    metrics.write_text(models_dir / f"{NAME}.json", json.dumps(figures, indent=1) + "\n")
     names = [*FIXED, *FITTED_FUSIONS]
     chances = ", ".join(f"{state} {chance:.0%}" for state, chance in CHANCES.items())
     half_lives = ", ".join(f"{source} {seconds:g} s" for source, seconds in HALF_LIFE.items() if source != "chosen")
@@ -142,7 +142,7 @@ def write_card(
         "",
         "### As sure as it is right?",
         "",
-        f"Expected calibration error **{result.calibration.error:.3f}** ({report.RELIABILITY_BINS} bins), both fine.",
+        f"Expected calibration error **{result.calibration.error:.3f}** ({metrics.RELIABILITY_BINS} bins), both fine.",
         "",
         f"![Reliability diagram]({NAME}_reliability.png)",
         "",
@@ -163,7 +163,7 @@ def write_card(
         "judged between what networks say, not between feelings.",
         "",
     ]
-    report.write_text(models_dir / f"{NAME}.md", "\n".join(card))
+    metrics.write_text(models_dir / f"{NAME}.md", "\n".join(card))
 
 
 def mean_ranking(result: FusionEvaluation) -> list[tuple[str, float]]:

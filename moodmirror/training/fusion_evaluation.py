@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Mood, Reading, Source, fuse
-from moodmirror.training import report
+from moodmirror.training import metrics
 
 Vectors = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float64]
@@ -208,9 +208,9 @@ class FusionEvaluation:
     of pairs of two that are both not neutral.
     """
 
-    figures: dict[str, dict[str, report.Figures]]
+    figures: dict[str, dict[str, metrics.Figures]]
     spread: dict[str, float]
-    calibration: report.Reliability
+    calibration: metrics.Reliability
     mixed: tuple[float, float]
     pairings: int
 
@@ -239,7 +239,7 @@ def evaluation(
     served_f1: dict[str, list[float]] = {condition: [] for condition in CONDITIONS}
     by_fold = {fold: fit_all(fitted_faces, voice.where(folds != fold), seed) for fold in np.unique(folds).tolist()}
     for pairing in range(pairings):
-        report.progress("pairings", pairing + 1, pairings)
+        metrics.progress("pairings", pairing + 1, pairings)
         for number, (condition, states) in enumerate(CONDITIONS.items()):
             rng = np.random.default_rng((seed, pairing, number))
             here: dict[str, list[Vectors]] = {}
@@ -254,15 +254,15 @@ def evaluation(
             labels[condition].append(np.concatenate(truth))
             for name, vectors in here.items():
                 answers.setdefault((condition, name), []).append(np.concatenate(vectors))
-            served_f1[condition].append(report.figures(labels[condition][-1], answers[condition, SERVED][-1]).macro_f1)
-    figures: dict[str, dict[str, report.Figures]] = {condition: {} for condition in CONDITIONS}
+            served_f1[condition].append(metrics.figures(labels[condition][-1], answers[condition, SERVED][-1]).macro_f1)
+    figures: dict[str, dict[str, metrics.Figures]] = {condition: {} for condition in CONDITIONS}
     for (condition, name), vectors in answers.items():
-        figures[condition][name] = report.figures(np.concatenate(labels[condition]), np.concatenate(vectors), unit="pairs")
+        figures[condition][name] = metrics.figures(np.concatenate(labels[condition]), np.concatenate(vectors), unit="pairs")
     fine = np.concatenate(labels["both fine"]), np.concatenate(answers["both fine", SERVED])
     return FusionEvaluation(
         figures,
         {condition: float(np.std(values)) for condition, values in served_f1.items()},
-        report.reliability(*fine),
+        metrics.reliability(*fine),
         shares_mixed(judged_faces, voice, np.random.default_rng(seed)),
         pairings,
     )

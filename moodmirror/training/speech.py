@@ -19,9 +19,9 @@ from keras import layers
 from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.runtime import LiteRTModel, record_in_manifest
+from moodmirror.recognition.model_files import LiteRTModel, record_in_manifest
 from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS, MODEL_NAME, SERVED_AS, served
-from moodmirror.training import report
+from moodmirror.training import metrics
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.face import TorchBatchNormalization
 from moodmirror.training.settings import SpeechTraining
@@ -121,7 +121,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the epochs that are done."""
-        report.progress(f"{self.model.name}: epochs", epoch + 1, self.params["epochs"])
+        metrics.progress(f"{self.model.name}: epochs", epoch + 1, self.params["epochs"])
 
 
 class HeldOut(keras.callbacks.Callback):
@@ -206,7 +206,7 @@ class Run:
                 config = replace(self.config, seed=self.config.seed + member)
                 network, losses = fit_network(copies, self.corpus.labels[chosen], self._speakers[chosen], config, held_out)
                 recalls = held_out.recalls if held_out else {}
-                report.write_text(path.with_suffix(".json"), json.dumps({"loss": losses, "recall": recalls}))
+                metrics.write_text(path.with_suffix(".json"), json.dumps({"loss": losses, "recall": recalls}))
                 network.save(path.with_suffix(".part.keras"))
                 path.with_suffix(".part.keras").replace(path)
                 heard = f", UAR of a window held out {list(recalls.values())[-1]:.3f}" if recalls else ""
@@ -313,7 +313,7 @@ def train(data: list[Path], *, config: SpeechTraining, run_dir: Path, models_dir
     if not resume:
         for old in (*run_dir.glob("*.keras"), *run_dir.glob("*.json")):
             old.unlink()
-        report.write_text(path, json.dumps(asdict(config), indent=1))
+        metrics.write_text(path, json.dumps(asdict(config), indent=1))
     if config.model in CLASSIC_MODELS:
         train_classic(corpus, config.model, seed=config.seed, models_dir=models_dir)
         return

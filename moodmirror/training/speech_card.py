@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.speech import LABELS, MODEL_NAME, SERVED_AS, served
-from moodmirror.training import report
+from moodmirror.training import metrics
 from moodmirror.training.export import DYNAMIC_RANGE
 from moodmirror.training.speech_corpora import FOLDS, SpeechCorpus
 from moodmirror.training.speech_evaluation import AS_RECORDED, CONDITIONS, FoldAnswers
@@ -48,21 +48,22 @@ def write_card(
     recalls.
     """
     eight = {
-        name: report.figures(answers.labels, answers.probabilities(name), names=LABELS, unit=UNIT) for name in CONDITIONS
+        name: metrics.figures(answers.labels, answers.probabilities(name), names=LABELS, unit=UNIT) for name in CONDITIONS
     }
     emotions = seven(answers.labels)
     vectors = {name: served(answers.probabilities(name), LABELS) for name in CONDITIONS}
-    moods = {name: report.figures(emotions, vectors[name], unit=UNIT) for name in CONDITIONS}
-    calibration = {name: report.reliability(emotions, vectors[name]) for name in CONDITIONS}
+    moods = {name: metrics.figures(emotions, vectors[name], unit=UNIT) for name in CONDITIONS}
+    calibration = {name: metrics.reliability(emotions, vectors[name]) for name in CONDITIONS}
     recalls = {name: result.unweighted_average_recall for name, result in eight.items()}
     honest = recalls[AS_RECORDED]
     print(f"\n{eight[AS_RECORDED].as_text()}")
     print("\n".join(f"{name:26}UAR of eight labels {recall:.4f}" for name, recall in recalls.items()), flush=True)
 
-    report.draw_curves(_mean_history(histories), models_dir / f"{MODEL_NAME}_curves.png", panels=PANELS)
-    report.draw_confusion(eight[AS_RECORDED], models_dir / f"{MODEL_NAME}_confusion.png")
-    report.draw_reliability(calibration[AS_RECORDED], models_dir / f"{MODEL_NAME}_reliability.png", unit=UNIT)
-    report.draw_bars(recalls, models_dir / f"{MODEL_NAME}_robustness.png", measure="unweighted average recall, eight labels")
+    metrics.draw_curves(_mean_history(histories), models_dir / f"{MODEL_NAME}_curves.png", panels=PANELS)
+    metrics.draw_confusion(eight[AS_RECORDED], models_dir / f"{MODEL_NAME}_confusion.png")
+    metrics.draw_reliability(calibration[AS_RECORDED], models_dir / f"{MODEL_NAME}_reliability.png", unit=UNIT)
+    robustness = models_dir / f"{MODEL_NAME}_robustness.png"
+    metrics.draw_bars(recalls, robustness, measure="unweighted average recall, eight labels")
     figures = {
         "protocol": f"{FOLDS} folds of RAVDESS actors, or of all speakers without RAVDESS; nobody on both sides",
         "conditions": {
@@ -79,7 +80,7 @@ def write_card(
         "corpus_to_corpus_uar": transfer,
         "temperature": round(temperature, 5),
     }
-    report.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
+    metrics.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
     judged_on = (
         f"{len(answers.labels):,} {UNIT} of {len({corpus.clips[index].speaker for index in answers.chosen})} speakers"
     )
@@ -151,7 +152,7 @@ def write_card(
         "### As sure as it is right?",
         "",
         f"Expected calibration error of the seven emotions **{calibration[AS_RECORDED].error:.3f}** "
-        f"({report.RELIABILITY_BINS} bins), each fold under the temperature that was found on the other folds.",
+        f"({metrics.RELIABILITY_BINS} bins), each fold under the temperature that was found on the other folds.",
         "",
         f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
         "",
@@ -164,10 +165,10 @@ def write_card(
         "less. Not to be used to judge people, at work or at school (EU AI Act, Article 5).",
         "",
     ]
-    report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+    metrics.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
-PANELS: Final[report.Panels] = (
+PANELS: Final[metrics.Panels] = (
     (("loss",), "cross-entropy, mean of the folds"),
     (("held_out_UAR",), "UAR, mean of the folds"),
 )

@@ -11,9 +11,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moodmirror.recognition.runtime import record_in_manifest
+from moodmirror.recognition.model_files import record_in_manifest
 from moodmirror.recognition.speech import LABELS, MODEL_NAME, WINDOW, classic_features
-from moodmirror.training import report
+from moodmirror.training import metrics
 from moodmirror.training.speech_augmentation import augment
 from moodmirror.training.speech_corpora import SpeechCorpus
 from moodmirror.training.speech_evaluation import judged
@@ -40,7 +40,7 @@ def classic_copies(corpus: SpeechCorpus, seed: int) -> npt.NDArray[np.float32]:
         rngs = [np.random.default_rng((seed, index, copy)) for copy in range(1, COPIES)]
         changed = [augment(samples, voices[index], rng) for rng in rngs]
         made.append([classic_features(part) for part in (samples[:WINDOW], *changed)])
-        report.progress("classic features", index + 1, len(corpus))
+        metrics.progress("classic features", index + 1, len(corpus))
     return np.array(made, dtype=np.float32)
 
 
@@ -61,13 +61,13 @@ def train_classic(corpus: SpeechCorpus, kind: str, *, seed: int, models_dir: Pat
         model = fitted(~here)
         columns = [LABELS.index(name) for name in model.classes_]
         probabilities[np.ix_(here, columns)] = model.predict_proba(copies[here, 0])
-        report.progress("folds", number + 1, len(np.unique(folds[tested])))
-    result = report.figures(corpus.labels[tested], probabilities[tested], names=LABELS, unit="recordings")
+        metrics.progress("folds", number + 1, len(np.unique(folds[tested])))
+    result = metrics.figures(corpus.labels[tested], probabilities[tested], names=LABELS, unit="recordings")
     print(f"{result.as_text()}\nUAR {result.unweighted_average_recall:.4f}", flush=True)
     path = models_dir / f"{MODEL_NAME}_{kind}.joblib"
     joblib.dump(fitted(np.ones(len(corpus), dtype=bool)), path, compress=3)
     record_in_manifest(models_dir, [path.name])
-    report.draw_confusion(result, path.with_name(f"{path.stem}_confusion.png"))
+    metrics.draw_confusion(result, path.with_name(f"{path.stem}_confusion.png"))
     card = [
         f"# Model card: the speech model `{kind}`",
         "",
@@ -82,4 +82,4 @@ def train_classic(corpus: SpeechCorpus, kind: str, *, seed: int, models_dir: Pat
         f"![Confusion matrix]({path.stem}_confusion.png)",
         "",
     ]
-    report.write_text(path.with_suffix(".md"), "\n".join(card))
+    metrics.write_text(path.with_suffix(".md"), "\n".join(card))

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from moodmirror.emotions import FOLDER_EMOTIONS
-from moodmirror.recognition.sound import Samples, SoundError, read_sound
+from moodmirror.recognition.audio import Samples, SoundError, read_sound
 from moodmirror.recognition.speech import LABELS, SILENCE
-from moodmirror.training.corpora import CorpusError
+from moodmirror.training.face_corpora import CorpusError
 
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 FOLDS: Final = 5

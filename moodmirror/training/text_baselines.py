@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
-from moodmirror.recognition.runtime import record_in_manifest
-from moodmirror.recognition.text_tfidf import TFIDF_FILE, TfidfEmotionRecognizer
+from moodmirror.recognition.model_files import record_in_manifest
 from moodmirror.training.text_corpora import TextSplit, load_texts
 from moodmirror.training.text_evaluation import MultilabelFigures, evaluation, multilabel_figures
+from moodmirror.training.text_tfidf import TFIDF_FILE, TfidfEmotionRecognizer
 
 WORDS_AT_MOST: Final = 60_000  # words and pairs of words: 4 MB of weights
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.text import GRAPH, MODEL_NAME, TABLES, TEXT_FILES, TOKENIZER, TextEmotionRecognizer
-from moodmirror.training import report
+from moodmirror.training import metrics
 from moodmirror.training.export import DYNAMIC_RANGE
 from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora
@@ -64,14 +64,14 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "sentence_likeness": round(likeness, 5),
         "baselines_macro_f1": {name: round(other.macro_f1, 5) for name, other in made.baselines.items()},
     }
-    report.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
+    metrics.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
     _draw_losses(made.histories, models_dir / f"{MODEL_NAME}_curves.png")
-    report.draw_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
+    metrics.draw_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
     sizes = {name: (models_dir / name).stat().st_size / 1e6 for name in TEXT_FILES}
     everyday = result.everyday
     everyday_lines = []
     if everyday is not None and result.everyday_reliability is not None and corpora.everyday is not None:
-        report.draw_confusion(everyday, models_dir / f"{MODEL_NAME}_everyday.png")
+        metrics.draw_confusion(everyday, models_dir / f"{MODEL_NAME}_everyday.png")
         majority = float(corpora.everyday.labels.mean(axis=0).max())
         everyday_lines = [
             "### Everyday talk",
@@ -183,7 +183,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "### As sure as it is right?",
         "",
         f"Expected calibration error of the likeliest emotion **{result.reliability.error:.3f}** "
-        f"({report.RELIABILITY_BINS} bins) "
+        f"({metrics.RELIABILITY_BINS} bins) "
         "on the half of GoEmotions' development part that the calibration was not found on.",
         "",
         f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
@@ -201,7 +201,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "or at school (EU AI Act, Article 5).",
         "",
     ]
-    report.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+    metrics.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
 def _taught(settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:

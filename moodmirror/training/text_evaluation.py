@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.text import GRAPH, TextEmotionRecognizer
-from moodmirror.training import report
+from moodmirror.training import metrics
 from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_texts
 
 CASES: Final = Path(__file__).resolve().parents[2] / "tests" / "text_cases.tsv"
@@ -78,12 +78,12 @@ def _cross_validated(labels: Labels, probabilities: Floats, rng: np.random.Gener
     return np.array([hits / np.maximum(said, 1), hits / np.maximum(there, 1), 2 * hits / np.maximum(said + there, 1)])
 
 
-def top_reliability(split: TextSplit, probabilities: Floats) -> report.Reliability:
+def top_reliability(split: TextSplit, probabilities: Floats) -> metrics.Reliability:
     """How often the likeliest emotion is one of the labels, by its probability."""
     top = probabilities.argmax(axis=1)
     right = split.labels[np.arange(len(split)), top]
     # A label that is the top one where the top one is right, and another where it is not.
-    return report.reliability(np.where(right, top, (top + 1) % len(EMOTIONS)), probabilities)
+    return metrics.reliability(np.where(right, top, (top + 1) % len(EMOTIONS)), probabilities)
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class TextEvaluation:
     """All that is measured of a served text network."""
 
     development: MultilabelFigures
-    reliability: report.Reliability
-    everyday: report.Figures | None
-    everyday_reliability: report.Reliability | None
+    reliability: metrics.Reliability
+    everyday: metrics.Figures | None
+    everyday_reliability: metrics.Reliability | None
     tweets_accuracy: float | None
     cases_right: int
     cases: int
@@ -190,7 +190,7 @@ def evaluation(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
     everyday = everyday_reliability = tweets = None
     if corpora.everyday is not None:
         moods = recognizer.predict_proba(corpora.everyday.texts)
-        everyday = report.figures(corpora.everyday.labels.argmax(axis=1), moods)
+        everyday = metrics.figures(corpora.everyday.labels.argmax(axis=1), moods)
         everyday_reliability = top_reliability(corpora.everyday, moods)
     if corpora.tweets is not None:
         moods = np.where(corpora.tweets.possible, recognizer.predict_proba(corpora.tweets.texts), 0)

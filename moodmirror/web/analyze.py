@@ -12,15 +12,15 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
-from moodmirror.recognition.analysis import Analysis, Progress, analyze, finished, read_text
-from moodmirror.recognition.decoding import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind, MediaError
-from moodmirror.recognition.media import DecoderError
-from moodmirror.recognition.runtime import ModelError
+from moodmirror.live.messages import analysis_message
+from moodmirror.media.decoder_client import DecoderError
+from moodmirror.media.decoder_worker import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind, MediaError
+from moodmirror.media.file_analysis import Analysis, Progress, analyze, finished, read_text
+from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text import TextError, decoded
+from moodmirror.services import current_services
 from moodmirror.web import schemas
-from moodmirror.web.messages import analysis_message
-from moodmirror.web.problems import problem, problem_body
-from moodmirror.web.site import current_site
+from moodmirror.web.problem_details import problem, problem_body
 
 LOGGER = logging.getLogger("moodmirror.analyze")
 
@@ -81,7 +81,7 @@ def text() -> dict[str, Any]:
     """
     request.max_content_length = MOST_BYTES["text"]
     content = _json_text() if request.is_json else _plain_text()
-    return _shaped(read_text(content, current_site().text_recognizer()))
+    return _shaped(read_text(content, current_services().text_recognizer()))
 
 
 @bp.post("/image", responses=_file_answer, openapi_extensions={"requestBody": schemas.file_body("image/*")})
@@ -148,7 +148,7 @@ def _unavailable(error: Exception) -> tuple[int, str, str]:
 
 def _analyzed(wanted: Collection[Kind]) -> Response | dict[str, Any]:
     request.max_content_length = max(MOST_BYTES[kind] for kind in wanted)
-    site = current_site()
+    site = current_services()
     if not site.analyses.acquire(blocking=False):
         raise ServiceUnavailable("As many files as can be are being read. Try again shortly.", retry_after=BUSY_SECONDS)
     with ExitStack() as held:

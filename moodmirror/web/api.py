@@ -6,12 +6,12 @@ from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
 from moodmirror.emotions import mood_vector
+from moodmirror.live.messages import mood_message, recommendations_message
+from moodmirror.live.preferences import TextQueryError, read_text_query
 from moodmirror.recommendation.filters import FILTERS
+from moodmirror.services import current_services
 from moodmirror.web import schemas
-from moodmirror.web.messages import mood_message, recommendations_message
-from moodmirror.web.preferences import WishError, make_wish
-from moodmirror.web.problems import problem
-from moodmirror.web.site import current_site
+from moodmirror.web.problem_details import problem
 
 INFO: Final = Info(
     title="Mood Mirror",
@@ -32,7 +32,7 @@ def description() -> dict[str, Any]:
 @bp.get("/api/mood", responses={200: schemas.Mood})
 def mood() -> dict[str, Any]:
     """The mood of the room that the server's camera sees; its label is null while that camera reads none."""
-    return schemas.Mood(**mood_message(current_site().camera.mood.refresh())).model_dump()
+    return schemas.Mood(**mood_message(current_services().camera.mood.refresh())).model_dump()
 
 
 @bp.get(
@@ -52,7 +52,7 @@ def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # ty
     if asked.mood is None and not asked.wish.strip():
         return problem(400, "Nothing to go by", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
     filters = asked.model_dump(include=set(FILTERS), exclude_none=True)
-    site = current_site()
+    site = current_services()
     try:
         tables = recommendations_message(
             site.recommender,
@@ -62,9 +62,9 @@ def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # ty
             filters,
             towards=asked.towards,
             seed=asked.seed,
-            wish=make_wish(site, asked.wish),
+            wish=read_text_query(site, asked.wish),
         )
-    except WishError as error:
+    except TextQueryError as error:
         return problem(400, "Wrong wish", str(error))
     except ValueError as error:
         return problem(400, "Wrong mode or filter", str(error))

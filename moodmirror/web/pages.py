@@ -10,18 +10,18 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from moodmirror.database import KEEP_DAYS
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
-from moodmirror.recognition.runtime import ModelError
+from moodmirror.live.inputs import MAX_CHARACTERS
+from moodmirror.live.messages import camera_message
+from moodmirror.live.preferences import MAX_WISH
+from moodmirror.recognition.model_files import ModelError
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
 from moodmirror.recommendation.filters import FILTERS_OF
-from moodmirror.web.certainty import certainty
-from moodmirror.web.messages import camera_message
-from moodmirror.web.my_data import greet_visitor
-from moodmirror.web.preferences import MAX_WISH
-from moodmirror.web.senses import MAX_CHARACTERS
-from moodmirror.web.site import ServerCamera, current_site
+from moodmirror.services import ServerCamera, current_services
+from moodmirror.storage.database import KEEP_DAYS
+from moodmirror.visitor_identity import greet_visitor
+from moodmirror.web.model_accuracy import certainty
 
 MINUTES: Final = ("15", "30", "60", "120", "240")  # people think of time in such steps
 # To all viewers together: twenty of them see all frames of a camera, of more each sees fewer. Above it, sending would take
@@ -43,11 +43,11 @@ def index() -> str:
     greet_visitor()
     return render_template(
         "index.html",
-        filters=_filter_choices(current_site().recommender),
+        filters=_filter_choices(current_services().recommender),
         emotions=EMOTIONS,
         circumplex=CIRCUMPLEX,
         kinds=KINDS,
-        camera=camera_message(current_site().camera.status),
+        camera=camera_message(current_services().camera.status),
         max_characters=MAX_CHARACTERS,
         max_wish=MAX_WISH,
         keep_days=KEEP_DAYS,
@@ -85,7 +85,7 @@ def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]
 @bp.get("/stream.mjpg")
 def stream() -> ResponseReturnValue:
     """The server camera's annotated frames as multipart JPEG, for as long as the viewer stays."""
-    site = current_site()
+    site = current_services()
     if site.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
     # Taken at once, not when the first picture goes out: two who come together must not both find the last place free.
@@ -124,7 +124,7 @@ def healthz() -> dict[str, str]:
 @bp.get("/metrics")
 def metrics() -> Response:
     """All figures in Prometheus' text format, for this machine or for who knows METRICS_TOKEN; nothing for others."""
-    site = current_site()
+    site = current_services()
     token = site.config.metrics_token
     if token:
         given = request.authorization.token if request.authorization and request.authorization.type == "bearer" else None
@@ -139,7 +139,7 @@ def metrics() -> Response:
 @bp.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
     """Ready: the models open and the camera, if any is awake, is fresh. 503 with the reasons when not."""
-    site = current_site()
+    site = current_services()
     problems = []
     for open_model in (site.face_reader, site.speech_recognizer, site.text_recognizer):
         try:

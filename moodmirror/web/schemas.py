@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Source
-from moodmirror.recognition.decoding import Kind
+from moodmirror.live.messages import ROWS
+from moodmirror.live.preferences import MAX_SEED, MAX_WISH
+from moodmirror.media.decoder_worker import Kind
 from moodmirror.recommendation.filters import FILTERS
-from moodmirror.web.messages import ROWS
-from moodmirror.web.preferences import MAX_SEED, MAX_WISH
 
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Mode = Literal["match", "lift", "journey", "surprise"]
@@ -50,7 +50,7 @@ class Fused(Reading):
     sources: dict[Source, Share]
 
 
-class Said(BaseModel):
+class Contribution(BaseModel):
     """What one source says now, and when it last spoke, by the server's clock."""
 
     label: Emotion
@@ -64,7 +64,7 @@ class Mood(Fused):
 
     name: str | None = Field(description="its label, or mixed with both names")
     mixed: list[Emotion] | None = Field(description="the two emotions of sources that contradict each other strongly")
-    said: dict[Source, Said]
+    said: dict[Source, Contribution]
     at: float | None = Field(description="when it was made, in seconds by the server's clock")
 
 

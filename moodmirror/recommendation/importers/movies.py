@@ -25,8 +25,9 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import MOST_TAGS
-from moodmirror.recommendation.importers import ratings
-from moodmirror.recommendation.importers.sources import (
+from moodmirror.recommendation.importers import movielens_ratings
+from moodmirror.recommendation.importers.imported_table import POPULARITY, Row, row_of
+from moodmirror.recommendation.importers.source_files import (
     Entry,
     Form,
     Rows,
@@ -41,9 +42,8 @@ from moodmirror.recommendation.importers.sources import (
     slug,
     year_in,
 )
-from moodmirror.recommendation.importers.table import POPULARITY, Row, row_of
-from moodmirror.recommendation.importers.words import mood_of_genres, mood_of_tags, plain_tags, tags_in
-from moodmirror.recommendation.neighbours import Counts
+from moodmirror.recommendation.importers.tag_lexicon import mood_of_genres, mood_of_tags, plain_tags, tags_in
+from moodmirror.recommendation.item_item import Counts
 
 MOVIELENS: Final = "MovieLens"
 RATINGS: Final = "ratings.csv"  # beside MovieLens' movies.csv
@@ -194,7 +194,7 @@ def read(path: Path) -> Source:
     """
     path, columns, form, rows = _open(path)
     votes = next((column for column in VOTES if column in columns), None)
-    if form.name == MOVIELENS and (given := ratings.read(path.with_name(RATINGS))) is not None:
+    if form.name == MOVIELENS and (given := movielens_ratings.read(path.with_name(RATINGS))) is not None:
         votes, counts_of = VOTES[0], given["movieId"].value_counts()
         for row in rows:
             row[votes] = str(counts_of.get(row["movieId"], 0))
@@ -216,8 +216,8 @@ def likes(path: Path) -> Counts | None:
     Raises SourceError as :func:`read` does, and for ratings in another form.
     """
     path, _, form, _ = _open(path)
-    given = ratings.read(path.with_name(RATINGS)) if form.name == MOVIELENS else None
-    return None if given is None else ratings.count_likes(given, ids(path))
+    given = movielens_ratings.read(path.with_name(RATINGS)) if form.name == MOVIELENS else None
+    return None if given is None else movielens_ratings.count_likes(given, ids(path))
 
 
 def ids(path: Path) -> dict[str, str]:

@@ -23,7 +23,8 @@ import numpy as np
 from moodmirror.emotions import MoodVector, valence_arousal
 from moodmirror.recognition.text import MOST_CHARACTERS, TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import Item
-from moodmirror.recommendation.importers.sources import (
+from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
+from moodmirror.recommendation.importers.source_files import (
     Entry,
     Form,
     Source,
@@ -36,8 +37,7 @@ from moodmirror.recommendation.importers.sources import (
     slug,
     year_in,
 )
-from moodmirror.recommendation.importers.table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
-from moodmirror.recommendation.importers.words import plain_tags
+from moodmirror.recommendation.importers.tag_lexicon import plain_tags
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
 BATCH: Final = 2000  # songs whose moods are made at once

@@ -15,7 +15,7 @@ from spotipy import CacheFileHandler, Spotify, SpotifyException, SpotifyOAuth
 from spotipy.oauth2 import SpotifyOauthError
 
 from moodmirror.recommendation.importers.songs import make_entry
-from moodmirror.recommendation.importers.sources import Form, Source, entries_of
+from moodmirror.recommendation.importers.source_files import Form, Source, entries_of
 
 SCOPES: Final = ("user-library-read", "playlist-read-private", "playlist-modify-private")
 LIKED_PAGE: Final = 50  # songs a request may ask for

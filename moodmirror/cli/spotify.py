@@ -1,0 +1,73 @@
+"""`flask spotify`: liked songs in, playlists out; there only where SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are set."""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import with_appcontext
+
+from moodmirror.cli.catalogue import FILE, import_song_entries
+from moodmirror.recommendation.importers.source_files import SourceError
+from moodmirror.services import current_services
+
+if TYPE_CHECKING:
+    from moodmirror.recommendation.importers.spotify import SpotifyAccount
+
+TOKEN_FILE = "spotify-token.json"  # beside the imported tables
+
+
+@click.group("spotify")
+def spotify_group() -> None:
+    """Read liked songs from Spotify and save playlists there; signs in in the browser, once."""
+
+
+def account() -> "SpotifyAccount":
+    """The account that the settings name."""
+    from moodmirror.recommendation.importers.spotify import SpotifyAccount  # noqa: PLC0415  # only where it is configured
+
+    config = current_services().config
+    return SpotifyAccount(
+        config.spotify_client_id,
+        config.spotify_client_secret,
+        config.spotify_redirect_uri,
+        config.imported_dir / TOKEN_FILE,
+        api_address=config.spotify_api_url,
+        sign_in_address=config.spotify_accounts_url,
+    )
+
+
+@spotify_group.command("import")
+@click.option("--features", type=FILE, multiple=True, help="A file of songs with audio features, to look up missing ones.")
+@with_appcontext
+def import_liked(features: tuple[Path, ...]) -> None:
+    """Import your liked songs. Spotify gives no audio features to new apps: name a file that has them with --features."""
+    from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
+
+    try:
+        import_song_entries(account().liked(), features)
+    except (SpotifyError, SourceError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@spotify_group.command("save")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="playlists")
+@with_appcontext
+def save_playlists(folder: Path) -> None:
+    """Save the playlists that `flask cluster songs` wrote to FOLDER as private ones at Spotify."""
+    from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
+
+    files = sorted(folder.glob("*.csv"))
+    if not files:
+        raise click.ClickException(f"{folder} has no playlists. Make some first: flask cluster songs")
+    spotify = account()
+    for path in files:
+        with path.open(encoding="utf-8", newline="") as file:
+            uris = [row.get("uri", "") for row in csv.DictReader(file)]
+        known = [uri for uri in uris if uri.startswith("spotify:track:")]
+        try:
+            spotify.save(f"Mood: {path.stem}", known)
+        except SpotifyError as error:
+            raise click.ClickException(str(error)) from None
+        left = f", {len(uris) - len(known):,} left out, whose Spotify id is not known" if len(known) < len(uris) else ""
+        click.echo(f"Mood: {path.stem}: {len(known):,} songs saved{left}")

@@ -1,0 +1,1 @@
+"""The database of what visitors like and save, and its migrations."""

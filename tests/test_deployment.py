@@ -1,0 +1,113 @@
+"""What the site is deployed with: the image's files and packages, compose.yaml, nginx's configuration."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, requires
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.cluster import nginx_configuration
+from tests.conftest import ROOT, need_program
+
+# Reads a face, a text and a voice where nothing is installed but the distributions that it is given.
+SERVING = """
+import json, sys
+from importlib.metadata import packages_distributions
+allowed = set(json.loads(sys.argv[1]))
+owners = {name: {owner.lower().replace("_", "-") for owner in given} for name, given in packages_distributions().items()}
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name in owners and not owners[name] & allowed:
+            raise ModuleNotFoundError(f"{name} is not installed", name=name)
+sys.meta_path.insert(0, Absent)
+import numpy as np
+from app import app
+from moodmirror.services import EXTENSION
+site = app.extensions[EXTENSION]
+site.face_reader().read(np.zeros((480, 640), np.uint8))
+site.text_recognizer().predict_proba(["What a day!"])
+seconds = np.arange(48_000) / 16_000
+syllables = 0.3 * (seconds * 140 % 1 - 0.5) * (seconds % 0.6 < 0.3)
+site.speech_recognizer().predict_proba((syllables.astype(np.float32), 16_000))
+for name in ("tensorflow", "librosa"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    sys.exit(f"{name} would be there")
+"""
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+
+def needed_by(names: list[str]) -> set[str]:
+    """Requirements and all that they require in turn, by their canonical names."""
+    found: set[str] = set()
+    waiting = [Requirement(name) for name in names]
+    seen = set()
+    while waiting:
+        requirement = waiting.pop()
+        key = (name := canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key in seen:
+            continue
+        seen.add(key)
+        found.add(name)
+        try:
+            further = [Requirement(text) for text in requires(name) or ()]
+        except PackageNotFoundError:  # of another platform
+            continue
+        waiting += [
+            one
+            for one in further
+            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in (*requirement.extras, ""))
+        ]
+    return found
+
+
+def test_the_image_serves_with_its_files_and_its_packages_alone(tmp_path):
+    copied = re.findall(r"^COPY (?!--from)(.+) (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    for sources, _ in copied:
+        for source in sources.split():
+            if (ROOT / source).is_dir():
+                ignored = shutil.ignore_patterns("training", "*.keras", "*.png", "__pycache__", "vendor")
+                shutil.copytree(ROOT / source, tmp_path / source, ignore=ignored)
+            else:
+                shutil.copy(ROOT / source, tmp_path)
+    lines = (ROOT / "requirements-serving.txt").read_text().splitlines()
+    allowed = needed_by([line for line in lines if line and not line.startswith("#")])
+    assert not {"tensorflow", "keras", "torch"} & allowed
+    environment = {"CAMERA": "off", "PATH": "/usr/bin:/bin", "INSTANCE": str(tmp_path / "instance")}
+    command = [sys.executable, "-c", SERVING, json.dumps(sorted(allowed))]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_compose_brings_up_all_of_it_and_nginx_knows_every_web_process(tmp_path):
+    services = compose()["services"]
+    assert {"nginx", "redis", "postgres", "camera"} < set(services)
+    web = {name for name in services if name.startswith("web")}
+    assert len(web) == 3
+    for name in web:
+        assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= set(services[name]["environment"])
+    values = {name: value for name, value in services["nginx"]["environment"].items() if name.startswith("MIRROR_")}
+    assert set(re.findall(r"server (\w+):8000 ", values["MIRROR_PROCESSES"])) == web
+    values["MIRROR_PROCESSES"] = re.sub(r"web\d", "127.0.0.1", values["MIRROR_PROCESSES"])  # names that only compose knows
+    main = nginx_configuration(tmp_path, **values)
+    done = subprocess.run([need_program("nginx"), "-t", "-q", "-c", main], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD"])
+def test_compose_asks_for_secrets_and_has_none_of_its_own(name):
+    text = (ROOT / "compose.yaml").read_text()
+    assert re.findall(rf"\$\{{{name}\b(.)", text)
+    assert set(re.findall(rf"\$\{{{name}\b(..)", text)) == {":?"}

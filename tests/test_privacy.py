@@ -1,0 +1,200 @@
+"""No picture, sound or word is left anywhere: disk, log and database are searched after a full session."""
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from moodmirror.recognition.audio import SAMPLE_RATE
+from tests.clips import clip, encoded
+from tests.conftest import ROOT, Server, pcm, serving, wav
+from tests.test_recommendation_session import Visitor, ids
+from tests.test_server import form, post
+
+PACKET = 4000  # samples: a quarter of a second
+PIECE = 24  # bytes: a piece of this length that varies is found by chance nowhere
+PIECES = 25  # of each picture and sound
+OTHERS = (".git", ".venv", "node_modules", "__pycache__")  # what is in the working folder and not the server's
+
+
+def pieces(content: bytes) -> list[bytes]:
+    """Pieces from all over a picture or a sound, those that vary, as they are and as text would hold them."""
+    starts = np.linspace(0, len(content) - 3 * PIECE, 40 * PIECES).astype(int)
+    raw = [content[start : start + PIECE] for start in starts]
+    varied = [piece for piece in raw if len(set(piece)) > PIECE // 2]
+    assert len(varied) >= PIECES, "nothing in it could be found again"
+    chosen = varied[:: len(varied) // PIECES]
+    # Base64 has three ways to begin; what hangs over at either end depends on the neighbours.
+    texts = [base64.b64encode(piece[skip : skip + 18])[:24] for piece in chosen for skip in range(3)]
+    return [*chosen, *texts, *(piece.hex().encode() for piece in chosen)]
+
+
+def spellings(word: str) -> list[bytes]:
+    """A word as text may hold it."""
+    plain = word.encode()
+    return [plain, word.encode("utf-16-le"), urllib.parse.quote(word).encode(), plain.hex().encode()] + [
+        base64.b64encode(plain[skip : skip + (len(plain) - skip) // 3 * 3]) for skip in range(3)
+    ]
+
+
+def found(files: Iterable[Path], traces: dict[str, list[bytes]]) -> list[tuple[str, str]]:
+    """Which files hold a trace, and of what."""
+    hits = []
+    for path in files:
+        try:
+            content = path.read_bytes()
+        except OSError:  # gone meanwhile, or a socket
+            continue
+        hits += [(str(path), name) for name, needles in traces.items() if any(needle in content for needle in needles)]
+    return hits
+
+
+def files_below(folder: Path, since: float = 0.0, without: tuple[str, ...] = ()) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in without]
+        for path in (Path(parent, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and path.stat().st_mtime >= since:
+                    yield path
+
+
+def written_by(server: Server) -> set[str]:
+    """The files that the server and its processes hold open for writing at this moment, also deleted ones."""
+    paths = set()
+    parent = psutil.Process(server.process.pid)
+    for process in [parent, *parent.children(recursive=True)]:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for fd in Path(f"/proc/{process.pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    flags = int(Path(f"/proc/{process.pid}/fdinfo/{fd.name}").read_text().split("flags:")[1].split()[0], 8)
+                    if flags & (os.O_WRONLY | os.O_RDWR) and (path := str(fd.readlink())).startswith("/"):
+                        paths.add(path)
+    return {path for path in paths if not path.startswith(("/dev/", "/proc/"))}
+
+
+def test_the_search_finds_what_is_planted(portrait, voice, tmp_path):
+    photo, sound, word = encoded(portrait, "JPEG"), pcm(voice), f"xylophone{secrets.token_hex(6)}"
+    traces = {"photo": pieces(photo), "sound": pieces(sound), "word": spellings(word)}
+    (tmp_path / "none").write_bytes(secrets.token_bytes(100_000))
+    assert found(files_below(tmp_path), traces) == []
+    middle = slice(len(photo) // 3 // 3 * 3, None)
+    for name, content in {
+        "photo": b"...." + photo[len(photo) // 3 :],
+        "photo base64": json.dumps({"image": base64.b64encode(photo[middle]).decode()}).encode(),
+        "photo hex": photo.hex().encode(),
+        "sound": sound[100_000:],
+        "word in a log": f"ERROR can't read {word}\n".encode(),
+        "word in base64": base64.b64encode(f"I like a {word}.".encode()),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        assert {(Path(path).name, what) for path, what in found(files_below(tmp_path), traces)} == {(name, name.split()[0])}
+        (tmp_path / name).unlink()
+
+
+@pytest.fixture(scope="module")
+def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]]:
+    """A full session of somebody who shows, says and writes everything there is, with a log that tells of every request."""
+    home = tmp_path_factory.mktemp("session")
+    temporary = home / "tmp"
+    temporary.mkdir()
+    word = f"xylophone{secrets.token_hex(6)}"
+    began = time.time() - 1
+    frame = cv2.imencode(".jpg", cv2.resize(scene(), (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
+    photo, film, recording = (
+        encoded(portrait, "JPEG"),
+        clip([cv2.resize(portrait, (320, 320))] * 40, "avi"),
+        voice[::-1].copy(),
+    )
+    with serving(home / "log", CAMERA="off", TMPDIR=str(temporary), LOG_FORMAT="json") as server:
+        with Visitor(server) as visitor:
+            assert visitor.ask("frame", frame)["faces"]
+            for start in range(0, 6 * PACKET, PACKET):
+                heard = visitor.ask("audio", pcm(voice[start : start + PACKET]))
+            assert heard["state"] == "speech"
+            assert visitor.ask("text", f"I am so happy about my {word}!")["label"] == "happy"
+            assert visitor.ask("preferences", {"wish": f"a song about a {word}"}) == {}
+            tables = visitor.await_tables()
+            assert visitor.think("like", ids(tables)[0]) == {"kept": True}
+            assert visitor.think("save", ids(tables)[1]) == {"kept": True}
+            # What is refused must not be told to the log either.
+            assert "error" in visitor.ask("frame", frame[: len(frame) // 2])
+            assert "error" in visitor.ask("audio", pcm(voice[:PACKET]) + b"\0")
+            assert "error" in visitor.ask("text", f"{word} " * 200)
+            assert "error" in visitor.ask("choose", word)
+            assert "error" in visitor.ask("preferences", {"wish": f"{word} " * 200})
+            cookie = visitor.cookie
+        assert post(server, "/api/analyze/file", *form(photo))[0] == 200
+        assert post(server, "/api/analyze/image", photo[: len(photo) // 2], "image/jpeg")[0] == 400
+        assert post(server, "/api/analyze/audio", wav(recording), "audio/wav")[0] == 200
+        assert (
+            post(server, "/api/analyze/text", json.dumps({"text": f"A {word} is fun."}).encode(), "application/json")[0]
+            == 200
+        )
+        assert post(server, "/api/analyze/text", json.dumps({"text": [word]}).encode(), "application/json")[0] == 400
+        asked = urllib.request.Request(
+            f"{server.url}/api/analyze/video", film, {"Content-Type": "video/x-msvideo", "Accept": "application/x-ndjson"}
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            lines = iter(answer)
+            next(lines)
+            while_reading = written_by(server)  # the clip is being read at this moment
+            assert b"analysis" in list(lines)[-1]
+        gray = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_GRAYSCALE)  # as the server decodes it
+        assert gray is not None
+        traces = {
+            "frame": [*pieces(frame), *pieces(gray.tobytes())],
+            "photo": pieces(photo),
+            "clip": pieces(film),
+            "sound": [*pieces(pcm(voice[: 6 * PACKET])), *pieces(voice[: 6 * PACKET].tobytes())],
+            "recording": [*pieces(wav(recording)), *pieces(recording[: 5 * SAMPLE_RATE].tobytes())],
+            "word": spellings(word),
+        }
+        yield {
+            "server": server, "home": home, "began": began, "traces": traces, "word": word, "cookie": cookie,
+            "while_reading": while_reading,
+        }  # fmt: skip
+
+
+def test_the_log_says_much_and_nothing_of_what_was_shown_said_or_written(session):
+    log = session["home"] / "log"
+    assert '"path": "/api/analyze/file"' in log.read_text()
+    assert found([log], session["traces"]) == []
+
+
+def test_the_database_knows_the_taste_and_nothing_else(session):
+    instance = session["home"] / "instance"
+    [path] = instance.glob("*.sqlite3")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {table: connection.execute(f'SELECT * FROM "{table}"').fetchall() for table in tables}
+    assert sum(len(entries) for table, entries in rows.items() if table != "alembic_version") >= 3  # visitor, like, saved
+    assert session["word"] not in repr(rows)
+    assert not any(isinstance(value, bytes) for entries in rows.values() for row in entries for value in row)
+    assert found(files_below(instance), session["traces"]) == []
+
+
+def test_the_servers_folders_hold_no_trace(session):
+    home, began = session["home"], session["began"]
+    assert found(files_below(home), session["traces"]) == []
+    assert found(files_below(ROOT, began, OTHERS), session["traces"]) == []
+    assert {path.name for path in files_below(home / "tmp")} <= set()
+
+
+def test_nothing_is_written_while_a_file_is_read_but_log_and_database(session):
+    allowed = (str(session["home"] / "log"), str(session["home"] / "instance"), str(session["home"] / "tmp" / "wgunicorn-"))
+    assert session["while_reading"]
+    assert [path for path in session["while_reading"] if not path.startswith(allowed)] == []
