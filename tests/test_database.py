@@ -326,8 +326,8 @@ class TestMyData:
             {"X-Mood-Mirror": "yes"},
             {**OURS, "Origin": "https://evil.example"},
             {**OURS, "Origin": "null"},
-            {**OURS, "Sec-Fetch-Services": "cross-site"},
-            {**OURS, "Sec-Fetch-Services": "same-site"},
+            {**OURS, "Sec-Fetch-Site": "cross-site"},
+            {**OURS, "Sec-Fetch-Site": "same-site"},
         ],
     )
     def test_another_sites_page_cant_have_anybody_forgotten(self, site, headers):

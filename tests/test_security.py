@@ -25,7 +25,7 @@ from tests.conftest import ROOT, Server, admitted, free_port, serving
 OFF = CameraSource.parse("off")
 SECRET = "0f3b6a51c2d94e7788aa1b2c3d4e5f60"
 PATIENCE = 60  # seconds
-FOLLOWED = {"Sec-Fetch-Services": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+FOLLOWED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ class TestPagesOfOtherSites:
         [
             {"Origin": "https://evil.example"},
             {"Origin": "null"},
-            {"Sec-Fetch-Services": "cross-site"},
-            {"Sec-Fetch-Services": "same-site"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
         ],
     )
     def test_they_cant_have_anything_read(self, visit, headers):
@@ -65,7 +65,7 @@ class TestPagesOfOtherSites:
         assert "page of another site" in answer.json["detail"]
 
     def test_a_program_and_the_own_page_can(self, visit):
-        for headers in ({}, {"Origin": "http://localhost", "Sec-Fetch-Services": "same-origin"}):
+        for headers in ({}, {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}):
             answer = visit().post("/api/analyze/text", data="I am happy!", content_type="text/plain", headers=headers)
             assert answer.status_code == 200
 
@@ -74,7 +74,7 @@ class TestPagesOfOtherSites:
         assert client.get("/", headers=FOLLOWED).status_code == 200
         assert client.get("/", headers={**FOLLOWED, "Sec-Fetch-Dest": "iframe"}).status_code == 403
         assert client.get("/stream.mjpg", headers=FOLLOWED).status_code == 403
-        picture = {"Sec-Fetch-Services": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+        picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
         assert client.get("/stream.mjpg", headers=picture).status_code == 403
         assert client.get("/token", headers={**picture, "Sec-Fetch-Dest": "empty"}).status_code == 403
         assert client.get("/stream.mjpg").status_code == 404  # this one has none; a program may ask

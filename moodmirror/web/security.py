@@ -56,7 +56,7 @@ def refuse_other_sites() -> None:
     no form needs a token. A link that is followed hither is welcome; so are programs, which send neither header: they carry
     nobody's cookie.
     """
-    own = request.headers.get("Sec-Fetch-Services", "same-origin") in ("same-origin", "none")
+    own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
     followed = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate" and _is_for_reading()
     origin = request.headers.get("Origin")
     if not (own or followed):
