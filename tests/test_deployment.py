@@ -1,6 +1,7 @@
-"""What the site is deployed with: the image's files and packages, compose.yaml, nginx's configuration."""
+"""Deployment files: what the image contains, compose.yaml, nginx's configuration."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from packaging.utils import canonicalize_name
 from tests.cluster import nginx_configuration
 from tests.conftest import ROOT, need_program
 
-# Reads a face, a text and a voice where nothing is installed but the distributions that it is given.
+# Analyzes a face, a text and a voice while only the given distributions can be imported.
 SERVING = """
 import json, sys
 from importlib.metadata import packages_distributions
@@ -41,16 +42,36 @@ for name in ("tensorflow", "librosa"):
         __import__(name)
     except ModuleNotFoundError:
         continue
-    sys.exit(f"{name} would be there")
+    sys.exit(f"{name} can be imported")
 """
 
 
+def load_yaml(text: str) -> Any:
+    """Load a YAML document; raise ValueError where a mapping has a key twice, which PyYAML itself accepts."""
+
+    def check(node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            if duplicates := {key for key in keys if keys.count(key) > 1}:
+                raise ValueError(f"line {node.start_mark.line + 1}: duplicate keys {sorted(duplicates)}")
+            for _, value in node.value:
+                check(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                check(value)
+
+    if root := yaml.compose(text, Loader=yaml.SafeLoader):
+        check(root)
+    return yaml.safe_load(text)
+
+
 def compose() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services: dict[str, Any] = load_yaml((ROOT / "compose.yaml").read_text())
+    return services
 
 
 def needed_by(names: list[str]) -> set[str]:
-    """Requirements and all that they require in turn, by their canonical names."""
+    """Return the canonical names of requirements and of everything they require in turn."""
     found: set[str] = set()
     waiting = [Requirement(name) for name in names]
     seen = set()
@@ -62,18 +83,19 @@ def needed_by(names: list[str]) -> set[str]:
         seen.add(key)
         found.add(name)
         try:
-            further = [Requirement(text) for text in requires(name) or ()]
-        except PackageNotFoundError:  # of another platform
+            dependencies = [Requirement(text) for text in requires(name) or ()]
+        except PackageNotFoundError:  # for another platform
             continue
         waiting += [
-            one
-            for one in further
-            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in (*requirement.extras, ""))
+            dependency
+            for dependency in dependencies
+            if dependency.marker is None
+            or any(dependency.marker.evaluate({"extra": extra}) for extra in (*requirement.extras, ""))
         ]
     return found
 
 
-def test_the_image_serves_with_its_files_and_its_packages_alone(tmp_path):
+def test_the_image_serves_with_only_its_files_and_packages(tmp_path):
     copied = re.findall(r"^COPY (?!--from)(.+) (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     for sources, _ in copied:
         for source in sources.split():
@@ -91,7 +113,7 @@ def test_the_image_serves_with_its_files_and_its_packages_alone(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_compose_brings_up_all_of_it_and_nginx_knows_every_web_process(tmp_path):
+def test_compose_starts_every_service_and_nginx_proxies_to_every_web_process(tmp_path):
     services = compose()["services"]
     assert {"nginx", "redis", "postgres", "camera"} < set(services)
     web = {name for name in services if name.startswith("web")}
@@ -100,14 +122,34 @@ def test_compose_brings_up_all_of_it_and_nginx_knows_every_web_process(tmp_path)
         assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= set(services[name]["environment"])
     values = {name: value for name, value in services["nginx"]["environment"].items() if name.startswith("MIRROR_")}
     assert set(re.findall(r"server (\w+):8000 ", values["MIRROR_PROCESSES"])) == web
-    values["MIRROR_PROCESSES"] = re.sub(r"web\d", "127.0.0.1", values["MIRROR_PROCESSES"])  # names that only compose knows
+    values["MIRROR_PROCESSES"] = re.sub(r"web\d", "127.0.0.1", values["MIRROR_PROCESSES"])  # these names resolve in the Compose network only
     main = nginx_configuration(tmp_path, **values)
     done = subprocess.run([need_program("nginx"), "-t", "-q", "-c", main], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
+def test_compose_accepts_the_file():
+    version = subprocess.run(
+        [need_program("docker-compose"), "version", "--short"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.removeprefix("v")
+    text = (ROOT / "compose.yaml").read_text()
+    if version.startswith("1."):  # Debian 12's; it does not support the key `name`
+        text = re.sub(r"^name:.*\n", "", text, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["docker-compose", "--file", "-", "--project-directory", str(ROOT), "--profile", "camera", "config"],
+        input=text,
+        env={**os.environ, "SECRET_KEY": "0" * 64, "POSTGRES_PASSWORD": "0" * 32},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(load_yaml(done.stdout)["services"]) == set(compose()["services"])
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD"])
-def test_compose_asks_for_secrets_and_has_none_of_its_own(name):
+def test_compose_requires_secrets_and_contains_none(name):
     text = (ROOT / "compose.yaml").read_text()
     assert re.findall(rf"\$\{{{name}\b(.)", text)
     assert set(re.findall(rf"\$\{{{name}\b(..)", text)) == {":?"}
