@@ -122,7 +122,8 @@ def test_compose_starts_every_service_and_nginx_proxies_to_every_web_process(tmp
         assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= set(services[name]["environment"])
     values = {name: value for name, value in services["nginx"]["environment"].items() if name.startswith("MIRROR_")}
     assert set(re.findall(r"server (\w+):8000 ", values["MIRROR_PROCESSES"])) == web
-    values["MIRROR_PROCESSES"] = re.sub(r"web\d", "127.0.0.1", values["MIRROR_PROCESSES"])  # these names resolve in the Compose network only
+    # These names resolve in the Compose network only.
+    values["MIRROR_PROCESSES"] = re.sub(r"web\d", "127.0.0.1", values["MIRROR_PROCESSES"])
     main = nginx_configuration(tmp_path, **values)
     done = subprocess.run([need_program("nginx"), "-t", "-q", "-c", main], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
