@@ -9,7 +9,7 @@ from flask import Flask, request, session
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
-from moodmirror.storage.database import KEEP_DAYS
+from moodmirror.storage.database import RETENTION_DAYS
 
 VISITOR: Final = "visitor"  # the cookie's one field
 IPV6_SHARE: Final = 64  # bits: what one customer is given, with 2⁶⁴ addresses to choose from
@@ -54,7 +54,7 @@ def identify(app: Flask, secret: str) -> None:
         SESSION_COOKIE_NAME="mood_mirror",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=KEEP_DAYS),
+        PERMANENT_SESSION_LIFETIME=timedelta(days=RETENTION_DAYS),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is kept of visitors, in SQLite and in a real PostgreSQL."""
+"""Tests of the visitor database, on SQLite and on a real PostgreSQL server."""
 
 import json
 import logging
@@ -23,13 +23,14 @@ from moodmirror.live.recommendation_session import Offers
 from moodmirror.recommendation.taste import Opinion
 from moodmirror.services import EXTENSION
 from moodmirror.storage.database import (
-    AWAY_SECONDS,
-    DAY,
-    KEEP_DAYS,
+    DAY_SECONDS,
     MIGRATIONS,
+    RETENTION_DAYS,
+    RETRY_SECONDS,
     Database,
-    DatabaseAway,
-    Forgotten,
+    DatabaseUnavailableError,
+    VisitorDeletedError,
+    VisitorRecord,
     engine_url,
     metadata,
 )
@@ -77,102 +78,106 @@ def opinion(item: str, verdict: str = "like", at: float = Clock.now) -> Opinion:
     return Opinion("songs", item, verdict, at)
 
 
-class TestKeeping:
-    def test_what_is_given_comes_back_and_is_nobody_elses(self, database):
-        database.give(ANN, opinion("one", at=2.5))
-        database.give(ANN, opinion("two", "skip", at=1.5))
-        database.save(ANN, "food", "soup")
-        kept = database.load(ANN)
-        assert kept.opinions == (opinion("two", "skip", at=1.5), opinion("one", at=2.5))
-        assert kept.saved == (("food", "soup"),)
-        assert kept.known
-        assert database.load(BOB) == type(kept)()
+class TestVisitorRecords:
+    def test_stored_data_is_loaded_for_its_visitor_only(self, database):
+        database.save_opinion(ANN, opinion("one", at=2.5))
+        database.save_opinion(ANN, opinion("two", "skip", at=1.5))
+        database.save_item(ANN, "food", "soup")
+        record = database.load_visitor(ANN)
+        assert record.opinions == (opinion("two", "skip", at=1.5), opinion("one", at=2.5))
+        assert record.saved == (("food", "soup"),)
+        assert record.exists
+        assert database.load_visitor(BOB) == VisitorRecord()
 
-    def test_it_is_there_for_another_process(self, database, url):
-        database.give(ANN, opinion("one"))
-        script = f"from moodmirror.storage.database import Database; print(len(Database({url!r}).load({ANN!r}).opinions))"
+    def test_another_process_loads_the_stored_data(self, database, url):
+        database.save_opinion(ANN, opinion("one"))
+        script = (
+            f"from moodmirror.storage.database import Database; print(len(Database({url!r}).load_visitor({ANN!r}).opinions))"
+        )
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
         )
         assert done.stdout.strip() == "1"
 
-    def test_the_same_opinion_twice_is_one_and_opposites_take_each_other_back(self, database):
+    def test_a_repeated_opinion_is_stored_once_and_opposites_replace_each_other(self, database):
         for verdict in ("like", "like", "hide", "play"):
-            database.give(ANN, opinion("one", verdict))
-        assert {o.verdict for o in database.load(ANN).opinions} == {"hide", "play"}
-        database.take_back(ANN, "songs", "one", "hide")
-        database.take_back(ANN, "songs", "never", "like")
-        assert {o.verdict for o in database.load(ANN).opinions} == {"play"}
+            database.save_opinion(ANN, opinion("one", verdict))
+        assert {o.verdict for o in database.load_visitor(ANN).opinions} == {"hide", "play"}
+        database.delete_opinion(ANN, "songs", "one", "hide")
+        database.delete_opinion(ANN, "songs", "never", "like")
+        assert {o.verdict for o in database.load_visitor(ANN).opinions} == {"play"}
 
-    def test_the_saved_stand_newest_first_and_can_be_removed(self, database, clock):
+    def test_saved_items_are_ordered_newest_first_and_can_be_removed(self, database, clock):
         for item in ("one", "two", "three"):
             clock.now += 1
-            database.save(ANN, "songs", item)
-        database.unsave(ANN, "songs", "two")
-        assert database.load(ANN).saved == (("songs", "three"), ("songs", "one"))
+            database.save_item(ANN, "songs", item)
+        database.delete_saved_item(ANN, "songs", "two")
+        assert database.load_visitor(ANN).saved == (("songs", "three"), ("songs", "one"))
 
-    def test_to_forget_leaves_no_row(self, database, url):
+    def test_deleting_a_visitor_leaves_no_row(self, database, url):
         for visitor in (ANN, BOB):
-            database.give(visitor, opinion("one"))
-            database.save(visitor, "songs", "one")
-        database.forget(ANN)
-        assert not database.load(ANN).known
-        assert database.load(BOB).known
+            database.save_opinion(visitor, opinion("one"))
+            database.save_item(visitor, "songs", "one")
+        database.delete_visitor(ANN)
+        assert not database.load_visitor(ANN).exists
+        assert database.load_visitor(BOB).exists
         engine = sa.create_engine(engine_url(url))
         with engine.connect() as connection:
             for table in metadata.tables.values():
                 assert all(ANN not in row for row in connection.execute(sa.select(table)))
         engine.dispose()
 
-    def test_who_was_forgotten_elsewhere_is_not_kept_again(self, database):
-        database.give(ANN, opinion("one"))
-        database.forget(ANN)
-        with pytest.raises(Forgotten):
-            database.give(ANN, opinion("two"), known=True)
-        with pytest.raises(Forgotten):
-            database.save(ANN, "songs", "two", known=True)
-        assert not database.load(ANN).known
+    def test_a_visitor_deleted_elsewhere_is_not_created_again(self, database):
+        database.save_opinion(ANN, opinion("one"))
+        database.delete_visitor(ANN)
+        with pytest.raises(VisitorDeletedError):
+            database.save_opinion(ANN, opinion("two"), must_exist=True)
+        with pytest.raises(VisitorDeletedError):
+            database.save_item(ANN, "songs", "two", must_exist=True)
+        assert not database.load_visitor(ANN).exists
 
-    def test_everything_is_all_that_is_kept(self, database):
-        database.give(ANN, opinion("one"))
-        database.save(ANN, "food", "soup")
-        everything = json.loads(json.dumps(database.everything(ANN)))
-        assert everything == {
+    def test_the_export_contains_every_stored_column(self, database):
+        database.save_opinion(ANN, opinion("one"))
+        database.save_item(ANN, "food", "soup")
+        exported = json.loads(json.dumps(database.export_visitor(ANN)))
+        assert exported == {
             "visitor": {"id": ANN, "created_at": "2023-11-14T22:13:20+00:00", "seen_at": "2023-11-14T22:13:20+00:00"},
             "opinions": [{"kind": "songs", "item": "one", "verdict": "like", "at": "2023-11-14T22:13:20+00:00"}],
             "saved": [{"kind": "food", "item": "soup", "at": "2023-11-14T22:13:20+00:00"}],
         }
 
-    def test_who_stays_away_is_let_go_and_who_comes_back_is_kept(self, url, clock):
+    def test_expired_visitors_are_deleted_and_returning_visitors_are_kept(self, url, clock):
         first = Database(url, clock)
         for visitor in (ANN, BOB):
-            first.give(visitor, opinion("one"))
-        clock.now += 100 * DAY
-        assert first.load(BOB).known
+            first.save_opinion(visitor, opinion("one"))
+        clock.now += 100 * DAY_SECONDS
+        assert first.load_visitor(BOB).exists
         first.close()
-        clock.now += (KEEP_DAYS - 99) * DAY
+        clock.now += (RETENTION_DAYS - 99) * DAY_SECONDS
         second = Database(url, clock)
-        second.give("c" * 32, opinion("one"))
-        assert not second.load(ANN).known
-        assert second.load(BOB).opinions
+        second.save_opinion("c" * 32, opinion("one"))
+        assert not second.load_visitor(ANN).exists
+        assert second.load_visitor(BOB).opinions
         second.close()
 
-    def test_many_at_once_lose_nothing(self, database):
+    def test_concurrent_writes_are_all_stored(self, database):
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda n: database.give(ANN if n % 2 else BOB, opinion(str(n))), range(60)))
-        assert len(database.load(ANN).opinions) == len(database.load(BOB).opinions) == 30
+            list(pool.map(lambda n: database.save_opinion(ANN if n % 2 else BOB, opinion(str(n))), range(60)))
+        assert len(database.load_visitor(ANN).opinions) == len(database.load_visitor(BOB).opinions) == 30
 
 
 class TestMigrations:
-    def test_several_that_start_at_once_make_the_tables_once(self, url):
+    def test_concurrent_starts_create_the_tables_once(self, url):
         databases = [Database(url) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
-            assert [kept.known for kept in pool.map(lambda database: database.load(ANN), databases)] == [False] * 4
+            assert [record.exists for record in pool.map(lambda database: database.load_visitor(ANN), databases)] == [
+                False
+            ] * 4
         for database in databases:
             database.close()
 
-    def test_from_empty_they_lead_to_the_tables_that_are_used_and_back(self, url, database):
-        database.load(ANN)
+    def test_migrations_create_the_declared_schema_and_can_be_reverted(self, url, database):
+        database.load_visitor(ANN)
         engine = sa.create_engine(engine_url(url))
         with engine.begin() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -183,58 +188,59 @@ class TestMigrations:
             assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
         engine.dispose()
 
-    def test_a_database_of_a_newer_program_is_left_alone(self, url, database, caplog):
-        database.give(ANN, opinion("one"))
+    def test_a_schema_of_a_newer_version_is_not_changed(self, url, database, caplog):
+        database.save_opinion(ANN, opinion("one"))
         engine = sa.create_engine(engine_url(url))
         with engine.begin() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         engine.dispose()
         older = Database(url)
-        with caplog.at_level(logging.ERROR), pytest.raises(DatabaseAway):
-            older.load(ANN)
+        with caplog.at_level(logging.ERROR), pytest.raises(DatabaseUnavailableError):
+            older.load_visitor(ANN)
         older.close()
         assert "9999" in caplog.text
 
 
-class TestAway:
-    def test_a_server_that_is_not_there_is_told_at_once_the_second_time_and_no_password_is_logged(self, caplog):
+class TestUnavailable:
+    def test_an_unreachable_server_is_logged_once_without_the_password(self, caplog):
         database = Database(f"postgres://mirror:hunter2@127.0.0.1:{free_port()}/none")
         with caplog.at_level(logging.ERROR):
             for _ in range(50):
-                with pytest.raises(DatabaseAway):
-                    database.load(ANN)
+                with pytest.raises(DatabaseUnavailableError):
+                    database.load_visitor(ANN)
         database.close()
         assert len(caplog.records) == 1
         assert "hunter2" not in caplog.text
 
-    def test_a_postgresql_that_goes_away_and_comes_back_is_used_again(self, postgres, caplog):
+    def test_postgresql_is_used_again_after_an_outage(self, postgres, caplog):
         own = OwnDatabase(postgres)
         passed = [0.0]
         database = Database(own.url, monotonic=lambda: passed[0])
-        database.give(ANN, opinion("one"))
+        database.save_opinion(ANN, opinion("one"))
         own.go_away()
         with caplog.at_level(logging.ERROR):
             for _ in range(3):
-                with pytest.raises(DatabaseAway):
-                    database.give(ANN, opinion("two"))
+                with pytest.raises(DatabaseUnavailableError):
+                    database.save_opinion(ANN, opinion("two"))
         assert len(caplog.records) == 1
         own.come_back()
-        passed[0] += AWAY_SECONDS
-        assert database.load(ANN).opinions == (opinion("one"),)
-        database.give(ANN, opinion("two"))
-        assert len(database.load(ANN).opinions) == 2
+        passed[0] += RETRY_SECONDS
+        assert database.load_visitor(ANN).opinions == (opinion("one"),)
+        database.save_opinion(ANN, opinion("two"))
+        assert len(database.load_visitor(ANN).opinions) == 2
         database.close()
 
-    def test_a_file_that_is_no_database_is_told(self, tmp_path, caplog):
+    def test_a_file_that_is_not_a_database_is_logged(self, tmp_path, caplog):
         path = tmp_path / "mirror.sqlite3"
         path.write_bytes(b"no database at all, but long enough to be looked at" * 50)
         database = Database(f"sqlite:///{path}")
-        with caplog.at_level(logging.ERROR), pytest.raises(DatabaseAway):
-            database.load(ANN)
+        with caplog.at_level(logging.ERROR), pytest.raises(DatabaseUnavailableError):
+            database.load_visitor(ANN)
         database.close()
+        assert "not a database" in caplog.text
 
     @pytest.mark.parametrize("address", ["mysql://host/name", "nonsense", "", "sqlite+aiosqlite:///x"])
-    def test_another_sort_of_database_is_refused(self, address):
+    def test_an_unsupported_database_url_is_rejected(self, address):
         with pytest.raises(ValueError, match="must be"):
             engine_url(address)
 
@@ -246,10 +252,10 @@ def site(tmp_path) -> Iterator[Any]:
     close_app(app)
 
 
-OURS = {"X-Mood-Mirror": "1"}
+PAGE_HEADERS = {"X-Mood-Mirror": "1"}
 
 
-def test_what_is_said_while_the_database_is_away_is_kept_once_it_is_back(site, tmp_path):
+def test_feedback_during_an_outage_is_stored_afterwards(site, tmp_path):
     place = tmp_path / "place"
     place.write_text("a file where a folder should be")
     passed = [0.0]
@@ -260,37 +266,37 @@ def test_what_is_said_while_the_database_is_away_is_kept_once_it_is_back(site, t
     offers.take({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "save"})
     assert not offers.message()["kept"]
     place.unlink()
-    passed[0] += AWAY_SECONDS
+    passed[0] += RETRY_SECONDS
     assert offers.reload()
     assert offers.message()["kept"]
     assert [row["id"] for row in offers.message()["saved"]] == ["10cc-im-not-in-love"]
-    assert [opinion.verdict for opinion in database.load(ANN).opinions] == ["like"]
+    assert [opinion.verdict for opinion in database.load_visitor(ANN).opinions] == ["like"]
     database.close()
 
 
-class TestMyData:
-    def give_something(self, site, client) -> str:
+class TestVisitorDataApi:
+    def create_data(self, site, client) -> str:
         client.get("/")
         with client.session_transaction() as session:
             visitor: str = session["visitor"]
         database = site.extensions[EXTENSION].database
-        database.give(visitor, Opinion("songs", "10cc-im-not-in-love", "like", Clock.now))
-        database.save(visitor, "songs", "10cc-im-not-in-love")
+        database.save_opinion(visitor, Opinion("songs", "10cc-im-not-in-love", "like", Clock.now))
+        database.save_item(visitor, "songs", "10cc-im-not-in-love")
         return visitor
 
-    def test_the_cookie_is_signed_and_kept_from_scripts_and_other_sites(self, site):
+    def test_the_cookie_is_signed_http_only_and_same_site(self, site):
         cookie = site.test_client().get("/").headers["Set-Cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
         assert "Secure" not in cookie
         assert "Secure" in site.test_client().get("/", base_url="https://localhost").headers["Set-Cookie"]
         client = site.test_client()
-        self.give_something(site, client)
+        self.create_data(site, client)
         value = client.get_cookie("mood_mirror").value
         client.set_cookie("mood_mirror", value[:-2] + ("AA" if value[-2:] != "AA" else "BB"))
         assert client.get("/api/my-data").json["opinions"] == []
 
-    def test_who_only_looks_leaves_nothing_behind(self, site, tmp_path):
+    def test_viewing_the_page_stores_nothing(self, site, tmp_path):
         client = site.test_client()
         client.get("/")
         client.get("/api/recommendations?mood=sad")
@@ -299,9 +305,9 @@ class TestMyData:
             assert connection.execute("SELECT count(*) FROM visitors").fetchone() == (0,)
         connection.close()
 
-    def test_a_download_has_everything_with_its_titles(self, site):
+    def test_a_download_contains_all_data_with_titles(self, site):
         client = site.test_client()
-        visitor = self.give_something(site, client)
+        visitor = self.create_data(site, client)
         answer = client.get("/api/my-data")
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Cache-Control"] == "no-store"
@@ -310,12 +316,12 @@ class TestMyData:
         assert answer.json["saved"][0]["title"] == "I'm Not in Love"
         assert site.test_client().get("/api/my-data").json["opinions"] == []
 
-    def test_to_be_forgotten_deletes_all_and_gives_another_number(self, site):
+    def test_deleting_removes_all_data_and_issues_a_new_id(self, site):
         client = site.test_client()
-        visitor = self.give_something(site, client)
-        assert client.delete("/api/my-data", headers=OURS).status_code == 204
+        visitor = self.create_data(site, client)
+        assert client.delete("/api/my-data", headers=PAGE_HEADERS).status_code == 204
         assert client.get("/api/my-data").json["opinions"] == []
-        assert not site.extensions[EXTENSION].database.load(visitor).known
+        assert not site.extensions[EXTENSION].database.load_visitor(visitor).exists
         with client.session_transaction() as session:
             assert session["visitor"] != visitor
 
@@ -324,29 +330,29 @@ class TestMyData:
         [
             {},
             {"X-Mood-Mirror": "yes"},
-            {**OURS, "Origin": "https://evil.example"},
-            {**OURS, "Origin": "null"},
-            {**OURS, "Sec-Fetch-Site": "cross-site"},
-            {**OURS, "Sec-Fetch-Site": "same-site"},
+            {**PAGE_HEADERS, "Origin": "https://evil.example"},
+            {**PAGE_HEADERS, "Origin": "null"},
+            {**PAGE_HEADERS, "Sec-Fetch-Site": "cross-site"},
+            {**PAGE_HEADERS, "Sec-Fetch-Site": "same-site"},
         ],
     )
-    def test_another_sites_page_cant_have_anybody_forgotten(self, site, headers):
+    def test_another_sites_page_cannot_delete_data(self, site, headers):
         client = site.test_client()
-        self.give_something(site, client)
+        self.create_data(site, client)
         assert client.delete("/api/my-data", headers=headers).status_code == 403
         assert len(client.get("/api/my-data").json["opinions"]) == 1
 
-    def test_a_database_that_is_away_takes_nothing_else_down(self, tmp_path, caplog):
+    def test_an_unavailable_database_leaves_other_routes_working(self, tmp_path, caplog):
         url = f"postgresql://mirror@127.0.0.1:{free_port()}/none"
         app = create_app(Config(camera=CameraSource.parse("off"), instance=tmp_path, database_url=url))
         client = app.test_client()
         assert client.get("/").status_code == 200
         assert client.get("/api/recommendations?mood=sad").status_code == 200
-        for answer in (client.get("/api/my-data"), client.delete("/api/my-data", headers=OURS)):
+        for answer in (client.get("/api/my-data"), client.delete("/api/my-data", headers=PAGE_HEADERS)):
             assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
         close_app(app)
 
-    def test_an_address_that_is_none_ends_the_start_with_a_sentence(self):
+    def test_an_invalid_database_url_ends_the_start_with_one_message(self):
         command = [sys.executable, "-c", "import app"]
         environment = {"CAMERA": "off", "DATABASE_URL": "mysql://me:hunter2@host/name", "PATH": "/usr/bin:/bin"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)

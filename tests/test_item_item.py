@@ -141,7 +141,7 @@ class TestCrowd:
     def visit(self, database, visitors, verdict="like"):
         for visitor in visitors:
             for at, item in enumerate(("a", "e")):
-                database.give(visitor, Opinion("songs", item, verdict, float(at)))
+                database.save_opinion(visitor, Opinion("songs", item, verdict, float(at)))
 
     def best_with_a_like(self):
         return ids(self.recommender.with_taste(liking("a")).recommend(SAD, "songs", without=["a"]))[0]
@@ -161,7 +161,7 @@ class TestCrowd:
     def test_who_is_forgotten_no_longer_counts_at_the_next_look(self, crowd, database):
         self.visit(database, [f"visitor-{number}" for number in range(LEAST_PEOPLE)])
         crowd.refresh()
-        database.forget("visitor-0")
+        database.delete_visitor("visitor-0")
         crowd.refresh()
         assert self.best_with_a_like() == "e", "it looked again too soon"
         self.now += REFRESH_SECONDS

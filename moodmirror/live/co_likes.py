@@ -7,7 +7,7 @@ from typing import Final
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.item_item import Counts
-from moodmirror.storage.database import Database, DatabaseAway
+from moodmirror.storage.database import Database, DatabaseUnavailableError
 
 # Between two looks at everybody's likes. So seldom that nobody can tell from a list whose like has just come; who asks to be
 # forgotten counts for so long at most.
@@ -31,7 +31,7 @@ class Crowd:
         self._due = self._clock() + REFRESH_SECONDS
         for kind in KINDS:
             try:
-                visitors, items = self._database.likes(kind)
-            except DatabaseAway:
+                visitors, items = self._database.load_likes(kind)
+            except DatabaseUnavailableError:
                 return
             self._recommender.learn(kind, Counts.of(visitors, items))

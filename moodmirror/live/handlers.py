@@ -32,7 +32,7 @@ from moodmirror.media.decoder_client import DecoderError
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.services import CameraStatus, Services
-from moodmirror.storage.database import Forgotten
+from moodmirror.storage.database import VisitorDeletedError
 from moodmirror.visitor_identity import visitor_id
 
 LOGGER = logging.getLogger("moodmirror.live")
@@ -409,7 +409,7 @@ class Live:
         """What the visitor thinks of an item, or that they save it."""
         try:
             answer = self._ask_offers(visitor, lambda offers: offers.take(content))
-        except Forgotten:  # in another process: the browser has another id by now, and shall connect with that
+        except VisitorDeletedError:  # in another process: the browser has another id by now, and shall connect with that
             self._socketio.start_background_task(self._let_go, visitor.name)
             return {"error": "You were forgotten meanwhile. Try again."}
         if "error" in answer:
@@ -467,7 +467,7 @@ class Live:
     def _reload(self, visitor: Visitor) -> None:
         try:
             changed = visitor.offers.reload()
-        except Forgotten:  # in another process: the browser has another id by now
+        except VisitorDeletedError:  # in another process: the browser has another id by now
             self._socketio.server.disconnect(visitor.name)
             return
         if changed:

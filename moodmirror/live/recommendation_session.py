@@ -13,7 +13,7 @@ from moodmirror.live.preferences import Preferences, read_preferences
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.taste import VERDICTS, Taste
 from moodmirror.services import Services
-from moodmirror.storage.database import DatabaseAway, Forgotten, Kept
+from moodmirror.storage.database import DatabaseUnavailableError, VisitorDeletedError, VisitorRecord
 
 LOGGER = logging.getLogger("moodmirror.offers")
 
@@ -101,7 +101,7 @@ class Offers:
     def take(self, content: Any) -> None:
         """Take in feedback: an object with kind, id, verdict, and `on`, which is false to take it back.
 
-        Raises FeedbackError for anything else, and Forgotten if the visitor was forgotten meanwhile.
+        Raises FeedbackError for anything else, and VisitorDeletedError if the visitor was forgotten meanwhile.
         """
         kind, item, verdict, on = self._read(content)
         self._count_click()
@@ -112,15 +112,15 @@ class Offers:
                 self._keep(lambda visitor: self._keep_saved(visitor, kind, item, on))
             elif on:
                 opinion = self._taste.give(kind, item, verdict)
-                self._keep(lambda visitor: self._site.database.give(visitor, opinion, known=self._known))
+                self._keep(lambda visitor: self._site.database.save_opinion(visitor, opinion, must_exist=self._known))
             else:
                 self._taste.take_back(kind, item, verdict)
-                self._keep(lambda visitor: self._site.database.take_back(visitor, kind, item, verdict))
+                self._keep(lambda visitor: self._site.database.delete_opinion(visitor, kind, item, verdict))
 
     def reload(self) -> bool:
         """Read anew what is kept of the visitor. Returns whether anything that the page shows has changed.
 
-        Raises Forgotten if something was kept and nothing is any more.
+        Raises VisitorDeletedError if something was kept and nothing is any more.
         """
         if self.visitor is None:
             return False
@@ -130,21 +130,21 @@ class Offers:
                 while self._waiting:
                     self._waiting[0](self.visitor)
                     self._waiting.popleft()
-                kept: Kept = self._site.database.load(self.visitor)
-            except DatabaseAway:
+                kept: VisitorRecord = self._site.database.load_visitor(self.visitor)
+            except DatabaseUnavailableError:
                 self.kept = False
                 return before != (self.kept, self._saved)
-            if self._known and not kept.known:
-                raise Forgotten(self.visitor)
-            self.kept, self._known, self._saved = True, kept.known, kept.saved
+            if self._known and not kept.exists:
+                raise VisitorDeletedError(self.visitor)
+            self.kept, self._known, self._saved = True, kept.exists, kept.saved
             changed = self._taste.replace(kept.opinions)
         return changed or before != (self.kept, self._saved)
 
     def _keep_saved(self, visitor: str, kind: str, item: str, on: bool) -> None:
         if on:
-            self._site.database.save(visitor, kind, item, known=self._known)
+            self._site.database.save_item(visitor, kind, item, must_exist=self._known)
         else:
-            self._site.database.unsave(visitor, kind, item)
+            self._site.database.delete_saved_item(visitor, kind, item)
 
     def _keep(self, write: Callable[[str], None]) -> None:
         """Have the database keep a change; while it is away, the change waits for as long as the connection lives."""
@@ -152,7 +152,7 @@ class Offers:
             return
         try:
             write(self.visitor)
-        except DatabaseAway:
+        except DatabaseUnavailableError:
             self.kept = False
             self._waiting.append(write)
         else:

@@ -1,1 +1,1 @@
-"""The database of what visitors like and save, and its migrations."""
+"""The database of visitors' opinions and saved items, and its migrations."""

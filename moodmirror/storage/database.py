@@ -1,8 +1,8 @@
-"""What the mirror keeps of a visitor, under an anonymous id: their opinions on items, and the items they saved.
+"""Store what a visitor likes and saves, under an anonymous id, in SQLite or PostgreSQL.
 
-Nothing else: no mood, no picture, no sound, and no word that anybody wrote. SQLite holds it in a file, PostgreSQL for many
-processes and machines. The tables are made and brought up to date by themselves when the database is first needed: in one
-transaction, under a lock, so that several processes may start at once.
+Only opinions on items and saved items are stored: no mood, picture, sound, or text that a visitor wrote. SQLite keeps them
+in one file; PostgreSQL serves several processes and machines. The schema is created and migrated on first use, in one
+transaction and under a lock, so that several processes can start at the same time.
 """
 
 import logging
@@ -25,22 +25,22 @@ from moodmirror.recommendation.taste import OPPOSITES, Opinion
 LOGGER = logging.getLogger("moodmirror.storage.database")
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
-MIGRATION_LOCK: Final = 0x6D6D_6462  # any number that is nobody else's
-DAY: Final = 24 * 3600.0  # seconds
-KEEP_DAYS: Final = 180  # so long after their last visit somebody's taste is kept
-AWAY_SECONDS: Final = 10.0  # for so long a database that failed is not asked again: nobody shall wait for it
-MOST_COUNTED: Final = 500_000  # likes that are counted of a kind, the newest: a second's work, some hundred megabytes
-CONNECT_SECONDS: Final = 3  # to open a connection, or to get one of those that are open
-STATEMENT_SECONDS: Final = 5  # for one statement, or to wait for another process that writes
-AWAY: Final = "The database can't be used at present; the server's log says why."
-PURGE_SECONDS: Final = 3600.0  # between two looks for those who stayed away
+MIGRATION_LOCK_ID: Final = 0x6D6D_6462  # PostgreSQL advisory lock; any number that no other program uses
+DAY_SECONDS: Final = 24 * 3600.0
+RETENTION_DAYS: Final = 180  # a visitor's data is deleted this long after their last visit
+RETRY_SECONDS: Final = 10.0  # after a failure, calls fail at once for this long, so that no request waits for the database
+MAX_LIKES_LOADED: Final = 500_000  # newest likes of one kind: about one second of work and some hundred megabytes
+CONNECT_TIMEOUT_SECONDS: Final = 3  # to open a connection or to get one from the pool
+STATEMENT_TIMEOUT_SECONDS: Final = 5  # for one statement, or to wait for another process that writes
+PURGE_INTERVAL_SECONDS: Final = 3600.0  # between two deletions of expired visitors
+UNAVAILABLE_MESSAGE: Final = "The database is unavailable. The server's log gives the reason."
 
 metadata = sa.MetaData()
 visitors = sa.Table(
     "visitors",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("created_at", sa.Double, nullable=False),  # this and the other times are in seconds since the epoch
+    sa.Column("created_at", sa.Double, nullable=False),  # this and all other times: seconds since the epoch
     sa.Column("seen_at", sa.Double, nullable=False, index=True),
 )
 opinions = sa.Table(
@@ -62,97 +62,105 @@ saved = sa.Table(
 )
 
 
-class DatabaseAway(RuntimeError):
-    """The database can't be used at present; the log says why."""
+class DatabaseUnavailableError(RuntimeError):
+    """The database can't be used at present; the log gives the reason."""
 
 
-class Forgotten(RuntimeError):
-    """The visitor was forgotten meanwhile: nothing more may be kept under that id."""
+class VisitorDeletedError(RuntimeError):
+    """The visitor's data was deleted in the meantime: nothing more may be stored under that id."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What is kept of a visitor: their opinions, and what they saved as (kind, item), newest first; `known`: if anything."""
+class VisitorRecord:
+    """A visitor's stored data.
+
+    `opinions` are ordered oldest first, `saved` items, as (kind, item), newest first; `exists` tells if there is a row.
+    """
 
     opinions: tuple[Opinion, ...] = ()
     saved: tuple[tuple[str, str], ...] = ()
-    known: bool = False
+    exists: bool = False
 
 
 class Database:
-    """The tables. Every method may be called from any thread, and raises DatabaseAway where the database can't be used."""
+    """Reads and writes the tables.
+
+    Thread-safe. Every method raises DatabaseUnavailableError if the database can't be used.
+    """
 
     def __init__(
         self, url: str, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """`url` is SQLAlchemy's, as ``sqlite:///file`` or ``postgresql://user@host/name``. Opens nothing yet.
+        """Prepare the engine for an SQLAlchemy `url`, such as ``sqlite:///file`` or ``postgresql://user@host/name``.
 
-        `clock` gives seconds since the epoch, `monotonic` seconds that never go back.
+        No connection is opened yet. `clock` returns seconds since the epoch, `monotonic` seconds that never decrease.
         """
         self._url = engine_url(url)
         self._clock = clock
         self._monotonic = monotonic
-        self._engine = self._make_engine()
+        self._engine = self._create_engine()
         self._lock = threading.Lock()
-        self._ready = False
-        self._away_until = -float("inf")
-        self._purge_at = -float("inf")
+        self._schema_ready = False
+        self._unavailable_until = -float("inf")
+        self._next_purge = -float("inf")
 
-    def load(self, visitor: str) -> Kept:
-        """What is kept of a visitor, and take note that they were here."""
+    def load_visitor(self, visitor: str) -> VisitorRecord:
+        """Return what is stored of a visitor, and update the time of their last visit."""
         with self._transaction() as connection:
             row = connection.execute(sa.select(visitors.c.seen_at).where(visitors.c.id == visitor)).one_or_none()
             if row is None:
-                return Kept()
-            given = connection.execute(sa.select(opinions).where(opinions.c.visitor == visitor).order_by(opinions.c.at))
-            kept = connection.execute(sa.select(saved).where(saved.c.visitor == visitor).order_by(saved.c.at.desc()))
-            answer = Kept(
-                tuple(Opinion(row.kind, row.item, row.verdict, row.at) for row in given),
-                tuple((row.kind, row.item) for row in kept),
-                known=True,
+                return VisitorRecord()
+            opinion_rows = connection.execute(
+                sa.select(opinions).where(opinions.c.visitor == visitor).order_by(opinions.c.at)
             )
-        if self._clock() - row.seen_at > DAY:
+            saved_rows = connection.execute(sa.select(saved).where(saved.c.visitor == visitor).order_by(saved.c.at.desc()))
+            record = VisitorRecord(
+                tuple(Opinion(row.kind, row.item, row.verdict, row.at) for row in opinion_rows),
+                tuple((row.kind, row.item) for row in saved_rows),
+                exists=True,
+            )
+        if self._clock() - row.seen_at > DAY_SECONDS:
             with self._transaction(writing=True) as connection:
                 connection.execute(visitors.update().where(visitors.c.id == visitor).values(seen_at=self._clock()))
-        return answer
+        return record
 
-    def give(self, visitor: str, opinion: Opinion, *, known: bool = False) -> None:
-        """Keep an opinion; what it contradicts is taken back.
+    def save_opinion(self, visitor: str, opinion: Opinion, *, must_exist: bool = False) -> None:
+        """Store an opinion and delete the one that it contradicts.
 
-        Raises Forgotten if the visitor should be `known` and is not any more.
+        With `must_exist`, raises VisitorDeletedError if the visitor has no row any more.
         """
         key = {"visitor": visitor, "kind": opinion.kind, "item": opinion.item}
         with self._transaction(writing=True) as connection:
-            self._note(connection, visitor, known)
-            self._put(connection, opinions, {**key, "verdict": opinion.verdict}, opinion.at)
+            self._ensure_visitor(connection, visitor, must_exist)
+            self._upsert(connection, opinions, {**key, "verdict": opinion.verdict}, opinion.at)
             if opinion.verdict in OPPOSITES:
-                self._drop(connection, opinions, {**key, "verdict": OPPOSITES[opinion.verdict]})
+                self._delete(connection, opinions, {**key, "verdict": OPPOSITES[opinion.verdict]})
 
-    def take_back(self, visitor: str, kind: str, item: str, verdict: str) -> None:
-        """Forget an opinion, if it is kept."""
+    def delete_opinion(self, visitor: str, kind: str, item: str, verdict: str) -> None:
+        """Delete an opinion, if it is stored."""
         with self._transaction(writing=True) as connection:
-            self._drop(connection, opinions, {"visitor": visitor, "kind": kind, "item": item, "verdict": verdict})
+            self._delete(connection, opinions, {"visitor": visitor, "kind": kind, "item": item, "verdict": verdict})
 
-    def save(self, visitor: str, kind: str, item: str, *, known: bool = False) -> None:
-        """Keep an item on the visitor's list. Raises Forgotten as :meth:`give` does."""
+    def save_item(self, visitor: str, kind: str, item: str, *, must_exist: bool = False) -> None:
+        """Add an item to the visitor's saved items. Raises VisitorDeletedError as :meth:`save_opinion` does."""
         with self._transaction(writing=True) as connection:
-            self._note(connection, visitor, known)
-            self._put(connection, saved, {"visitor": visitor, "kind": kind, "item": item}, self._clock())
+            self._ensure_visitor(connection, visitor, must_exist)
+            self._upsert(connection, saved, {"visitor": visitor, "kind": kind, "item": item}, self._clock())
 
-    def unsave(self, visitor: str, kind: str, item: str) -> None:
-        """Take an item off the visitor's list, if it is there."""
+    def delete_saved_item(self, visitor: str, kind: str, item: str) -> None:
+        """Remove an item from the visitor's saved items, if it is there."""
         with self._transaction(writing=True) as connection:
-            self._drop(connection, saved, {"visitor": visitor, "kind": kind, "item": item})
+            self._delete(connection, saved, {"visitor": visitor, "kind": kind, "item": item})
 
-    def forget(self, visitor: str) -> None:
-        """Delete all that is kept of a visitor."""
+    def delete_visitor(self, visitor: str) -> None:
+        """Delete everything that is stored of a visitor."""
         with self._transaction(writing=True) as connection:
             for table in (opinions, saved):
                 connection.execute(table.delete().where(table.c.visitor == visitor))
             connection.execute(visitors.delete().where(visitors.c.id == visitor))
 
-    def everything(self, visitor: str) -> dict[str, Any]:
-        """All that is kept of a visitor, every column of it, for their own eyes; times as ISO 8601."""
+    def export_visitor(self, visitor: str) -> dict[str, Any]:
+        """Return everything that is stored of a visitor, every column, for their own download; times in ISO 8601."""
         with self._transaction() as connection:
             row = connection.execute(sa.select(visitors).where(visitors.c.id == visitor)).one_or_none()
             tables = {
@@ -167,11 +175,11 @@ class Database:
             "saved": [{"kind": s.kind, "item": s.item, "at": _iso(s.at)} for s in tables["saved"]],
         }
 
-    def likes(self, kind: str) -> tuple[list[str], list[str]]:
-        """The newest likes of a kind, oldest first, as visitors and items; only to be counted."""
+    def load_likes(self, kind: str) -> tuple[list[str], list[str]]:
+        """Return the newest likes of a kind, oldest first, as visitor ids and item ids; only for counting co-likes."""
         liked = sa.select(opinions.c.visitor, opinions.c.item).where(opinions.c.kind == kind, opinions.c.verdict == "like")
         with self._transaction() as connection:
-            rows = connection.execute(liked.order_by(opinions.c.at.desc()).limit(MOST_COUNTED)).all()
+            rows = connection.execute(liked.order_by(opinions.c.at.desc()).limit(MAX_LIKES_LOADED)).all()
         return [row.visitor for row in reversed(rows)], [row.item for row in reversed(rows)]
 
     def close(self) -> None:
@@ -180,31 +188,36 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, writing: bool = False) -> Iterator[sa.Connection]:
-        """One transaction, that is kept whole or not at all."""
-        self._check_away()
+        """Run one transaction, which is committed as a whole or rolled back."""
+        self._check_available()
         try:
-            self._make_ready()
-            # SQLite lets one write at a time: who will write says so at the start, and waits for its turn there.
+            self._prepare_schema()
+            # SQLite allows one writer at a time: a writing transaction takes the lock at its start and waits there.
             with self._engine.execution_options(exclusive=writing).begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            self._away_until = self._monotonic() + AWAY_SECONDS
-            LOGGER.error("the database %s can't be used: %s", self._url.render_as_string(), _first_line(error))
-            raise DatabaseAway(AWAY) from None
+            self._unavailable_until = self._monotonic() + RETRY_SECONDS
+            LOGGER.error(
+                "The database %s can't be used: %s. Check DATABASE_URL; retrying in %.0f s.",
+                self._url.render_as_string(),
+                _first_line(error),
+                RETRY_SECONDS,
+            )
+            raise DatabaseUnavailableError(UNAVAILABLE_MESSAGE) from None
 
-    def _check_away(self) -> None:
-        if self._monotonic() < self._away_until:
-            raise DatabaseAway(AWAY)
+    def _check_available(self) -> None:
+        if self._monotonic() < self._unavailable_until:
+            raise DatabaseUnavailableError(UNAVAILABLE_MESSAGE)
 
-    def _make_ready(self) -> None:
-        """Make the tables, or bring those of an older version up to date."""
+    def _prepare_schema(self) -> None:
+        """Create the tables, or migrate those of an older version."""
         with self._lock:
-            if self._ready:
+            if self._schema_ready:
                 return
-            self._check_away()  # who waited for the lock need not wait for the database once more
+            self._check_available()  # a thread that waited for the lock while another failed must not wait again
             if self._url.get_backend_name() == "sqlite" and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-            # Alembic costs as much at start as all of the site's own: it is opened with the database.
+            # Importing Alembic takes as long as the rest of the start: it is imported with the first use of the database.
             import alembic.command
             import alembic.config
             import alembic.util
@@ -213,45 +226,45 @@ class Database:
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             with self._engine.execution_options(exclusive=True).begin() as connection:
                 if connection.dialect.name == "postgresql":
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK_ID)))
                 config.attributes["connection"] = connection
                 try:
                     alembic.command.upgrade(config, "head")
-                except alembic.util.CommandError as error:  # a newer program's tables
+                except alembic.util.CommandError as error:  # the schema of a newer version of this program
                     raise OSError(str(error)) from error
-            self._ready = True
+            self._schema_ready = True
 
-    def _make_engine(self) -> sa.Engine:
-        # Parameters are left out of messages: they say who likes what.
-        options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": CONNECT_SECONDS}
+    def _create_engine(self) -> sa.Engine:
+        # Parameters stay out of error messages: they contain who likes what.
+        options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": CONNECT_TIMEOUT_SECONDS}
         if self._url.get_backend_name() == "sqlite":
-            engine = sa.create_engine(self._url, connect_args={"timeout": STATEMENT_SECONDS}, **options)
-            sa.event.listen(engine, "connect", _prepare_sqlite)
+            engine = sa.create_engine(self._url, connect_args={"timeout": STATEMENT_TIMEOUT_SECONDS}, **options)
+            sa.event.listen(engine, "connect", _configure_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
         arguments = {
-            "connect_timeout": CONNECT_SECONDS,
-            "options": f"-c statement_timeout={1000 * STATEMENT_SECONDS}",
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={1000 * STATEMENT_TIMEOUT_SECONDS}",
         }
         return sa.create_engine(self._url, connect_args=arguments, pool_pre_ping=True, **options)
 
-    def _note(self, connection: sa.Connection, visitor: str, known: bool) -> None:
-        """Have a row for a visitor; and now and then let go of those who stayed away."""
+    def _ensure_visitor(self, connection: sa.Connection, visitor: str, must_exist: bool) -> None:
+        """Insert a row for a visitor if there is none, and from time to time delete expired visitors."""
         now = self._clock()
-        if known and not connection.execute(sa.select(visitors.c.id).where(visitors.c.id == visitor)).first():
-            raise Forgotten(visitor)
-        if self._monotonic() >= self._purge_at:
-            self._purge_at = self._monotonic() + PURGE_SECONDS
-            connection.execute(visitors.delete().where(visitors.c.seen_at < now - KEEP_DAYS * DAY))
+        if must_exist and not connection.execute(sa.select(visitors.c.id).where(visitors.c.id == visitor)).first():
+            raise VisitorDeletedError(visitor)
+        if self._monotonic() >= self._next_purge:
+            self._next_purge = self._monotonic() + PURGE_INTERVAL_SECONDS
+            connection.execute(visitors.delete().where(visitors.c.seen_at < now - RETENTION_DAYS * DAY_SECONDS))
         row = {"id": visitor, "created_at": now, "seen_at": now}
         connection.execute(self._insert(connection, visitors).values(row).on_conflict_do_nothing())
 
-    def _put(self, connection: sa.Connection, table: sa.Table, key: dict[str, str], at: float) -> None:
+    def _upsert(self, connection: sa.Connection, table: sa.Table, key: dict[str, str], at: float) -> None:
         statement = self._insert(connection, table).values({**key, "at": at})
         connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_={"at": at}))
 
     @staticmethod
-    def _drop(connection: sa.Connection, table: sa.Table, key: dict[str, str]) -> None:
+    def _delete(connection: sa.Connection, table: sa.Table, key: dict[str, str]) -> None:
         connection.execute(table.delete().where(*(table.c[column] == value for column, value in key.items())))
 
     @staticmethod
@@ -260,11 +273,11 @@ class Database:
 
 
 def engine_url(text: str) -> sa.URL:
-    """The address of a database, with the driver that is installed. Raises ValueError for another sort of database."""
+    """Parse a database URL and set its driver. Raises ValueError for anything but SQLite and PostgreSQL."""
     try:
         url = sa.make_url(text)
     except SQLAlchemyError:
-        raise ValueError("must be an address as sqlite:///file.sqlite3 or postgresql://user:password@host/name") from None
+        raise ValueError("must be a URL such as sqlite:///file.sqlite3 or postgresql://user:password@host/name") from None
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername == "sqlite":
@@ -272,16 +285,17 @@ def engine_url(text: str) -> sa.URL:
     raise ValueError("must begin with sqlite:// or postgresql://")
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say so: its own manner leaves table changes out of them
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    # Transactions begin explicitly (_begin_sqlite): the driver's own mode leaves schema changes outside of them.
+    connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
-    deadline = time.monotonic() + STATEMENT_SECONDS
+    deadline = time.monotonic() + STATEMENT_TIMEOUT_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")  # who reads does not wait for who writes
+            connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
             return
         except sqlite3.OperationalError:
-            # While another process makes the same change of a new file, SQLite refuses at once instead of waiting.
+            # While another process changes the mode of a new file, SQLite fails at once instead of waiting.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

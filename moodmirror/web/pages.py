@@ -19,7 +19,7 @@ from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
 from moodmirror.recommendation.filters import FILTERS_OF
 from moodmirror.services import ServerCamera, current_services
-from moodmirror.storage.database import KEEP_DAYS
+from moodmirror.storage.database import RETENTION_DAYS
 from moodmirror.visitor_identity import greet_visitor
 from moodmirror.web.model_accuracy import certainty
 
@@ -50,7 +50,7 @@ def index() -> str:
         camera=camera_message(current_services().camera.status),
         max_characters=MAX_CHARACTERS,
         max_wish=MAX_WISH,
-        keep_days=KEEP_DAYS,
+        keep_days=RETENTION_DAYS,
         certainty=certainty,
     )
 
@@ -58,7 +58,7 @@ def index() -> str:
 @bp.get("/privacy")
 def privacy() -> str:
     """What is read and what is kept, in plain words."""
-    return render_template("privacy.html", keep_days=KEEP_DAYS, certainty=certainty)
+    return render_template("privacy.html", keep_days=RETENTION_DAYS, certainty=certainty)
 
 
 def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:

@@ -7,7 +7,7 @@ from flask import Response, request, session
 from flask_openapi3 import APIBlueprint
 
 from moodmirror.services import current_services
-from moodmirror.storage.database import DatabaseAway
+from moodmirror.storage.database import DatabaseUnavailableError
 from moodmirror.visitor_identity import greet_visitor, visitor_id
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem
@@ -26,8 +26,8 @@ def download() -> Response:
     """All that is kept of the visitor, as a JSON file."""
     visitor, site = visitor_id(), current_services()
     try:
-        data: dict[str, Any] = site.database.everything(visitor) if visitor else {}
-    except DatabaseAway as error:
+        data: dict[str, Any] = site.database.export_visitor(visitor) if visitor else {}
+    except DatabaseUnavailableError as error:
         return problem(503, "Not available", str(error))
     for entry in (*data.get("opinions", ()), *data.get("saved", ())):
         item = site.recommender.item(entry["kind"], entry["item"])
@@ -51,8 +51,8 @@ def forget() -> Response:
     visitor, site = visitor_id(), current_services()
     if visitor:
         try:
-            site.database.forget(visitor)
-        except DatabaseAway as error:
+            site.database.delete_visitor(visitor)
+        except DatabaseUnavailableError as error:
             return problem(503, "Not available", f"{error} Nothing was deleted: try again later.")
         session.clear()
         greet_visitor()

@@ -1,4 +1,4 @@
-"""Alembic's environment: migrate over the connection that moodmirror.storage.database opened and locked."""
+"""Configure Alembic to migrate over the connection that moodmirror.storage.database opened and locked."""
 
 from alembic import context
 

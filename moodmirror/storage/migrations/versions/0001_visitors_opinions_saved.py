@@ -1,4 +1,4 @@
-"""Visitors, their opinions, and what they saved."""
+"""Create the tables of visitors, opinions and saved items."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first three tables."""
     op.create_table(
         "visitors",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -33,6 +33,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them again, with all that they hold."""
+    """Drop the tables and all their data."""
     for table in ("saved", "opinions", "visitors"):
         op.drop_table(table)
