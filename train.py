@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     from moodmirror.recognition.model_files import ModelError
-    from moodmirror.training.face_corpora import CorpusError
+    from moodmirror.training.corpora import CorpusError
 
     try:
         {"face": _face, "speech": _speech, "text": _text, "fusion": _fusion}[options.command](options)
@@ -291,7 +291,7 @@ def _text(options: argparse.Namespace) -> None:
 
 def _fusion(options: argparse.Namespace) -> None:
     from moodmirror.training import fusion as fusion_training
-    from moodmirror.training.face_corpora import CorpusError
+    from moodmirror.training.corpora import CorpusError
 
     faces = [path for name, path in options.data if name == "face"]
     speech = [path for name, path in options.data if name == "speech"]

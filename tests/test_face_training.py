@@ -16,10 +16,11 @@ from scipy.special import softmax
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS
 from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess, standardise
 from moodmirror.recognition.model_files import verified_model_bytes
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face import augment, build_network, calibrated, help_of_neglected, predict, resized
-from moodmirror.training.face_corpora import FERPLUS_OTHERS, CorpusError, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import FERPLUS_OTHERS, FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import WORSENINGS
-from moodmirror.training.metrics import figures, reliability
+from moodmirror.training.metrics import classification_metrics, reliability
 from tests.conftest import ROOT
 
 VOTES = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
@@ -209,7 +210,7 @@ def test_served_pixels_are_the_trained_ones():
 def test_figures_of_a_known_answer():
     labels = np.array([3, 3, 3, 4])
     probabilities = np.eye(7, dtype=np.float32)[[3, 3, 4, 4]]
-    result = figures(labels, probabilities)
+    result = classification_metrics(labels, probabilities)
     assert result.accuracy == 0.75
     assert result.recall[3] == pytest.approx(2 / 3)
     assert result.precision[4] == pytest.approx(1 / 2)

@@ -17,8 +17,8 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recognition.model_files import LiteRTModel, verified_model_bytes
 from moodmirror.recognition.speech import LABELS, SERVED_AS, WINDOW, SpeechEmotionRecognizer, log_mel
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
-from moodmirror.training.face_corpora import CorpusError
 from moodmirror.training.settings import SpeechTraining
 from moodmirror.training.speech import Run, SpeechBatches, mean_logits, served_network
 from moodmirror.training.speech_augmentation import (

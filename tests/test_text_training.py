@@ -22,7 +22,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import ModelError, verified_model_bytes
 from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
-from moodmirror.training.face_corpora import CorpusError
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text import (
     Batcher,

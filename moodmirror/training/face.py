@@ -22,11 +22,13 @@ from scipy.special import log_softmax
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardise
 from moodmirror.recognition.model_files import record_in_manifest
-from moodmirror.training import metrics
+from moodmirror.training import plots
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.calibration import scale_to_be_right
 from moodmirror.training.export import DYNAMIC_RANGE, export_to_litert
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import HAAR_FACES, evaluation, halves, write_json
+from moodmirror.training.metrics import RELIABILITY_BINS, classification_metrics
 from moodmirror.training.settings import FaceTraining
 
 # The averaged weights take one step towards the current ones after so many batches, each worth so much: an average over
@@ -262,7 +264,7 @@ class Checkpoint(keras.callbacks.Callback):
         size = face_size_in(epoch, self._config)
         probabilities = predict(self.model, resized(self._development.faces, size))
         self.model.set_weights(current)
-        figures = metrics.figures(self._development.labels, probabilities)
+        figures = classification_metrics(self._development.labels, probabilities)
         best_before = max((entry["development_accuracy"] for entry in self.history if entry["size"] == size), default=0.0)
         self.history.append(
             {
@@ -282,7 +284,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.save(self._folder / "last.part.keras")
         (self._folder / "last.part.keras").replace(self._folder / "last.keras")
         state = {"config": asdict(self._config), "history": self.history, "averaged_steps": self._averaged_steps}
-        metrics.write_text(self._folder / "state.json", json.dumps(state, indent=1))
+        write_text(self._folder / "state.json", json.dumps(state, indent=1))
         minutes = (time.monotonic() - self._started) / 60
         print(
             f"epoch {epoch + 1}/{self._config.epochs}, {size} px  loss {logs['loss']:.4f}  "
@@ -500,15 +502,15 @@ def write_card(
     recognizer = FaceEmotionRecognizer.load(models_dir)
     result = evaluation(corpus, recognizer)
     print(f"\n{result.as_text()}", flush=True)
-    metrics.draw_curves(history, models_dir / f"{MODEL_NAME}_curves.png")
-    metrics.draw_confusion(result.splits[0][1], models_dir / f"{MODEL_NAME}_confusion.png")
-    metrics.draw_reliability(result.calibration, models_dir / f"{MODEL_NAME}_reliability.png")
-    metrics.draw_bars(result.robustness, models_dir / f"{MODEL_NAME}_robustness.png")
+    plots.plot_curves(history, models_dir / f"{MODEL_NAME}_curves.png")
+    plots.plot_confusion(result.splits[0][1], models_dir / f"{MODEL_NAME}_confusion.png")
+    plots.plot_reliability(result.calibration, models_dir / f"{MODEL_NAME}_reliability.png")
+    plots.plot_bars(result.robustness, models_dir / f"{MODEL_NAME}_robustness.png")
     write_json(result, models_dir / f"{MODEL_NAME}.json")
     faces = corpus.development.faces
     keras_probabilities = predict(network, faces)
     agreement = (keras_probabilities.argmax(axis=1) == recognizer.predict_proba(faces).argmax(axis=1)).mean()
-    keras_accuracy = metrics.figures(corpus.development.labels, keras_probabilities).accuracy
+    keras_accuracy = classification_metrics(corpus.development.labels, keras_probabilities).accuracy
     haar = result.haar
     card = [
         "# Model card: the face network",
@@ -554,7 +556,7 @@ def write_card(
         "",
         "### As sure as it is right?",
         "",
-        f"Expected calibration error **{result.calibration.error:.3f}** ({metrics.RELIABILITY_BINS} bins) on the half of "
+        f"Expected calibration error **{result.calibration.error:.3f}** ({RELIABILITY_BINS} bins) on the half of "
         "the development part, without copies, that the calibration was not found on.",
         "",
         f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
@@ -583,7 +585,7 @@ def write_card(
         "judge people, at work or at school (EU AI Act, Article 5).",
         "",
     ]
-    metrics.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+    write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
 def _course_of_runs(config: FaceTraining, history: list[dict[str, float]]) -> list[str]:

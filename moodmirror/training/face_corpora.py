@@ -20,15 +20,12 @@ import pandas as pd
 
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS, FOLDER_EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, Faces
+from moodmirror.training.corpora import CorpusError, require_columns
 
 # Columns of FER+ votes that name none of the seven emotions.
 FERPLUS_OTHERS: Final = ("contempt", "unknown", "NF")
 HELD_OUT_SHARE: Final = 0.1  # of the training faces, when a folder brings no validation/ of its own
 PICTURE_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-
-
-class CorpusError(ValueError):
-    """A corpus can't be read. The message names the file, and what was expected there."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def _without_useless_faces(corpus: FaceCorpus) -> FaceCorpus:
 
 def _load_csv(path: Path) -> FaceCorpus:
     table = pd.read_csv(path)
-    _require_columns(path, table, ("emotion", "pixels", "Usage"))
+    require_columns(path, table, ("emotion", "pixels", "Usage"))
     side = FACE_SIZE * FACE_SIZE
     faces = np.empty((len(table), side), dtype=np.uint8)
     for row, pixels in enumerate(table["pixels"]):
@@ -162,7 +159,7 @@ def _load_grid(folder: Path, name: str) -> FaceSplit:
     if not table_path.is_file():
         raise CorpusError(f"{table_path} is missing")
     table = pd.read_csv(table_path)
-    _require_columns(table_path, table, ("emotion",))
+    require_columns(table_path, table, ("emotion",))
     grid = cv2.imread(str(picture_path), cv2.IMREAD_GRAYSCALE)
     if grid is None:
         raise CorpusError(f"{picture_path} is missing or no picture")
@@ -217,11 +214,5 @@ def _pictures(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _votes(path: Path, table: pd.DataFrame) -> npt.NDArray[np.float32]:
     columns = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
-    _require_columns(path, table, columns)
+    require_columns(path, table, columns)
     return table[columns].to_numpy(dtype=np.float32)
-
-
-def _require_columns(path: Path, table: pd.DataFrame, columns: "tuple[str, ...] | list[str]") -> None:
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise CorpusError(f"{path}: no column {', '.join(missing)}")

@@ -19,8 +19,9 @@ from moodmirror.recognition.face import (
     Faces,
     crop_faces,
 )
-from moodmirror.training import metrics
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.metrics import ClassificationMetrics, Reliability, classification_metrics, reliability
 
 HAAR_FACES: Final = 700  # of the development part are set into a picture, found again and read
 HAAR_ENLARGEMENT: Final = 2  # so that they are as large as in front of a webcam
@@ -44,8 +45,8 @@ class HaarFraming:
 class FaceEvaluation:
     """All that is measured of a served face network."""
 
-    splits: list[tuple[str, metrics.Figures]]
-    calibration: metrics.Reliability
+    splits: list[tuple[str, ClassificationMetrics]]
+    calibration: Reliability
     robustness: dict[str, float]
     haar: HaarFraming
 
@@ -83,8 +84,10 @@ def evaluation(corpus: FaceCorpus, recognizer: FaceEmotionRecognizer) -> FaceEva
     clean = without_copies(corpus.development, corpus.training)
     _, held_out = halves(clean)
     return FaceEvaluation(
-        splits=[(name, metrics.figures(part.labels, recognizer.predict_proba(part.faces))) for name, part in parts(corpus)],
-        calibration=metrics.reliability(held_out.labels, recognizer.predict_proba(held_out.faces)),
+        splits=[
+            (name, classification_metrics(part.labels, recognizer.predict_proba(part.faces))) for name, part in parts(corpus)
+        ],
+        calibration=reliability(held_out.labels, recognizer.predict_proba(held_out.faces)),
         robustness=robustness(clean, recognizer),
         haar=haar_framing(clean, recognizer),
     )
@@ -214,4 +217,4 @@ WORSENINGS: Final[dict[str, Worsening]] = {
 
 def write_json(result: FaceEvaluation, path: Path) -> None:
     """Write the figures for programs."""
-    metrics.write_text(path, json.dumps(result.as_json(), indent=1) + "\n")
+    write_text(path, json.dumps(result.as_json(), indent=1) + "\n")

@@ -18,7 +18,8 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, weight_of_sharpness
 from moodmirror.recognition.speech import LABELS, served, voice_activity, weight_of, windows
-from moodmirror.training.face_corpora import CorpusError, FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.corpora import CorpusError
+from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import WORSENINGS, halves
 from moodmirror.training.fusion_card import write_card
 from moodmirror.training.fusion_evaluation import FINE, FITTED, WORSE, Labels, Sense, evaluation

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from moodmirror.fusion import HALF_LIFE
-from moodmirror.training import metrics
+from moodmirror.training import metrics, plots
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus
 from moodmirror.training.fusion_evaluation import CHANCES, CONDITIONS, FINE, FITTED_FUSIONS, FIXED, SERVED, FusionEvaluation
 from moodmirror.training.speech_card import TERMS
@@ -36,9 +37,9 @@ def write_card(
         f"with both fine the served fusion gains {100 * result.gain:.1f} points of macro-F1 on the {best_alone}", flush=True
     )
     fine = result.figures["both fine"][SERVED]
-    metrics.draw_confusion(fine, models_dir / f"{NAME}_confusion.png")
-    metrics.draw_reliability(result.calibration, models_dir / f"{NAME}_reliability.png", unit="pairs")
-    metrics.draw_groups(
+    plots.plot_confusion(fine, models_dir / f"{NAME}_confusion.png")
+    plots.plot_reliability(result.calibration, models_dir / f"{NAME}_reliability.png", unit="pairs")
+    plots.plot_grouped_bars(
         {condition: {name: figures.macro_f1 for name, figures in row.items()} for condition, row in result.figures.items()},
         models_dir / f"{NAME}_robustness.png",
         measure="macro-F1",
@@ -61,7 +62,7 @@ def write_card(
         "expected_calibration_error": round(result.calibration.error, 5),
         "called_mixed": {"one_emotion": round(result.mixed[0], 5), "two_emotions": round(result.mixed[1], 5)},
     }
-    metrics.write_text(models_dir / f"{NAME}.json", json.dumps(figures, indent=1) + "\n")
+    write_text(models_dir / f"{NAME}.json", json.dumps(figures, indent=1) + "\n")
     names = [*FIXED, *FITTED_FUSIONS]
     chances = ", ".join(f"{state} {chance:.0%}" for state, chance in CHANCES.items())
     half_lives = ", ".join(f"{source} {seconds:g} s" for source, seconds in HALF_LIFE.items() if source != "chosen")
@@ -163,7 +164,7 @@ def write_card(
         "judged between what networks say, not between feelings.",
         "",
     ]
-    metrics.write_text(models_dir / f"{NAME}.md", "\n".join(card))
+    write_text(models_dir / f"{NAME}.md", "\n".join(card))
 
 
 def mean_ranking(result: FusionEvaluation) -> list[tuple[str, float]]:

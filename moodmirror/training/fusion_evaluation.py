@@ -14,7 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Mood, Reading, Source, fuse
-from moodmirror.training import metrics
+from moodmirror.training.metrics import ClassificationMetrics, Reliability, classification_metrics, reliability
+from moodmirror.training.progress import show_progress
 
 Vectors = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float64]
@@ -208,9 +209,9 @@ class FusionEvaluation:
     of pairs of two that are both not neutral.
     """
 
-    figures: dict[str, dict[str, metrics.Figures]]
+    figures: dict[str, dict[str, ClassificationMetrics]]
     spread: dict[str, float]
-    calibration: metrics.Reliability
+    calibration: Reliability
     mixed: tuple[float, float]
     pairings: int
 
@@ -239,7 +240,7 @@ def evaluation(
     served_f1: dict[str, list[float]] = {condition: [] for condition in CONDITIONS}
     by_fold = {fold: fit_all(fitted_faces, voice.where(folds != fold), seed) for fold in np.unique(folds).tolist()}
     for pairing in range(pairings):
-        metrics.progress("pairings", pairing + 1, pairings)
+        show_progress("pairings", pairing + 1, pairings)
         for number, (condition, states) in enumerate(CONDITIONS.items()):
             rng = np.random.default_rng((seed, pairing, number))
             here: dict[str, list[Vectors]] = {}
@@ -254,15 +255,19 @@ def evaluation(
             labels[condition].append(np.concatenate(truth))
             for name, vectors in here.items():
                 answers.setdefault((condition, name), []).append(np.concatenate(vectors))
-            served_f1[condition].append(metrics.figures(labels[condition][-1], answers[condition, SERVED][-1]).macro_f1)
-    figures: dict[str, dict[str, metrics.Figures]] = {condition: {} for condition in CONDITIONS}
+            served_f1[condition].append(
+                classification_metrics(labels[condition][-1], answers[condition, SERVED][-1]).macro_f1
+            )
+    figures: dict[str, dict[str, ClassificationMetrics]] = {condition: {} for condition in CONDITIONS}
     for (condition, name), vectors in answers.items():
-        figures[condition][name] = metrics.figures(np.concatenate(labels[condition]), np.concatenate(vectors), unit="pairs")
+        figures[condition][name] = classification_metrics(
+            np.concatenate(labels[condition]), np.concatenate(vectors), unit="pairs"
+        )
     fine = np.concatenate(labels["both fine"]), np.concatenate(answers["both fine", SERVED])
     return FusionEvaluation(
         figures,
         {condition: float(np.std(values)) for condition, values in served_f1.items()},
-        metrics.reliability(*fine),
+        reliability(*fine),
         shares_mixed(judged_faces, voice, np.random.default_rng(seed)),
         pairings,
     )

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS, Linear, SongMood
-from moodmirror.training.face_corpora import CorpusError
+from moodmirror.training.corpora import CorpusError
 
 RATED: Final = "songs_pmemo_joined_spotify.csv"
 LABELLED: Final = "songs_mood_labelled.csv"

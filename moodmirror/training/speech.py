@@ -21,9 +21,10 @@ from scipy.special import softmax
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import LiteRTModel, record_in_manifest
 from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS, MODEL_NAME, SERVED_AS, served
-from moodmirror.training import metrics
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.face import TorchBatchNormalization
+from moodmirror.training.progress import show_progress
 from moodmirror.training.settings import SpeechTraining
 from moodmirror.training.speech_augmentation import augmented_copies
 from moodmirror.training.speech_card import write_card
@@ -121,7 +122,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the epochs that are done."""
-        metrics.progress(f"{self.model.name}: epochs", epoch + 1, self.params["epochs"])
+        show_progress(f"{self.model.name}: epochs", epoch + 1, self.params["epochs"])
 
 
 class HeldOut(keras.callbacks.Callback):
@@ -206,7 +207,7 @@ class Run:
                 config = replace(self.config, seed=self.config.seed + member)
                 network, losses = fit_network(copies, self.corpus.labels[chosen], self._speakers[chosen], config, held_out)
                 recalls = held_out.recalls if held_out else {}
-                metrics.write_text(path.with_suffix(".json"), json.dumps({"loss": losses, "recall": recalls}))
+                write_text(path.with_suffix(".json"), json.dumps({"loss": losses, "recall": recalls}))
                 network.save(path.with_suffix(".part.keras"))
                 path.with_suffix(".part.keras").replace(path)
                 heard = f", UAR of a window held out {list(recalls.values())[-1]:.3f}" if recalls else ""
@@ -313,7 +314,7 @@ def train(data: list[Path], *, config: SpeechTraining, run_dir: Path, models_dir
     if not resume:
         for old in (*run_dir.glob("*.keras"), *run_dir.glob("*.json")):
             old.unlink()
-        metrics.write_text(path, json.dumps(asdict(config), indent=1))
+        write_text(path, json.dumps(asdict(config), indent=1))
     if config.model in CLASSIC_MODELS:
         train_classic(corpus, config.model, seed=config.seed, models_dir=models_dir)
         return

@@ -18,7 +18,7 @@ from scipy.signal import fftconvolve
 
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import FRAMES, MEL_BANDS, WINDOW, log_mel
-from moodmirror.training import metrics
+from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus
 
 Rng = np.random.Generator
@@ -189,7 +189,7 @@ def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path)
             rng = np.random.default_rng((seed, index, copy))
             changed = augment(samples, voices[index], rng) if copy else placed(samples, rng)
             features[index, copy] = log_mel(changed)
-        metrics.progress("augmented copies", index + 1, len(corpus))
+        show_progress("augmented copies", index + 1, len(corpus))
     features.flush()
     part.replace(path)
     return np.asanyarray(np.load(path, mmap_mode="r"))

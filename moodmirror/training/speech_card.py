@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.speech import LABELS, MODEL_NAME, SERVED_AS, served
-from moodmirror.training import metrics
+from moodmirror.training import plots
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
+from moodmirror.training.metrics import RELIABILITY_BINS, classification_metrics, reliability
 from moodmirror.training.speech_corpora import FOLDS, SpeechCorpus
 from moodmirror.training.speech_evaluation import AS_RECORDED, CONDITIONS, FoldAnswers
 
@@ -48,22 +50,23 @@ def write_card(
     recalls.
     """
     eight = {
-        name: metrics.figures(answers.labels, answers.probabilities(name), names=LABELS, unit=UNIT) for name in CONDITIONS
+        name: classification_metrics(answers.labels, answers.probabilities(name), names=LABELS, unit=UNIT)
+        for name in CONDITIONS
     }
     emotions = seven(answers.labels)
     vectors = {name: served(answers.probabilities(name), LABELS) for name in CONDITIONS}
-    moods = {name: metrics.figures(emotions, vectors[name], unit=UNIT) for name in CONDITIONS}
-    calibration = {name: metrics.reliability(emotions, vectors[name]) for name in CONDITIONS}
+    moods = {name: classification_metrics(emotions, vectors[name], unit=UNIT) for name in CONDITIONS}
+    calibration = {name: reliability(emotions, vectors[name]) for name in CONDITIONS}
     recalls = {name: result.unweighted_average_recall for name, result in eight.items()}
     honest = recalls[AS_RECORDED]
     print(f"\n{eight[AS_RECORDED].as_text()}")
     print("\n".join(f"{name:26}UAR of eight labels {recall:.4f}" for name, recall in recalls.items()), flush=True)
 
-    metrics.draw_curves(_mean_history(histories), models_dir / f"{MODEL_NAME}_curves.png", panels=PANELS)
-    metrics.draw_confusion(eight[AS_RECORDED], models_dir / f"{MODEL_NAME}_confusion.png")
-    metrics.draw_reliability(calibration[AS_RECORDED], models_dir / f"{MODEL_NAME}_reliability.png", unit=UNIT)
+    plots.plot_curves(_mean_history(histories), models_dir / f"{MODEL_NAME}_curves.png", panels=PANELS)
+    plots.plot_confusion(eight[AS_RECORDED], models_dir / f"{MODEL_NAME}_confusion.png")
+    plots.plot_reliability(calibration[AS_RECORDED], models_dir / f"{MODEL_NAME}_reliability.png", unit=UNIT)
     robustness = models_dir / f"{MODEL_NAME}_robustness.png"
-    metrics.draw_bars(recalls, robustness, measure="unweighted average recall, eight labels")
+    plots.plot_bars(recalls, robustness, measure="unweighted average recall, eight labels")
     figures = {
         "protocol": f"{FOLDS} folds of RAVDESS actors, or of all speakers without RAVDESS; nobody on both sides",
         "conditions": {
@@ -80,7 +83,7 @@ def write_card(
         "corpus_to_corpus_uar": transfer,
         "temperature": round(temperature, 5),
     }
-    metrics.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
+    write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
     judged_on = (
         f"{len(answers.labels):,} {UNIT} of {len({corpus.clips[index].speaker for index in answers.chosen})} speakers"
     )
@@ -152,7 +155,7 @@ def write_card(
         "### As sure as it is right?",
         "",
         f"Expected calibration error of the seven emotions **{calibration[AS_RECORDED].error:.3f}** "
-        f"({metrics.RELIABILITY_BINS} bins), each fold under the temperature that was found on the other folds.",
+        f"({RELIABILITY_BINS} bins), each fold under the temperature that was found on the other folds.",
         "",
         f"![Reliability diagram]({MODEL_NAME}_reliability.png)",
         "",
@@ -165,10 +168,10 @@ def write_card(
         "less. Not to be used to judge people, at work or at school (EU AI Act, Article 5).",
         "",
     ]
-    metrics.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+    write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
-PANELS: Final[metrics.Panels] = (
+PANELS: Final[plots.Panels] = (
     (("loss",), "cross-entropy, mean of the folds"),
     (("held_out_UAR",), "UAR, mean of the folds"),
 )

@@ -13,7 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recognition.model_files import record_in_manifest
 from moodmirror.recognition.speech import LABELS, MODEL_NAME, WINDOW, classic_features
-from moodmirror.training import metrics
+from moodmirror.training import plots
+from moodmirror.training.atomic_files import write_text
+from moodmirror.training.metrics import classification_metrics
+from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_augmentation import augment
 from moodmirror.training.speech_corpora import SpeechCorpus
 from moodmirror.training.speech_evaluation import judged
@@ -40,7 +43,7 @@ def classic_copies(corpus: SpeechCorpus, seed: int) -> npt.NDArray[np.float32]:
         rngs = [np.random.default_rng((seed, index, copy)) for copy in range(1, COPIES)]
         changed = [augment(samples, voices[index], rng) for rng in rngs]
         made.append([classic_features(part) for part in (samples[:WINDOW], *changed)])
-        metrics.progress("classic features", index + 1, len(corpus))
+        show_progress("classic features", index + 1, len(corpus))
     return np.array(made, dtype=np.float32)
 
 
@@ -61,13 +64,13 @@ def train_classic(corpus: SpeechCorpus, kind: str, *, seed: int, models_dir: Pat
         model = fitted(~here)
         columns = [LABELS.index(name) for name in model.classes_]
         probabilities[np.ix_(here, columns)] = model.predict_proba(copies[here, 0])
-        metrics.progress("folds", number + 1, len(np.unique(folds[tested])))
-    result = metrics.figures(corpus.labels[tested], probabilities[tested], names=LABELS, unit="recordings")
+        show_progress("folds", number + 1, len(np.unique(folds[tested])))
+    result = classification_metrics(corpus.labels[tested], probabilities[tested], names=LABELS, unit="recordings")
     print(f"{result.as_text()}\nUAR {result.unweighted_average_recall:.4f}", flush=True)
     path = models_dir / f"{MODEL_NAME}_{kind}.joblib"
     joblib.dump(fitted(np.ones(len(corpus), dtype=bool)), path, compress=3)
     record_in_manifest(models_dir, [path.name])
-    metrics.draw_confusion(result, path.with_name(f"{path.stem}_confusion.png"))
+    plots.plot_confusion(result, path.with_name(f"{path.stem}_confusion.png"))
     card = [
         f"# Model card: the speech model `{kind}`",
         "",
@@ -82,4 +85,4 @@ def train_classic(corpus: SpeechCorpus, kind: str, *, seed: int, models_dir: Pat
         f"![Confusion matrix]({path.stem}_confusion.png)",
         "",
     ]
-    metrics.write_text(path.with_suffix(".md"), "\n".join(card))
+    write_text(path.with_suffix(".md"), "\n".join(card))

@@ -20,7 +20,7 @@ import pandas as pd
 from moodmirror.emotions import FOLDER_EMOTIONS
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
 from moodmirror.recognition.speech import LABELS, SILENCE
-from moodmirror.training.face_corpora import CorpusError
+from moodmirror.training.corpora import CorpusError
 
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 FOLDS: Final = 5

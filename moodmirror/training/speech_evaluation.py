@@ -19,8 +19,8 @@ from scipy.special import softmax
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech import SERVED_AS, Features, SpeechEmotionRecognizer, network_features, weighted_windows
-from moodmirror.training import metrics
-from moodmirror.training.face_corpora import CorpusError
+from moodmirror.training.corpora import CorpusError
+from moodmirror.training.metrics import classification_metrics, reliability
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 
 SPEED_OF_SOUND: Final = 343.0  # m/s, at 20 °C
@@ -210,7 +210,7 @@ def evaluate(data: list[Path], *, models_dir: Path) -> None:
                 for number, samples in enumerate(corpus.sounds)
             ]
         )
-        result = metrics.figures(emotions, vectors, unit="recordings")
-        error = metrics.reliability(emotions, vectors).error
+        result = classification_metrics(emotions, vectors, unit="recordings")
+        error = reliability(emotions, vectors).error
         print(f"{name}: UAR {result.unweighted_average_recall:.4f}, expected calibration error {error:.4f}")
         print(f"{result.as_text()}\n", flush=True)

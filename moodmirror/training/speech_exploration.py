@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recognition.speech import HOP, LABELS, MEL_BANDS, WINDOW, WINDOW_SECONDS, log_mel, pitch
-from moodmirror.training import metrics
+from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 
 FEATURE_RECORDINGS: Final = 40  # of each emotion, drawn at random, whose features are measured
@@ -100,7 +100,7 @@ def draw_features(corpus: SpeechCorpus, path: Path) -> None:
         rows = [_measure(corpus.sounds[index]) for index in candidates]
         for values, column in zip(measured.values(), zip(*rows, strict=True), strict=True):
             values.append(list(column))
-        metrics.progress("features by emotion", done + 1, len(present))
+        show_progress("features by emotion", done + 1, len(present))
     figure = Figure(figsize=(12, 8), layout="constrained")
     for axes, (name, values) in zip(figure.subplots(2, 2).flat, measured.items(), strict=True):
         axes.boxplot(values, tick_labels=[LABELS[number] for number in present])

@@ -36,9 +36,9 @@ from moodmirror.recognition.text import (
     mark_id,
     padded_length,
 )
-from moodmirror.training import metrics
+from moodmirror.training.atomic_files import write_text
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
-from moodmirror.training.face_corpora import CorpusError
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_augmentation import augment
 from moodmirror.training.text_baselines import tfidf_figures, vectors_figures
@@ -609,7 +609,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     store_run(run_dir, config, [])
     counts = token_counts(corpora.training, pretrained)
     np.save(run_dir / COUNTS, counts)
-    metrics.write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
+    write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
     batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
     anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / ANCHORS)
     beginning = Beginning(pretrained, batcher, anchors)
@@ -816,7 +816,7 @@ def plainer_ways(
 
 def store_run(run_dir: Path, config: TextTraining, history: list[dict[str, float]]) -> None:
     """Keep the configuration and the history of a run in `run_dir`."""
-    metrics.write_text(run_dir / STATE, json.dumps({"config": asdict(config), "history": history}, indent=1))
+    write_text(run_dir / STATE, json.dumps({"config": asdict(config), "history": history}, indent=1))
 
 
 def stored_run(run_dir: Path) -> tuple[TextTraining, list[dict[str, float]]]:
@@ -893,7 +893,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     models_dir.mkdir(parents=True, exist_ok=True)
     export_to_litert(served_path, models_dir / GRAPH)
     (models_dir / TABLES).write_bytes(tables.to_bytes())
-    metrics.write_text(models_dir / TOKENIZER, tokenizer.to_str())
+    write_text(models_dir / TOKENIZER, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, counts))
     made = Made(

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.text import GRAPH, MODEL_NAME, TABLES, TEXT_FILES, TOKENIZER, TextEmotionRecognizer
-from moodmirror.training import metrics
+from moodmirror.training import metrics, plots
+from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
 from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora
@@ -64,14 +65,14 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "sentence_likeness": round(likeness, 5),
         "baselines_macro_f1": {name: round(other.macro_f1, 5) for name, other in made.baselines.items()},
     }
-    metrics.write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
+    write_text(models_dir / f"{MODEL_NAME}.json", json.dumps(figures, indent=1) + "\n")
     _draw_losses(made.histories, models_dir / f"{MODEL_NAME}_curves.png")
-    metrics.draw_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
+    plots.plot_reliability(result.reliability, models_dir / f"{MODEL_NAME}_reliability.png")
     sizes = {name: (models_dir / name).stat().st_size / 1e6 for name in TEXT_FILES}
     everyday = result.everyday
     everyday_lines = []
     if everyday is not None and result.everyday_reliability is not None and corpora.everyday is not None:
-        metrics.draw_confusion(everyday, models_dir / f"{MODEL_NAME}_everyday.png")
+        plots.plot_confusion(everyday, models_dir / f"{MODEL_NAME}_everyday.png")
         majority = float(corpora.everyday.labels.mean(axis=0).max())
         everyday_lines = [
             "### Everyday talk",
@@ -201,7 +202,7 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
         "or at school (EU AI Act, Article 5).",
         "",
     ]
-    metrics.write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
+    write_text(models_dir / f"{MODEL_NAME}.md", "\n".join(card))
 
 
 def _taught(settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.training.face_corpora import CorpusError
+from moodmirror.training.corpora import CorpusError
 
 # CARER's labels came from hashtags; it has no disgust and no neutral.
 CARER_EMOTIONS: Final = {

@@ -92,7 +92,7 @@ class TextEvaluation:
 
     development: MultilabelFigures
     reliability: metrics.Reliability
-    everyday: metrics.Figures | None
+    everyday: metrics.ClassificationMetrics | None
     everyday_reliability: metrics.Reliability | None
     tweets_accuracy: float | None
     cases_right: int
@@ -190,7 +190,7 @@ def evaluation(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
     everyday = everyday_reliability = tweets = None
     if corpora.everyday is not None:
         moods = recognizer.predict_proba(corpora.everyday.texts)
-        everyday = metrics.figures(corpora.everyday.labels.argmax(axis=1), moods)
+        everyday = metrics.classification_metrics(corpora.everyday.labels.argmax(axis=1), moods)
         everyday_reliability = top_reliability(corpora.everyday, moods)
     if corpora.tweets is not None:
         moods = np.where(corpora.tweets.possible, recognizer.predict_proba(corpora.tweets.texts), 0)
