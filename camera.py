@@ -31,8 +31,8 @@ from moodmirror.camera.status import ADVICE, PLACARD_SECONDS, CameraStatus, Fram
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
-from moodmirror.recognition.face import Face, FaceReader
-from moodmirror.recognition.model_files import opened_once
+from moodmirror.recognition.face import Face, FaceAnalyzer
+from moodmirror.recognition.model_files import cached_loader
 from moodmirror.recognition.tracking import FaceTracker
 
 LOGGER = logging.getLogger("moodmirror.camera")
@@ -122,16 +122,16 @@ class Camera(ShownCamera):
     def __init__(
         self,
         source: CameraSource,
-        load_reader: Callable[[], FaceReader],
+        load_face_analyzer: Callable[[], FaceAnalyzer],
         *,
         open_source: Callable[[CameraSource], Capture] = open_source,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`load_reader` is called when the first frame comes, in the analysis thread; `open_source` makes the capture."""
+        """`load_face_analyzer` is called at the first frame, in the analysis thread; `open_source` opens the capture."""
         self.source = source
         super().__init__("off" if self._surely_off() else "idle")
         self.mood = MoodState(clock)
-        self._load_reader = load_reader
+        self._load_face_analyzer = load_face_analyzer
         self._open_source = open_source
         self._clock = clock
         self._lifecycle = threading.Lock()
@@ -212,7 +212,7 @@ class Camera(ShownCamera):
         for thread in self._threads:
             thread.join(timeout=2.0)
         self.faces = []
-        self.mood.forget()
+        self.mood.clear()
         self._set_status(state)
 
     def _set_status(self, state: State) -> None:
@@ -305,7 +305,7 @@ class Camera(ShownCamera):
         with self._changed:
             self._capture = None
             self.faces = []
-        self.mood.forget()
+        self.mood.clear()
         if capture.is_alive():
             self._abandoned.append(capture)
 
@@ -332,14 +332,14 @@ class Camera(ShownCamera):
                     bright_at = now
                 if now - bright_at >= BLACK_SECONDS:
                     self.faces = []
-                    self.mood.forget()
+                    self.mood.clear()
                     self._set_status("black")
                     continue
                 if self._status.state == "black":
                     self._set_status("live")
                 if self._status.state == "frozen":
                     continue
-                tracker = tracker or FaceTracker(self._load_reader())
+                tracker = tracker or FaceTracker(self._load_face_analyzer())
                 faces = tracker.follow(gray, now)
                 self.counts["read"] += 1
                 draw_faces(frame, faces)
@@ -519,7 +519,7 @@ def _main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    camera = Camera(config.camera, opened_once(FaceReader.load))
+    camera = Camera(config.camera, cached_loader(FaceAnalyzer.load))
     try:
         Publisher(camera, config.redis_url).run(stopping)
     except AlreadyPublishedError as problem:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from benchmarks.scenes import Picture, Scene, scenes
-from moodmirror.recognition.face import CASCADE_PATH, FAR, INCLINED, FaceDetector
+from moodmirror.recognition.face import CASCADE_PATH, FAR_SEARCH, TILTED_SEARCHES, FaceDetector
 from moodmirror.training.face_corpora import load_faces
 
 COUNT: Final = 100  # pictures of each kind
@@ -31,8 +31,8 @@ def searches() -> dict[str, Search]:
     cascade = cv2.CascadeClassifier(str(CASCADE_PATH))
     return {
         "ours": detector.detect,
-        "ours, inclined": lambda gray: np.concatenate([detector.detect(gray, search) for search in INCLINED]),
-        "ours, far": lambda gray: detector.detect(gray, FAR),
+        "ours, inclined": lambda gray: np.concatenate([detector.detect(gray, search) for search in TILTED_SEARCHES]),
+        "ours, far": lambda gray: detector.detect(gray, FAR_SEARCH),
         "Haar 1.3/5": lambda gray: cascade.detectMultiScale(gray, 1.3, 5),
         "Haar 1.1/5, 50 px (fer's)": lambda gray: cascade.detectMultiScale(gray, 1.1, 5, minSize=(50, 50)),
     }

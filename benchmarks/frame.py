@@ -19,7 +19,7 @@ from benchmarks.scenes import portrait_frame, video
 from camera import draw_faces
 from moodmirror.camera.status import encode
 from moodmirror.media.frame_decoder import decode
-from moodmirror.recognition.face import Face, FaceDetector, FaceEmotionRecognizer, FaceReader, GrayImage, crop_faces
+from moodmirror.recognition.face import Face, FaceAnalyzer, FaceDetector, FaceEmotionRecognizer, GrayImage, crop_faces
 from moodmirror.recognition.tracking import FaceTracker
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
@@ -37,14 +37,14 @@ def main() -> None:
     gray = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     sent = cv2.imencode(".jpg", cv2.resize(frame, (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
     detector, recognizer = FaceDetector(), FaceEmotionRecognizer.load()
-    reader = FaceReader(detector, recognizer)
+    analyzer = FaceAnalyzer(detector, recognizer)
     boxes = detector.detect(gray)
     x, y, width, height = (int(value) for value in boxes[0])
     faces = crop_faces(gray, boxes)
     recommender = Recommender.open()
     vector = recognizer.predict_proba(faces)[0]
     moving = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8) for picture in video(RUNS)]
-    tracker, browsers_tracker = FaceTracker(reader), FaceTracker(reader)
+    tracker, browsers_tracker = FaceTracker(analyzer), FaceTracker(analyzer)
     # Frames come twenty a second to the tracker, however fast they are measured here.
     times, browsers_times = (iter(np.arange(RUNS) / 20) for _ in range(2))
     courses = iter(moving)

@@ -33,10 +33,10 @@ def ours() -> Read:
     """The tracker at twenty frames a second."""
     import cv2
 
-    from moodmirror.recognition.face import FaceReader
+    from moodmirror.recognition.face import FaceAnalyzer
     from moodmirror.recognition.tracking import FaceTracker
 
-    tracker, at = FaceTracker(FaceReader.load()), iter(range(10**9))
+    tracker, at = FaceTracker(FaceAnalyzer.load()), iter(range(10**9))
 
     def read(frame: Any) -> list[list[int]]:
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)

@@ -16,15 +16,15 @@ import soundfile
 
 from benchmarks.frame import cost, show
 from moodmirror.recognition.audio import SAMPLE_RATE, read_sound, resample
-from moodmirror.recognition.speech import WINDOW, SpeechEmotionRecognizer, classic_features, log_mel, voice_activity
+from moodmirror.recognition.speech import WINDOW_SAMPLES, SpeechEmotionRecognizer, classic_features, log_mel, voice_activity
 
 
 def main() -> None:
     """Print the figures."""
-    times = np.arange(WINDOW) / SAMPLE_RATE
+    times = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE
     buzz = sum(np.sin(2 * np.pi * 140 * harmonic * times) / harmonic for harmonic in range(1, 20))
     voice = (0.1 * buzz * np.clip(3 * np.sin(15 * times), 0, 1)).astype(np.float32)
-    voice += np.random.default_rng(0).normal(0, 1e-3, WINDOW).astype(np.float32)
+    voice += np.random.default_rng(0).normal(0, 1e-3, WINDOW_SAMPLES).astype(np.float32)
     sent = io.BytesIO()
     soundfile.write(sent, resample(voice, SAMPLE_RATE), SAMPLE_RATE, format="OGG", subtype="OPUS")
     began = time.perf_counter()

@@ -22,8 +22,8 @@ from moodmirror.logs import log_requests
 from moodmirror.media.decoder_client import FrameDecoders
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.metrics import Present
-from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.model_files import opened_once
+from moodmirror.recognition.face import FaceAnalyzer
+from moodmirror.recognition.model_files import cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
@@ -64,19 +64,19 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=1_000_000)
     identify(app, secret_key or config.secret_key or secrets.token_hex(32))
-    face_reader = opened_once(FaceReader.load)
+    face_analyzer = cached_loader(FaceAnalyzer.load)
     camera: ServerCamera
     if config.camera.kind == "published" and config.redis_url:
         camera = PublishedCamera(config.redis_url)
     else:
-        camera = Camera(config.camera, face_reader)
+        camera = Camera(config.camera, face_analyzer)
     site = Services(
         config,
         camera,
-        face_reader,
+        face_analyzer,
         FrameDecoders(os.cpu_count() or 1),
-        opened_once(SpeechEmotionRecognizer.load),
-        opened_once(TextEmotionRecognizer.load),
+        cached_loader(SpeechEmotionRecognizer.load),
+        cached_loader(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
         _open_database(config),
         threading.BoundedSemaphore(config.max_viewers),

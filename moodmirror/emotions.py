@@ -54,7 +54,7 @@ CIRCUMPLEX: Final[Mapping[str, tuple[float, float]]] = {
 _CIRCUMPLEX_MATRIX: Final = np.array([CIRCUMPLEX[emotion] for emotion in EMOTIONS], dtype=np.float32)
 
 
-class HasMoodVector:
+class MoodVectorMixin:
     """What says something by a mood vector, float32 [7], which it has as `vector`."""
 
     __slots__ = ()  # thousands of moods are held

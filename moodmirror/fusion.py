@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector, valence_arousal
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, valence_arousal
 
 Source = Literal["face", "speech", "text", "chosen"]
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
@@ -20,7 +20,7 @@ SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 # was heard must outlast some seconds of silence, yet a changed tone must lead within three readings.
 # Words are said once and stay true for a while: they speak for the time in which one reads a table, and then give way.
 # A mood chosen by hand does not fade: it holds until the person lets go of it.
-HALF_LIFE: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 30.0, "chosen": float("inf")}
+HALF_LIFE_SECONDS: Final[Mapping[Source, float]] = {"face": 0.9, "speech": 2.5, "text": 30.0, "chosen": float("inf")}
 
 # How often each source finds each emotion, in the order of EMOTIONS: its network's mean answer about what it did not learn
 # from (half of FER2013's publictest, RAVDESS by folds of speakers, GoEmotions' development part).
@@ -63,7 +63,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution(HasMoodVector):
+class Contribution(MoodVectorMixin):
     """What one source says in a mood.
 
     `vector` is a mood vector, float32 [7], the source's own; `weight`, 0…1, how far it is trusted by now, `share`, 0…1, its
@@ -200,7 +200,7 @@ def strongest_conflict(said: Mapping[Source, Contribution]) -> tuple[float, tupl
 def _average(source: Source, readings: list[Reading], moment: float) -> tuple[MoodVector, float]:
     """What one source's readings say together, and the binary logarithm of how far to trust it at `moment`."""
     ages = moment - np.array([reading.at for reading in readings])
-    trusts = np.log2([reading.weight for reading in readings]) - np.maximum(ages, 0.0) / HALF_LIFE[source]
+    trusts = np.log2([reading.weight for reading in readings]) - np.maximum(ages, 0.0) / HALF_LIFE_SECONDS[source]
     weights = np.exp2(trusts - trusts.max())
     vector: MoodVector = (weights @ np.array([reading.vector for reading in readings]) / weights.sum()).astype(np.float32)
     return vector, float(trusts.max())

@@ -74,7 +74,7 @@ class MoodState:
             return self._history.after(at)
 
     @property
-    def low_for_long(self) -> bool:
+    def is_low_for_long(self) -> bool:
         """Whether the mood has been very low for minutes."""
         with self._lock:
             lately = self._history.vectors_after(self._clock() - LOW_SECONDS)
@@ -94,15 +94,15 @@ class MoodState:
 
     def release(self) -> Mood | None:
         """Let go of the mood that was chosen by hand; the sources speak again."""
-        self.forget("chosen")
+        self.clear("chosen")
         return self.mood
 
-    def forget_history(self) -> None:
+    def clear_history(self) -> None:
         """Forget the course so far; the mood of the moment stays."""
         with self._lock:
             self._history.clear()
 
-    def forget(self, source: Source | None = None) -> None:
+    def clear(self, source: Source | None = None) -> None:
         """Forget what `source` said; by default every reading, the chosen mood and the history."""
         with self._lock:
             for readings in [self._readings[source]] if source else self._readings.values():

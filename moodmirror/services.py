@@ -12,7 +12,7 @@ from moodmirror.config import Config
 from moodmirror.media.decoder_client import FrameDecoders
 from moodmirror.metrics import Metrics
 from moodmirror.mood import MoodState
-from moodmirror.recognition.face import Face, FaceReader
+from moodmirror.recognition.face import Face, FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
@@ -70,7 +70,7 @@ class Services:
 
     config: Config
     camera: ServerCamera
-    face_reader: Callable[[], FaceReader]
+    face_analyzer: Callable[[], FaceAnalyzer]
     frames: FrameDecoders
     speech_recognizer: Callable[[], SpeechEmotionRecognizer]
     text_recognizer: Callable[[], TextEmotionRecognizer]

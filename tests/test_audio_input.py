@@ -6,7 +6,7 @@ import pytest
 from moodmirror.live.inputs import Hearing, SenseError
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE
-from moodmirror.recognition.speech import WINDOW, SpeechEmotionRecognizer
+from moodmirror.recognition.speech import WINDOW_SAMPLES, SpeechEmotionRecognizer
 from tests.conftest import pcm
 
 PACKET = SAMPLE_RATE // 4
@@ -47,7 +47,7 @@ def test_a_new_reading_comes_each_second_from_the_last_three(listener, recognize
     heard = (np.frombuffer(pcm(voice), "<i2") / 32_768).astype(np.float32)
     for end, reading in readings.items():
         last = int(end * SAMPLE_RATE)
-        expected = recognizer.read_window(heard[max(last - WINDOW, 0) : last])
+        expected = recognizer.read_window(heard[max(last - WINDOW_SAMPLES, 0) : last])
         assert list(reading["vector"].values()) == pytest.approx(expected.vector, abs=1e-3)
 
 
@@ -75,9 +75,9 @@ def test_after_a_gap_it_begins_anew(listener, voice):
 
 def test_nothing_is_kept_once_its_time_has_passed(listener, voice):
     listener.hear(voice)
-    assert len(listener.hearing._window) == WINDOW
+    assert len(listener.hearing._window) == WINDOW_SAMPLES
     listener.hearing.fade(listener.now + 1)
-    assert len(listener.hearing._window) == WINDOW
+    assert len(listener.hearing._window) == WINDOW_SAMPLES
     listener.hearing.fade(listener.now + 3.1)
     assert len(listener.hearing._window) == 0
 

@@ -12,8 +12,8 @@ import camera as camera_module
 from camera import ACCENT_BGR, Camera, CameraFault
 from moodmirror.camera.status import ADVICE, PLACARD_BGR
 from moodmirror.config import CameraSource
-from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.model_files import ModelError, opened_once
+from moodmirror.recognition.face import FaceAnalyzer
+from moodmirror.recognition.model_files import ModelError, cached_loader
 
 WEBCAM = CameraSource.parse("0")
 PATIENCE = 60  # seconds that a busy machine may take for what should take one
@@ -98,8 +98,8 @@ def first(count: int, make: Callable[[int], object], *then: object) -> Callable[
 
 
 @pytest.fixture(scope="module")
-def load_reader():
-    return opened_once(FaceReader.load)
+def load_face_analyzer():
+    return cached_loader(FaceAnalyzer.load)
 
 
 @pytest.fixture
@@ -131,13 +131,13 @@ class Watched:
 
 
 @pytest.fixture
-def watch(load_reader):
+def watch(load_face_analyzer):
     """Watch a camera that is made of scripts, or of a real source."""
     cameras = []
 
-    def start(*scripts, source=WEBCAM, reader=load_reader):
+    def start(*scripts, source=WEBCAM, load_analyzer=load_face_analyzer):
         openings = Openings(*scripts)
-        camera = Camera(source, reader, open_source=openings) if scripts else Camera(source, reader)
+        camera = Camera(source, load_analyzer, open_source=openings) if scripts else Camera(source, load_analyzer)
         cameras.append(camera)
         return Watched(camera), openings
 
@@ -156,9 +156,9 @@ class TestLife:
         assert openings.opened[0].released.wait(PATIENCE)
         assert watched.camera.status.state == "idle"
 
-    def test_closes_the_device_when_the_last_viewer_has_left(self, load_reader, moving):
+    def test_closes_the_device_when_the_last_viewer_has_left(self, load_face_analyzer, moving):
         openings = Openings(endless(moving))
-        camera = Camera(WEBCAM, load_reader, open_source=openings)
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=openings)
         assert openings.count == 0
         pictures = camera.watch()
         next(pictures)
@@ -172,8 +172,8 @@ class TestLife:
         again.close()
         camera.close()
 
-    def test_sees_the_face_draws_it_and_knows_the_mood(self, load_reader, moving):
-        camera = Camera(WEBCAM, load_reader, open_source=Openings(endless(moving)))
+    def test_sees_the_face_draws_it_and_knows_the_mood(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(endless(moving)))
         pictures = camera.watch()
         for _ in pictures:
             if camera.faces:
@@ -190,8 +190,8 @@ class TestLife:
         pictures.close()
         camera.close()
 
-    def test_each_frame_is_encoded_once_however_many_watch(self, load_reader, moving):
-        camera = Camera(WEBCAM, load_reader, open_source=Openings(endless(moving)))
+    def test_each_frame_is_encoded_once_however_many_watch(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(endless(moving)))
         seen: list[list[bytes]] = [[], [], []]
 
         def view(mine):
@@ -238,7 +238,7 @@ class TestFaults:
         stuck.set()
         assert openings.opened[0].released.wait(PATIENCE)  # it closes its device once it wakes
 
-    def test_an_opening_that_blocks_is_left_behind(self, watch, moving, load_reader):
+    def test_an_opening_that_blocks_is_left_behind(self, watch, moving, load_face_analyzer):
         stuck = threading.Event()
         watched, _ = watch(first(0, moving, stuck), endless(moving))
         watched.await_state("blocked")
@@ -290,16 +290,16 @@ class TestFaults:
         odd.clear()
         watched.await_state("live")
 
-    def test_a_model_that_is_missing_is_told_and_frames_go_on_once_it_is_there(self, watch, moving, load_reader):
+    def test_a_model_that_is_missing_is_told_and_frames_go_on_once_it_is_there(self, watch, moving, load_face_analyzer):
         attempts = []
 
-        def reader():
+        def load_analyzer():
             attempts.append(1)
             if len(attempts) < 3:
                 raise ModelError("The model is missing.")
-            return load_reader()
+            return load_face_analyzer()
 
-        watched, _ = watch(endless(moving), reader=reader)
+        watched, _ = watch(endless(moving), load_analyzer=load_analyzer)
         watched.await_state("failing")
         watched.await_state("live")
 
@@ -309,8 +309,8 @@ class TestFaults:
         watched.viewer.join(PATIENCE)
         assert not watched.viewer.is_alive()
 
-    def test_viewers_see_what_is_wrong_not_the_last_good_frame(self, load_reader, moving):
-        camera = Camera(WEBCAM, load_reader, open_source=Openings(first(10, moving), CameraFault("unplugged")))
+    def test_viewers_see_what_is_wrong_not_the_last_good_frame(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(first(10, moving), CameraFault("unplugged")))
         pictures = camera.watch()
         for _ in pictures:
             if camera.status.state == "unplugged":

@@ -183,7 +183,7 @@ def test_news_come_through_as_they_were_told():
     content = News("live", faces, Reading(vector, "face", 0.5, at=17.0), Counter(captured=8, read=5)).to_json(19.0).encode()
     news = News.from_json(content, now=100.0)
     assert (news.state, news.counts) == ("live", Counter(captured=8, read=5))
-    assert [(face.box, face.label, face.obstacle, face.number, face.weight) for face in news.faces] == [
+    assert [(face.box, face.label, face.quality_issue, face.number, face.weight) for face in news.faces] == [
         ((1, 2, 3, 4), "happy", None, 5, 0.5),
         ((9, 8, 7, 6), None, "blurred", 6, 1.0),
     ]

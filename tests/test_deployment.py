@@ -32,7 +32,7 @@ import numpy as np
 from app import app
 from moodmirror.services import EXTENSION
 site = app.extensions[EXTENSION]
-site.face_reader().read(np.zeros((480, 640), np.uint8))
+site.face_analyzer().analyze(np.zeros((480, 640), np.uint8))
 site.text_recognizer().predict_proba(["What a day!"])
 seconds = np.arange(48_000) / 16_000
 syllables = 0.3 * (seconds * 140 % 1 - 0.5) * (seconds % 0.6 < 0.3)

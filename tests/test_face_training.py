@@ -14,7 +14,7 @@ import pytest
 from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS
-from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess, standardise
+from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess, standardize
 from moodmirror.recognition.model_files import verified_model_bytes
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face import augment, build_network, calibrated, help_of_neglected, predict, resized
@@ -204,7 +204,7 @@ def test_augmented_faces_are_other_pictures_of_the_same_form():
 def test_served_pixels_are_the_trained_ones():
     """What the network is fed in training, at its full size, is number for number what serving feeds it."""
     faces, _ = make_faces(4)
-    np.testing.assert_array_equal(standardise(resized(faces, 48)), preprocess(faces))
+    np.testing.assert_array_equal(standardize(resized(faces, 48)), preprocess(faces))
 
 
 def test_figures_of_a_known_answer():

@@ -274,12 +274,12 @@ class TestProperties:
     @UNHURRIED
     @given(st.lists(st.one_of(readings(), st.floats(0, 400)), max_size=12), st.integers(0, 12))
     def test_forgetting_leaves_nothing(self, steps, when):
-        """Whatever came before it: after `forget` a state is as one that has seen only what came after."""
+        """Whatever came before it: after `clear` a state is as one that has seen only what came after."""
         clock = Clock()
         used = MoodState(clock)
         for number, step in enumerate(steps):
             if number == min(when, len(steps) - 1):
-                used.forget()
+                used.clear()
                 assert (used.mood, used.history) == (None, [])
                 fresh = MoodState(clock)
             if isinstance(step, float):
@@ -360,7 +360,7 @@ class TestMoodState:
     def test_one_source_can_be_forgotten_alone(self, state, clock):
         state.update(Reading(SAD, "text", 1.0, clock.now))
         watch(state, clock, HAPPY, 1)
-        state.forget("text")
+        state.clear("text")
         assert state.mood.sources == {"face": 1.0}
         assert len(state.history) >= 1
 
@@ -369,7 +369,7 @@ class TestMoodState:
         state.update(Reading(SAD, "chosen", 1.0, clock.now))
         watch(state, clock, HAPPY, 30)
         assert state.mood.label == "sad"
-        state.release()
+        state.clear("chosen")
         assert state.mood.label == "happy"
 
     def test_tells_subscribers_only_about_changes(self, state, clock):
@@ -394,11 +394,11 @@ class TestMoodState:
         assert 4 <= len(state.history) <= 6
         watch(state, clock, SAD, 700, rate=2)
         assert len(state.history) == 600
-        state.forget_history()
+        state.clear_history()
         assert (state.mood.label, state.history) == ("sad", [])
         watch(state, clock, SAD, 3)
         assert len(state.history) == 3
-        state.forget()
+        state.clear()
         assert (state.mood, state.history) == (None, [])
 
     @UNHURRIED
@@ -435,8 +435,8 @@ class TestMoodState:
         assert told.count(("low", True)) == 1
         live(HAPPY, 120)
         assert told.count(("low", False)) == 1
-        state.forget()
-        assert not state.low_for_long
+        state.clear()
+        assert not state.is_low_for_long
 
     def test_is_safe_from_several_threads(self, state, clock):
         failures = []

@@ -17,13 +17,13 @@ from moodmirror.media.decoder_client import FrameDecoders
 from moodmirror.media.decoder_worker import MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.recognition.face import (
+    FaceAnalyzer,
     FaceDetector,
     FaceEmotionRecognizer,
-    FaceReader,
     crop_faces,
     preprocess,
 )
-from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError, opened_once, verified_model_bytes
+from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError, cached_loader, verified_model_bytes
 from tests.conftest import running, running_frame_decoder
 
 
@@ -138,7 +138,7 @@ class TestReader:
         both = np.full((512, 872, 3), 128, np.uint8)
         both[:, :512] = portrait
         both[:360, 512:] = small
-        faces = FaceReader.load().read(np.asarray(cv2.cvtColor(both, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
+        faces = FaceAnalyzer.load().analyze(np.asarray(cv2.cvtColor(both, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
         assert len(faces) == 2
         assert faces[0].box[2] > faces[1].box[2]
         assert [face.label for face in faces] == ["happy", "happy"]
@@ -194,7 +194,7 @@ class TestModelFiles:
                 raise ModelError("not yet")
             return object()
 
-        get = opened_once(open_it)
+        get = cached_loader(open_it)
         with pytest.raises(ModelError):
             get()
         assert get() is get()

@@ -259,7 +259,7 @@ class TestAnalyzeAudio:
         assert vector_of(answer) == pytest.approx(expected, abs=1e-3)
         assert answer["seconds"] == 7.0
         assert [part["at"] for part in answer["course"]] == [3.0, 4.0, 5.0, 6.0, 7.0]
-        for part, (_, reading) in zip(answer["course"], recognizer.course(samples), strict=True):
+        for part, (_, reading) in zip(answer["course"], recognizer.read_windows(samples), strict=True):
             assert reading is not None
             assert vector_of(part) == pytest.approx(reading.vector, abs=1e-3)
 
@@ -421,7 +421,7 @@ class TestEnd:
     def test_serving_never_loads_what_only_training_needs(self):
         program = (
             "import sys; import app; site = app.app.extensions['moodmirror']; "
-            "site.face_reader(); site.speech_recognizer(); site.text_recognizer(); "
+            "site.face_analyzer(); site.speech_recognizer(); site.text_recognizer(); "
             "print({'tensorflow', 'keras', 'moodmirror.training', 'pandas', 'sklearn'} & set(sys.modules))"
         )
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -16,17 +16,17 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import MAX_SECONDS, SAMPLE_RATE, SoundError, read_sound, resample
 from moodmirror.recognition.model_files import ModelError, record_in_manifest
 from moodmirror.recognition.speech import (
-    FRAMES,
     LABELS,
     MEL_BANDS,
+    WINDOW_FRAMES,
     SpeechEmotionRecognizer,
     classic_features,
     log_mel,
     pitch,
+    snr_weight,
+    split_windows,
+    subtract_noise,
     voice_activity,
-    weight_of,
-    windows,
-    without_noise,
 )
 
 
@@ -166,11 +166,13 @@ class TestFeatures:
         mel = librosa.feature.melspectrogram(
             y=samples, sr=SAMPLE_RATE, n_fft=1024, hop_length=320, n_mels=MEL_BANDS, fmin=50, fmax=7600, pad_mode="constant"
         )
-        np.testing.assert_allclose(log_mel(samples), librosa.power_to_db(mel, ref=np.max, top_db=70).T[:FRAMES], atol=0.01)
+        np.testing.assert_allclose(
+            log_mel(samples), librosa.power_to_db(mel, ref=np.max, top_db=70).T[:WINDOW_FRAMES], atol=0.01
+        )
 
     def test_log_mel_of_a_tone_is_loudest_in_its_band(self):
         features = log_mel(tone(1000.0))
-        assert features.shape == (FRAMES, MEL_BANDS)
+        assert features.shape == (WINDOW_FRAMES, MEL_BANDS)
         assert features.dtype == np.float32
         centres = librosa.mel_frequencies(n_mels=MEL_BANDS + 2, fmin=50, fmax=7600)[1:-1]
         assert abs(centres[features[75].argmax()] - 1000) < 60  # Hz: half a band
@@ -194,13 +196,13 @@ class TestFeatures:
     def test_noise_that_is_always_there_is_taken_out(self):
         clean = speech_like()
         noise = np.random.default_rng(8).normal(0, 0.02, len(clean)).astype(np.float32)
-        plain, heard = log_mel(clean + noise), without_noise(log_mel(clean + noise))
+        plain, heard = log_mel(clean + noise), subtract_noise(log_mel(clean + noise))
         assert heard.max() == 0.0
         assert heard.min() >= -70
         quiet = log_mel(clean).max(axis=1) < -40
         assert (plain[quiet] - heard[quiet]).mean() > 5  # dB
         np.testing.assert_allclose(heard[~quiet].max(axis=1), plain[~quiet].max(axis=1), atol=2)
-        np.testing.assert_array_equal(without_noise(log_mel(np.zeros(48000, np.float32))), -70)
+        np.testing.assert_array_equal(subtract_noise(log_mel(np.zeros(48000, np.float32))), -70)
 
     def test_a_short_sound_stands_in_the_middle_of_silence(self):
         features = log_mel(tone(seconds=1.0))
@@ -262,9 +264,9 @@ class TestVoiceActivity:
             assert voice_activity(sound) is None
 
     def test_weight_falls_with_noise(self):
-        weights = [weight_of(snr) for snr in (60, 30, 20, 10, 0, -20)]
+        weights = [snr_weight(snr) for snr in (60, 30, 20, 10, 0, -20)]
         assert weights == sorted(weights, reverse=True)
-        assert weight_of(10) == pytest.approx(0.5)
+        assert snr_weight(10) == pytest.approx(0.5)
         assert all(0 < weight <= 1 for weight in weights)
 
 
@@ -275,7 +277,7 @@ class TestWindows:
     )
     def test_windows_of_three_seconds_each_second(self, seconds, ends):
         samples = tone(seconds=seconds)
-        found = list(windows(samples))
+        found = list(split_windows(samples))
         assert [end for end, _ in found] == pytest.approx(ends)
         assert all(len(part) == min(len(samples), 48000) for _, part in found)
 
@@ -312,7 +314,7 @@ class TestServed:
 
     def test_the_course_of_a_voice_note(self, recognizer):
         samples = np.concatenate([speech_like(4.0), np.zeros(4 * SAMPLE_RATE, np.float32)])
-        course = recognizer.course(samples)
+        course = recognizer.read_windows(samples)
         assert [time for time, _ in course] == pytest.approx([3, 4, 5, 6, 7, 8])
         assert course[0][1] is not None
         assert course[-1][1] is None  # the last three seconds are silent

@@ -16,7 +16,7 @@ import soundfile
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recognition.model_files import LiteRTModel, verified_model_bytes
-from moodmirror.recognition.speech import LABELS, SERVED_AS, WINDOW, SpeechEmotionRecognizer, log_mel
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, WINDOW_SAMPLES, SpeechEmotionRecognizer, log_mel
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.settings import SpeechTraining
@@ -155,7 +155,7 @@ class TestAugmentation:
     @pytest.mark.parametrize("seed", range(40))
     def test_any_copy_is_a_whole_window_of_numbers(self, seed, corpus):
         copy = augment(corpus.sounds[seed % len(corpus)], corpus.sounds, np.random.default_rng(seed))
-        assert copy.shape == (WINDOW,)
+        assert copy.shape == (WINDOW_SAMPLES,)
         assert copy.dtype == np.float32
         assert np.isfinite(copy).all()
         assert np.abs(copy).max() > 0
@@ -177,10 +177,10 @@ class TestAugmentation:
 
     def test_babble_is_of_the_voices_given(self):
         tones = [voice(label, 1, 1) for label in range(4)]
-        assert babble(WINDOW, tones, np.random.default_rng(0)).shape == (WINDOW,)
+        assert babble(WINDOW_SAMPLES, tones, np.random.default_rng(0)).shape == (WINDOW_SAMPLES,)
 
     def test_a_room_goes_on_sounding(self):
-        impulse = np.zeros(WINDOW, np.float32)
+        impulse = np.zeros(WINDOW_SAMPLES, np.float32)
         impulse[100] = 1.0
         answer = decaying_room(impulse, np.random.default_rng(0), t60=0.5, wetness=1.0)
         energy = np.cumsum(answer[::-1].astype(np.float64) ** 2)[::-1]
@@ -190,7 +190,7 @@ class TestAugmentation:
         assert energy[101] == pytest.approx(1.0, rel=0.01)  # all that is not the direct sound
 
     def test_a_band_limit_leaves_the_band(self):
-        times = np.arange(WINDOW) / SAMPLE_RATE
+        times = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE
         low, middle, high = (np.sin(2 * np.pi * hertz * times).astype(np.float32) for hertz in (75, 1000, 6800))
         assert rms(band_limited(middle, 300, 3400)) == pytest.approx(rms(middle), rel=0.01)
         assert 20 * np.log10(rms(band_limited(low, 300, 3400)) / rms(low)) == pytest.approx(-48, abs=1)
@@ -274,7 +274,7 @@ class TestBatches:
 def labels_of(recognizer: SpeechEmotionRecognizer, corpus) -> float:
     """The share of a corpus' recordings that are named rightly."""
     right = [
-        recognizer.predict((samples, SAMPLE_RATE)) == SERVED_AS[clip.label]
+        recognizer.predict((samples, SAMPLE_RATE)) == LABEL_TO_EMOTION[clip.label]
         for clip, samples in zip(corpus.clips, corpus.sounds, strict=True)
     ]
     return float(np.mean(right))

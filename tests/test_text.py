@@ -13,18 +13,18 @@ from tokenizers import Tokenizer
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError
 from moodmirror.recognition.text import (
-    LEAST_WEIGHT,
-    MOST_CHARACTERS,
-    MOST_TOKENS,
+    MAX_CHARACTERS,
+    MAX_TOKENS,
+    MIN_WEIGHT,
     TEXT_FILES,
     TOKENIZER,
     TextEmotionRecognizer,
     TextEncoder,
     TextError,
     TextTokenizer,
-    decoded,
+    decode_text,
     padded_length,
-    sentences,
+    sentence_spans,
 )
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, read_table
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors, described
@@ -82,11 +82,11 @@ class TestWhatPeopleNotice:
             if not reading.language_known:
                 assert reading.label == "neutral"
                 assert reading.confidence >= 0.9
-                assert reading.weight == LEAST_WEIGHT
+                assert reading.weight == MIN_WEIGHT
 
     def test_english_is_known_as_such(self, recognizer, cases):
         english = [case.text for case in cases if case.group != "unknown language"]
-        unknown = [text for text in english if not recognizer.network.gate.known(text)]
+        unknown = [text for text in english if not recognizer.network.gate.is_supported(text)]
         assert len(unknown) <= 0.02 * len(english), unknown
 
 
@@ -161,7 +161,7 @@ class TestReading:
 
     def test_a_longer_text_counts_more_than_one_word_that_says_the_same(self, recognizer):
         word, longer = recognizer.read("happy"), recognizer.read("I am so happy today, this is wonderful")
-        assert (word.label, longer.label, word.words, longer.words) == ("happy", "happy", 1, 8)
+        assert (word.label, longer.label, word.word_count, longer.word_count) == ("happy", "happy", 1, 8)
         assert word.weight <= 0.5 < longer.weight
 
     @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ class TestReading:
         ],
     )
     def test_sentences(self, text, expected):
-        assert [text[start:end] for start, end in sentences(text)] == expected
+        assert [text[start:end] for start, end in sentence_spans(text)] == expected
 
 
 class TestExplaining:
@@ -264,7 +264,7 @@ class TestBadInput:
             ("", "empty"),
             ("   \n\t ", "empty"),
             ("\u200b\u202e\x07", "empty"),
-            ("a" * (MOST_CHARACTERS + 1), "too long"),
+            ("a" * (MAX_CHARACTERS + 1), "too long"),
             ("x " * 500_000, "too long"),
         ],
     )
@@ -288,14 +288,14 @@ class TestBadInput:
             recognizer.predict_proba("happy")
 
     def test_bytes(self):
-        assert decoded("\ufeffschön 😀".encode()) == "schön 😀"
+        assert decode_text("\ufeffschön 😀".encode()) == "schön 😀"
         with pytest.raises(TextError, match="not UTF-8: byte 3"):
-            decoded(b"caf\xe9 au lait")
+            decode_text(b"caf\xe9 au lait")
         with pytest.raises(TextError, match="too long"):
-            decoded(b"a" * 1_000_000)
+            decode_text(b"a" * 1_000_000)
 
     def test_the_longest_text_allowed_is_read(self, recognizer):
-        assert recognizer.predict_proba(["a" * MOST_CHARACTERS]).shape == (1, 7)
+        assert recognizer.predict_proba(["a" * MAX_CHARACTERS]).shape == (1, 7)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(text=st.text(st.characters(codec=None), max_size=80))
@@ -336,13 +336,13 @@ class TestTokenizer:
         ],
     )
     def test_one_way_to_write_it(self, tokenizer, text, expected):
-        assert tokenizer.normalise(text) == expected
+        assert tokenizer.normalize(text) == expected
 
     @settings(max_examples=50, deadline=None)
     @given(text=st.text(max_size=60))
     def test_normalising_twice_is_normalising_once_for_tokens(self, tokenizer, text):
-        once = tokenizer.normalise(text)
-        assert tokenizer.encode([once]) == tokenizer.encode([tokenizer.normalise(once)])
+        once = tokenizer.normalize(text)
+        assert tokenizer.encode([once]) == tokenizer.encode([tokenizer.normalize(once)])
 
     def test_words_come_back(self):
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
@@ -356,16 +356,16 @@ class TestTokenizer:
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
         assert all(unicodedata.normalize("NFKC", token).isascii() for token in tokenizer.get_vocab())
 
-    @pytest.mark.parametrize("tokens", range(2, MOST_TOKENS + 1, 7))
+    @pytest.mark.parametrize("tokens", range(2, MAX_TOKENS + 1, 7))
     def test_padding_is_enough_and_small(self, tokens):
-        assert tokens <= padded_length(tokens) <= min(tokens + 15, MOST_TOKENS)
+        assert tokens <= padded_length(tokens) <= min(tokens + 15, MAX_TOKENS)
 
     def test_counts_decide_how_a_stretched_word_is_spelt(self):
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
         counts = np.zeros(tokenizer.get_vocab_size(), np.uint32)
         counts[tokenizer.token_to_id("god")] = 2
         counts[tokenizer.token_to_id("good")] = 1
-        assert TextTokenizer(tokenizer, counts).normalise("goooood") == "god"
+        assert TextTokenizer(tokenizer, counts).normalize("goooood") == "god"
 
 
 class TestModelFiles:

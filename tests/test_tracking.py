@@ -4,22 +4,22 @@ import cv2
 import numpy as np
 import pytest
 
-from moodmirror.recognition.face import FaceReader
+from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.tracking import LOST_SECONDS, SEARCH_SECONDS_FOLLOWING, FaceTracker
 
 FRAME_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return FaceReader.load()
+def analyzer():
+    return FaceAnalyzer.load()
 
 
 class MoodHistory:
     """Frames at a steady rate, and the faces that a tracker sees in them."""
 
-    def __init__(self, reader: FaceReader):
-        self.tracker = FaceTracker(reader)
+    def __init__(self, analyzer: FaceAnalyzer):
+        self.tracker = FaceTracker(analyzer)
         self.at = 0.0
 
     def show(self, picture, seconds=FRAME_SECONDS):
@@ -33,8 +33,8 @@ class MoodHistory:
 
 
 @pytest.fixture
-def course(reader):
-    return MoodHistory(reader)
+def course(analyzer):
+    return MoodHistory(analyzer)
 
 
 def middle(face):
@@ -77,14 +77,14 @@ def test_a_head_that_inclines_is_followed(course, scene):
 @pytest.mark.parametrize("tilt", [10, -20, 24])
 def test_a_head_that_is_inclined_from_the_start_is_found(course, scene, tilt):
     [face] = course.show(scene(tilt=tilt), 1.5)
-    assert face.obstacle is None
+    assert face.quality_issue is None
     assert middle(face) == pytest.approx((320, 230), abs=25)
 
 
 def test_a_face_that_leaves_is_unreadable_for_a_moment_and_then_gone(course, scene):
     course.show(scene())
     [face] = course.show(EMPTY)
-    assert (face.number, face.vector, face.label, face.confidence, face.obstacle) == (1, None, None, 0.0, "turned")
+    assert (face.number, face.vector, face.label, face.confidence, face.quality_issue) == (1, None, None, 0.0, "turned")
     assert course.show(EMPTY, LOST_SECONDS + 0.2) == []
 
 
@@ -92,7 +92,7 @@ def test_who_hides_for_a_moment_is_the_same_and_who_comes_later_is_not(course, s
     course.show(scene())
     course.show(EMPTY, LOST_SECONDS / 2)
     [face] = course.show(scene(x=330), 0.2)
-    assert (face.number, face.obstacle) == (1, None)
+    assert (face.number, face.quality_issue) == (1, None)
     course.show(EMPTY, 2 * LOST_SECONDS)
     [face] = course.show(scene(x=200), 0.2)
     assert face.number == 2
@@ -122,12 +122,12 @@ def test_the_number_of_faces_never_doubles_where_two_boxes_meet(course, scene):
         assert len(faces) == 1
 
 
-def test_one_odd_frame_moves_a_reading_only_part_of_the_way(course, reader, scene):
+def test_one_odd_frame_moves_a_reading_only_part_of_the_way(course, analyzer, scene):
     odd = scene()
     odd[255:275, 280:360] = 90  # something before the mouth
     [before] = course.show(scene(), 0.5)
     [after] = course.show(odd)
-    [alone] = reader.read_boxes(cv2.cvtColor(odd, cv2.COLOR_BGR2GRAY), [after.box])
+    [alone] = analyzer.analyze_boxes(cv2.cvtColor(odd, cv2.COLOR_BGR2GRAY), [after.box])
     moved, whole = np.abs(after.vector - before.vector).max(), np.abs(alone.vector - before.vector).max()
     assert whole > 0.02
     assert 0 < moved < 0.5 * whole
@@ -142,19 +142,19 @@ def test_a_face_that_would_only_be_guessed_at_gets_no_reading_but_a_reason(cours
         picture = cv2.resize(picture, (240, 180), interpolation=cv2.INTER_AREA)  # what a phone far away sends
         picture = cv2.copyMakeBorder(picture, 30, 30, 40, 40, cv2.BORDER_REPLICATE)
     [face] = course.show(picture, 1.0)
-    assert face.obstacle == obstacle
+    assert face.quality_issue == obstacle
     assert face.vector is None
 
 
-def test_a_face_counts_less_the_less_there_is_to_see_of_it(reader, scene):
+def test_a_face_counts_less_the_less_there_is_to_see_of_it(analyzer, scene):
     """Blurred, or small in its picture; the same tracker's box throughout, so that only the picture differs."""
     box = (240, 145, 160, 160)
     gray = cv2.cvtColor(scene(), cv2.COLOR_BGR2GRAY)
     blurred = cv2.GaussianBlur(gray, (0, 0), 4)
-    [clear], [soft] = (reader.read_boxes(picture, [box]) for picture in (gray, blurred))
+    [clear], [soft] = (analyzer.analyze_boxes(picture, [box]) for picture in (gray, blurred))
     small = cv2.resize(gray, (96, 72), interpolation=cv2.INTER_AREA)
-    [far] = reader.read_boxes(small, [(36, 22, 24, 24)])
-    assert (clear.obstacle, soft.obstacle, far.obstacle) == (None, None, None)
+    [far] = analyzer.analyze_boxes(small, [(36, 22, 24, 24)])
+    assert (clear.quality_issue, soft.quality_issue, far.quality_issue) == (None, None, None)
     assert 0.5 < soft.weight < 0.9 * clear.weight
     assert 0.5 < far.weight < clear.weight <= 1
 
@@ -162,4 +162,4 @@ def test_a_face_counts_less_the_less_there_is_to_see_of_it(reader, scene):
 def test_a_camera_that_changes_its_size_is_no_trouble(course, scene):
     course.show(scene(x=560))
     faces = course.show(cv2.resize(scene(), (320, 240)), 0.4)
-    assert [face.obstacle for face in faces if face.obstacle != "turned"] == [None]
+    assert [face.quality_issue for face in faces if face.quality_issue != "turned"] == [None]

@@ -56,7 +56,7 @@ class News:
                 {
                     "box": [int(edge) for edge in face.box],
                     "vector": None if face.vector is None else face.vector.tolist(),
-                    "obstacle": face.obstacle,
+                    "obstacle": face.quality_issue,
                     "number": face.number,
                     "weight": face.weight,
                 }
@@ -308,7 +308,7 @@ class PublishedCamera(ShownCamera):
             subscribers = list(self._subscribers)
         if state not in ("live", "failing"):
             self.faces = []
-            self.mood.forget()
+            self.mood.clear()
         LOGGER.log(logging.WARNING if state == "away" else logging.INFO, "camera: %s. %s", state, status.message)
         for subscriber in subscribers:
             subscriber(status)

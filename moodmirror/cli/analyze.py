@@ -18,7 +18,7 @@ from moodmirror.media.decoder_worker import MediaError
 from moodmirror.media.file_analysis import Progress, finished, read_text
 from moodmirror.media.file_analysis import analyze as analyze_file
 from moodmirror.recognition.model_files import ModelError
-from moodmirror.recognition.text import TextEmotionRecognizer, TextError, checked, decoded
+from moodmirror.recognition.text import TextEmotionRecognizer, TextError, clean_text, decode_text
 from moodmirror.services import Services, current_services
 
 BATCH: Final = 256  # lines that are read at once: enough to keep the model busy, few enough to show progress
@@ -124,8 +124,8 @@ def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
         if not line.strip():
             continue
         try:
-            text = decoded(line).strip()
-            checked(text)
+            text = decode_text(line).strip()
+            clean_text(text)
             texts.append((number, text))
         except TextError as error:
             unreadable += 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from flask.cli import with_appcontext
 
-from moodmirror.recognition.model_files import ModelError, opened_once
+from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.importers import generic_csv, movies, songs
 from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
@@ -47,7 +47,7 @@ def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[
 
 
 def _text_recognizer() -> Callable[[], TextEmotionRecognizer]:
-    return opened_once(partial(TextEmotionRecognizer.load, threads=os.cpu_count() or 1))  # nobody else is served meanwhile
+    return cached_loader(partial(TextEmotionRecognizer.load, threads=os.cpu_count() or 1))  # nobody else is served meanwhile
 
 
 def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:

@@ -29,6 +29,6 @@ def check_camera() -> None:
     if status.state != "live":
         raise SystemExit(1)
     labels = ", ".join(
-        f"{face.label} {face.confidence:.0%}" if face.label else f"unreadable ({face.obstacle})" for face in faces
+        f"{face.label} {face.confidence:.0%}" if face.label else f"unreadable ({face.quality_issue})" for face in faces
     )
     click.echo(f"Faces: {labels}" if labels else "No face in the picture: sit in front of it, with light on you.")

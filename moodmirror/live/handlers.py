@@ -102,7 +102,7 @@ class Audience:
         if gained:
             self._course_told = gained[-1].at
             self._emit("course", [mood_message(mood) for mood in gained], to=self.name)
-        low = self.state.low_for_long
+        low = self.state.is_low_for_long
         if low != self._low_told:
             self._low_told = low
             self._emit("low", low, to=self.name)
@@ -129,7 +129,7 @@ class Visitor(Audience):
         self._tables_mood: Mood | None = None
         self._tables_by_wish = False  # alone, for there was no mood
         senses = (
-            Sight(self.state, site.frames, site.face_reader),
+            Sight(self.state, site.frames, site.face_analyzer),
             Hearing(self.state, site.speech_recognizer),
             Reader(self.state, site.text_recognizer),
         )
@@ -191,7 +191,7 @@ class Visitor(Audience):
         for sense in self.senses.values():
             if source in (None, sense.source):
                 sense.forget()
-        self.state.forget(source)
+        self.state.clear(source)
 
 
 class Live:
@@ -349,7 +349,7 @@ class Live:
             else:
                 self._watching.discard(visitor.name)
                 self._socketio.server.leave_room(visitor.name, WATCHERS, NAMESPACE)
-                visitor.state.forget("face")
+                visitor.state.clear("face")
         self._settle(visitor)
         return {}
 
@@ -361,7 +361,7 @@ class Live:
             visitor.state.update(Reading(chosen_vector(emotion), "chosen", 1.0, time.monotonic()))
             self._metrics.readings.labels("chosen").inc()
         else:
-            visitor.state.release()
+            visitor.state.clear("chosen")
         visitor.hurry()
         self._settle(visitor)
         return {}
@@ -383,11 +383,11 @@ class Live:
     def _on_forget(self, visitor: Visitor, what: Any = None) -> dict[str, Any]:
         """Forget what one source said of the visitor, or their course; by default everything, and the mood they chose."""
         if what in (None, COURSE):
-            visitor.state.forget_history()
+            visitor.state.clear_history()
             with self._lock:
                 shares = visitor.name in self._in_room
             if shares:  # it is their course too, and what the others have been told they keep
-                self._room.state.forget_history()
+                self._room.state.clear_history()
             if what == COURSE:
                 return {}
         if not (what is None or (isinstance(what, str) and what in SOURCES)):

@@ -18,8 +18,8 @@ from moodmirror.media.decoder_client import FrameDecoders
 from moodmirror.media.decoder_worker import MediaError
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.face import FaceReader
-from moodmirror.recognition.speech import STEP, WINDOW, WINDOW_SECONDS, SpeechEmotionRecognizer
+from moodmirror.recognition.face import FaceAnalyzer
+from moodmirror.recognition.speech import STEP_SAMPLES, WINDOW_SAMPLES, WINDOW_SECONDS, SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError
 from moodmirror.recognition.tracking import FaceTracker
 
@@ -92,10 +92,10 @@ class Sight(Sense):
     source = "face"
     unavailable = "This server can't read faces at present; its log says why. You can choose a mood by hand."
 
-    def __init__(self, mood: MoodState, decoders: FrameDecoders, open_reader: Callable[[], FaceReader]) -> None:
+    def __init__(self, mood: MoodState, decoders: FrameDecoders, open_face_analyzer: Callable[[], FaceAnalyzer]) -> None:
         super().__init__(mood)
         self._decoders = decoders
-        self._open_reader = open_reader
+        self._open_face_analyzer = open_face_analyzer
         self._tracker: FaceTracker | None = None
 
     def _perceive(self, content: Any) -> dict[str, Any]:
@@ -106,7 +106,9 @@ class Sight(Sense):
             gray = self._decoders.decode(content)
         except MediaError as error:
             raise SenseError(str(error)) from None
-        self._tracker = self._tracker or FaceTracker(self._open_reader(), NEWCOMER_SECONDS, NEWCOMER_FRAMES, NEWCOMER_SHARE)
+        self._tracker = self._tracker or FaceTracker(
+            self._open_face_analyzer(), NEWCOMER_SECONDS, NEWCOMER_FRAMES, NEWCOMER_SHARE
+        )
         faces = self._tracker.follow(gray, time.monotonic())
         # The visitor is whoever is nearest; people passing behind have not asked for anything.
         if faces and faces[0].vector is not None:
@@ -136,7 +138,7 @@ class Hearing(Sense):
         self._came_at = clock()  # when the last packet came
         self._ahead = 0.0  # seconds of sound that came before their time
         self._window: Samples = np.empty(0, dtype=np.float32)
-        self._unread = STEP - FIRST_READING  # samples since the last reading; the first one waits longer
+        self._unread = STEP_SAMPLES - FIRST_READING  # samples since the last reading; the first one waits longer
         self._state = "listening"
 
     def _perceive(self, content: Any) -> dict[str, Any]:
@@ -150,9 +152,9 @@ class Hearing(Sense):
         self._ahead += len(samples) / SAMPLE_RATE
         if passed > WINDOW_SECONDS:
             self._clear()  # what was said before the gap is no part of what is said now
-        self._window = np.concatenate([self._window, samples])[-WINDOW:]
+        self._window = np.concatenate([self._window, samples])[-WINDOW_SAMPLES:]
         self._unread += len(samples)
-        if self._unread < STEP:
+        if self._unread < STEP_SAMPLES:
             return hearing_message(samples, self._state)
         self._unread = 0
         reading = self._open_recognizer().read_window(self._window)
@@ -171,7 +173,7 @@ class Hearing(Sense):
 
     def _clear(self) -> None:
         self._window = np.empty(0, dtype=np.float32)
-        self._unread = STEP - FIRST_READING
+        self._unread = STEP_SAMPLES - FIRST_READING
         self._state = "listening"
 
 
@@ -200,13 +202,13 @@ class Reader(Sense):
         if len(content) > MAX_CHARACTERS:
             raise SenseError(f"a text may have {MAX_CHARACTERS} characters at most, this one has {len(content)}")
         if not content.strip():
-            self._mood.forget("text")
+            self._mood.clear("text")
             return words_message(None)
         recognizer = self._open_recognizer()
         try:
             reading = recognizer.read(content)
             if not reading.language_known:
-                self._mood.forget("text")
+                self._mood.clear("text")
                 return words_message(reading)
             self._tell(Reading(reading.vector, "text", reading.weight, time.monotonic()))
             return words_message(reading, recognizer.explain(content))

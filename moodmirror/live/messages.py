@@ -10,7 +10,7 @@ from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.fusion import Mood, Source
 from moodmirror.media.file_analysis import Analysis, Moment
 from moodmirror.recognition.audio import Samples
-from moodmirror.recognition.face import Face, Obstacle
+from moodmirror.recognition.face import Face, QualityIssue
 from moodmirror.recognition.speech import SpeechReading
 from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
@@ -26,7 +26,7 @@ MOST_WORDS: Final = 12  # that are told to have weighed most
 LEAST_WORD: Final = 0.02  # of the leading emotion's share, that a told word moves
 
 # Why a face can't be read, and what to do.
-OBSTACLES: Final[dict[Obstacle, str]] = {
+QUALITY_ISSUE_MESSAGES: Final[dict[QualityIssue, str]] = {
     "small": "Your face is too small to read: come closer.",
     "blurred": "The picture is too blurred to read: hold still, or turn on a light.",
     "turned": "Your face is turned away or covered: look at the camera.",
@@ -116,7 +116,7 @@ def face_message(face: Face) -> dict[str, Any]:
         "box": list(face.box),
         "label": face.label,
         "confidence": _rounded(face.confidence),
-        "obstacle": OBSTACLES[face.obstacle] if face.obstacle else None,
+        "obstacle": QUALITY_ISSUE_MESSAGES[face.quality_issue] if face.quality_issue else None,
     }
 
 

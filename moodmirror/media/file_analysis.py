@@ -18,19 +18,18 @@ from moodmirror.media.decoder_client import Frame, Heading, Sound, Text, decoded
 from moodmirror.media.decoder_worker import KINDS, MAX_CLIP_SECONDS, Kind, MediaError
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import (
-    FAR,
+    FAR_SEARCH,
     SAME_FACE_OVERLAP,
-    UPRIGHT,
+    UPRIGHT_SEARCH,
     Box,
     Face,
+    FaceAnalyzer,
     FaceDetector,
-    FaceReader,
     GrayImage,
     overlap,
 )
 from moodmirror.recognition.speech import WINDOW_SECONDS, SpeechEmotionRecognizer, SpeechReading
-from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recognition.text import decoded as decoded_text
+from moodmirror.recognition.text import TextEmotionRecognizer, decode_text
 from moodmirror.recognition.tracking import FaceTracker
 
 STEP_SECONDS: Final = 0.5  # between two moments of a clip's course
@@ -47,7 +46,7 @@ class Recognizers(Protocol):
     """What opens the models, each when it is first called for; what it returns may be used by several threads."""
 
     @property
-    def face_reader(self) -> Callable[[], FaceReader]:
+    def face_analyzer(self) -> Callable[[], FaceAnalyzer]:
         """Faces."""
 
     @property
@@ -123,10 +122,10 @@ def analyze(
         match heading.kind:
             case "text":
                 [text] = [part.content for part in parts if isinstance(part, Text)]
-                return read_text(decoded_text(text), recognizers.text_recognizer())
+                return read_text(decode_text(text), recognizers.text_recognizer())
             case "image":
                 [gray] = [part.gray for part in parts if isinstance(part, Frame)]
-                return _read_picture(gray, heading, recognizers.face_reader())
+                return _read_picture(gray, heading, recognizers.face_analyzer())
             case "audio":
                 sound = _joined([part for part in parts if isinstance(part, Sound)])
                 return read_sound(sound, recognizers.speech_recognizer())
@@ -174,7 +173,7 @@ def read_sound(samples: Samples, recognizer: SpeechEmotionRecognizer) -> Analysi
 
     A window weighs what it holds of speech and how far it stands above the noise; `at` is the time at which it ends.
     """
-    windows = recognizer.course(samples)
+    windows = recognizer.read_windows(samples)
     heard = [reading for _, reading in windows if reading]
     course = [_heard(end, reading) for end, reading in windows]
     seconds = len(samples) / SAMPLE_RATE
@@ -191,14 +190,14 @@ def _heard(end: float, reading: SpeechReading | None) -> Moment:
     return Moment(reading.vector, {"speech": 1.0}, at=end, weight=reading.weight, snr_db=reading.snr_db)
 
 
-def _read_picture(gray: GrayImage, heading: Heading, reader: FaceReader) -> Analysis:
+def _read_picture(gray: GrayImage, heading: Heading, analyzer: FaceAnalyzer) -> Analysis:
     """Read every face of a picture, near and far; the whole is the largest one that can be read, as live."""
-    faces = reader.read(gray)
+    faces = analyzer.analyze(gray)
     further: list[Box] = []
-    for box in _smaller(gray, reader.detector):
+    for box in _smaller(gray, analyzer.detector):
         if all(overlap(box, other) <= SAME_FACE_OVERLAP for other in (*further, *(face.box for face in faces))):
             further.append(box)
-    faces = _numbered(sorted([*faces, *reader.read_boxes(gray, further)], key=lambda face: -face.box[2]))
+    faces = _numbered(sorted([*faces, *analyzer.analyze_boxes(gray, further)], key=lambda face: -face.box[2]))
     scale = (heading.width or gray.shape[1]) / gray.shape[1]
     faces = [_scaled(face, scale) for face in faces]
     vector = next((face.vector for face in faces if face.vector is not None), None)
@@ -214,7 +213,7 @@ def _smaller(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:
     for top, left in (0, 0), (0, 1), (1, 0), (1, 1):
         y, x = round(top * (1 - PART_SIDE) * height), round(left * (1 - PART_SIDE) * width)
         part = gray[y : y + math.ceil(PART_SIDE * height), x : x + math.ceil(PART_SIDE * width)]
-        for search in (UPRIGHT, FAR):
+        for search in (UPRIGHT_SEARCH, FAR_SEARCH):
             for found in detector.detect(np.ascontiguousarray(part), search):
                 box = detector.detect_near(
                     gray, (x + int(found[0]), y + int(found[1]), *_box(found)[2:]), votes=SMALLER_VOTES
@@ -229,7 +228,7 @@ class _Clip:
     def __init__(self, heading: Heading, recognizers: Recognizers) -> None:
         self._heading = heading
         self._recognizers = recognizers
-        self._tracker = FaceTracker(recognizers.face_reader())
+        self._tracker = FaceTracker(recognizers.face_analyzer())
         self._readings: list[Reading] = []
         self._by_number: dict[int, list[Face]] = {}
         self._sounds: list[Sound] = []
@@ -256,7 +255,7 @@ class _Clip:
         samples = _joined(self._sounds)
         seconds = max(self._heading.seconds or 0.0, self._reached, len(samples) / SAMPLE_RATE)
         if len(samples):
-            for end, reading in self._recognizers.speech_recognizer().course(samples):
+            for end, reading in self._recognizers.speech_recognizer().read_windows(samples):
                 if reading is not None:
                     middle = max(end - WINDOW_SECONDS / 2, end / 2)  # of the window, or of a sound shorter than one
                     self._readings.append(Reading(reading.vector, "speech", reading.weight, middle))

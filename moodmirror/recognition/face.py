@@ -1,7 +1,7 @@
 """Find faces in a picture and read the emotion in each.
 
 :class:`FaceDetector` finds boxes with OpenCV's Haar cascade, :class:`FaceEmotionRecognizer` classifies 48×48 faces with
-the network that ``train.py face`` makes, :class:`FaceReader` does both. :func:`preprocess` is the one way from pixels to
+the network that ``train.py face`` makes, :class:`FaceAnalyzer` does both. :func:`preprocess` is the one way from pixels to
 the network's input, in training and in serving.
 """
 
@@ -51,7 +51,7 @@ GrayImage = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.int_]
 Box = tuple[int, int, int, int]
-Obstacle = Literal["small", "blurred", "turned"]
+QualityIssue = Literal["small", "blurred", "turned"]
 
 
 def preprocess(faces: Faces) -> npt.NDArray[np.float32]:
@@ -64,10 +64,10 @@ def preprocess(faces: Faces) -> npt.NDArray[np.float32]:
     """
     if faces.ndim != 3 or faces.shape[1:] != (FACE_SIZE, FACE_SIZE) or faces.dtype != np.uint8:
         raise ValueError(f"faces must be uint8 [n, {FACE_SIZE}, {FACE_SIZE}], not {faces.dtype} {list(faces.shape)}")
-    return standardise(faces)
+    return standardize(faces)
 
 
-def standardise(faces: Faces) -> npt.NDArray[np.float32]:
+def standardize(faces: Faces) -> npt.NDArray[np.float32]:
     """Faces of any one size, uint8 [n, h, w], each by its own mean and standard deviation: float32 [n, h, w, 1]."""
     pixels = faces.astype(np.float32)
     pixels -= pixels.mean(axis=(1, 2), keepdims=True)
@@ -117,9 +117,9 @@ class Around(NamedTuple):
 
 NEAR: Final = Around(0.35, 0.75, 1.4)  # how far a face moves between two frames
 STEADY: Final = Around(0.25, 0.86, 1.17)  # most stay within, and it costs half as much to look
-UPRIGHT: Final = Search()
-FAR: Final = Search(far=True)
-INCLINED: Final = tuple(Search(tilt=tilt) for tilt in TILTS)
+UPRIGHT_SEARCH: Final = Search()
+FAR_SEARCH: Final = Search(far=True)
+TILTED_SEARCHES: Final = tuple(Search(tilt=tilt) for tilt in TILTS)
 
 
 class FaceDetector:
@@ -142,7 +142,7 @@ class FaceDetector:
                 raise FileNotFoundError(f"{cascade_path} is not a usable cascade. Restore haarcascade/ from the repository.")
             self._cascades.put(cascade)
 
-    def detect(self, gray: GrayImage, search: Search = UPRIGHT) -> Boxes:
+    def detect(self, gray: GrayImage, search: Search = UPRIGHT_SEARCH) -> Boxes:
         """Find the faces in a gray picture, uint8 [h, w]. Returns int [n, 4]: (x, y, w, h) in pixels, largest first.
 
         The smallest face found fills the cascade's own window in the copy that is searched: 53 pixels of a 640×480
@@ -325,14 +325,14 @@ class FaceEmotionRecognizer:
 class Face:
     """One face in a picture: where it is, (x, y, w, h) in pixels, and what is read in it.
 
-    `vector` is None where the face can't be read, and `obstacle` says why. `number` is the face's identity in a course of
+    `vector` is None where the face can't be read, and `quality_issue` says why. `number` is its identity in a course of
     frames, from 1; in a single picture it is 0. `weight`, 0…1, is how much the reading counts: see
-    :func:`weight_of_sharpness`.
+    :func:`sharpness_weight`.
     """
 
     box: Box
     vector: MoodVector | None
-    obstacle: Obstacle | None = None
+    quality_issue: QualityIssue | None = None
     number: int = 0
     weight: float = 1.0
 
@@ -364,7 +364,7 @@ def _variance(values: npt.NDArray[Any]) -> float:
     return float(flat @ flat / len(flat) - flat.mean() ** 2)
 
 
-def weight_of_sharpness(sharp: float) -> float:
+def sharpness_weight(sharp: float) -> float:
     """How much a reading counts of a face so sharp, as :func:`sharpness` has it, in (0, 1): half at LEAST_SHARPNESS.
 
     A face that is small in its picture is blurred once it is enlarged, so this counts its size too: sharp ones count 0.98,
@@ -374,7 +374,7 @@ def weight_of_sharpness(sharp: float) -> float:
     return float(sharp / (sharp + LEAST_SHARPNESS))
 
 
-class FaceReader:
+class FaceAnalyzer:
     """A detector and a recogniser: from a gray picture to the faces in it, all read in one batch."""
 
     def __init__(self, detector: FaceDetector, recognizer: FaceEmotionRecognizer) -> None:
@@ -386,34 +386,34 @@ class FaceReader:
         """Open the cascade and the network. Raises FileNotFoundError or ModelError, each naming the remedy."""
         return cls(FaceDetector(), FaceEmotionRecognizer.load())
 
-    def read(self, gray: GrayImage) -> list[Face]:
+    def analyze(self, gray: GrayImage) -> list[Face]:
         """Find and read every face in a gray picture, uint8 [h, w], largest first.
 
         Inclined ones are only looked for where none is upright, and far ones where none is near.
         """
-        for search in (UPRIGHT, *INCLINED, FAR):
+        for search in (UPRIGHT_SEARCH, *TILTED_SEARCHES, FAR_SEARCH):
             boxes = self.detector.detect(gray, search)
             if len(boxes) > 0:
                 break
-        return self.read_boxes(gray, [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes])
+        return self.analyze_boxes(gray, [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes])
 
-    def read_boxes(self, gray: GrayImage, boxes: list[Box]) -> list[Face]:
+    def analyze_boxes(self, gray: GrayImage, boxes: list[Box]) -> list[Face]:
         """Read the faces in boxes, (x, y, w, h) in pixels, of a gray picture, uint8 [h, w].
 
-        One too small or too blurred gets no vector but an obstacle: there the network would only guess.
+        One too small or too blurred gets no vector but an issue: there the network would only guess.
         """
         crops = crop_faces(gray, np.array(boxes, dtype=np.int_).reshape(-1, 4))
         sharp = [sharpness(crop) for crop in crops]
-        obstacles = [self._obstacle(box, sharp_) for box, sharp_ in zip(boxes, sharp, strict=True)]
-        readable = np.array([obstacle is None for obstacle in obstacles], dtype=bool)
+        issues = [self._quality_issue(box, sharp_) for box, sharp_ in zip(boxes, sharp, strict=True)]
+        readable = np.array([issue is None for issue in issues], dtype=bool)
         vectors = iter(self._recognizer.predict_proba(crops[readable]))
         return [
-            Face(box, next(vectors) if obstacle is None else None, obstacle, weight=weight_of_sharpness(sharp_))
-            for box, obstacle, sharp_ in zip(boxes, obstacles, sharp, strict=True)
+            Face(box, next(vectors) if issue is None else None, issue, weight=sharpness_weight(sharp_))
+            for box, issue, sharp_ in zip(boxes, issues, sharp, strict=True)
         ]
 
     @staticmethod
-    def _obstacle(box: Box, sharp: float) -> Obstacle | None:
+    def _quality_issue(box: Box, sharp: float) -> QualityIssue | None:
         if min(box[2:]) < SMALLEST_READ:
             return "small"
         return "blurred" if sharp < LEAST_SHARPNESS else None

@@ -148,7 +148,7 @@ class LiteRTSignature:
             return outputs
 
 
-def opened_once(open_it: Callable[[], T]) -> Callable[[], T]:
+def cached_loader(open_it: Callable[[], T]) -> Callable[[], T]:
     """A function that calls `open_it` on its first call, in whichever thread, and later returns the same object.
 
     A call that raises is not remembered: the next one tries again.

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples, SoundError, read_sound, resample
 from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
 
@@ -24,16 +24,16 @@ MAKE_COMMAND: Final = "python train.py speech --data PATH"
 
 # The eight labels of RAVDESS (Livingstone and Russo, PLOS ONE 13 (2018)) in its own order: what models learn.
 LABELS: Final = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
-SERVED_AS: Final = {**{emotion: emotion for emotion in EMOTIONS}, "calm": "neutral"}
+LABEL_TO_EMOTION: Final = {**{emotion: emotion for emotion in EMOTIONS}, "calm": "neutral"}
 
 WINDOW_SECONDS: Final = 3.0
 STEP_SECONDS: Final = 1.0  # from one window of a long sound to the next
-WINDOW: Final = int(WINDOW_SECONDS * SAMPLE_RATE)  # samples
-STEP: Final = int(STEP_SECONDS * SAMPLE_RATE)
+WINDOW_SAMPLES: Final = int(WINDOW_SECONDS * SAMPLE_RATE)  # samples
+STEP_SAMPLES: Final = int(STEP_SECONDS * SAMPLE_RATE)
 
-FRAME: Final = 1024  # samples, 64 ms: long enough that the harmonics of a voice stand apart
-HOP: Final = 320  # samples, 20 ms
-FRAMES: Final = WINDOW // HOP
+FRAME_SAMPLES: Final = 1024  # samples, 64 ms: long enough that the harmonics of a voice stand apart
+HOP_SAMPLES: Final = 320  # samples, 20 ms
+WINDOW_FRAMES: Final = WINDOW_SAMPLES // HOP_SAMPLES
 MEL_BANDS: Final = 64
 LOWEST, HIGHEST = 50.0, 7600.0  # Hz: of the mel bands
 DYNAMIC_RANGE: Final = 70.0  # dB below the window's loudest band: what lies deeper counts as silence
@@ -81,7 +81,7 @@ def _mel_filters() -> npt.NDArray[np.float32]:
 
 def _frequencies() -> npt.NDArray[np.float64]:
     """The frequencies of :func:`power_spectrogram`, in Hz: float64 [513]."""
-    return np.arange(FRAME // 2 + 1, dtype=np.float64) * (SAMPLE_RATE / FRAME)
+    return np.arange(FRAME_SAMPLES // 2 + 1, dtype=np.float64) * (SAMPLE_RATE / FRAME_SAMPLES)
 
 
 def power_spectrogram(samples: Samples) -> npt.NDArray[np.float32]:
@@ -91,8 +91,8 @@ def power_spectrogram(samples: Samples) -> npt.NDArray[np.float32]:
     """
     peak = float(np.abs(samples).max(initial=0.0))
     levelled = samples / np.float32(peak) if peak > SILENCE else np.zeros_like(samples)
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(levelled, FRAME // 2), FRAME)[::HOP]
-    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(levelled, FRAME_SAMPLES // 2), FRAME_SAMPLES)[::HOP_SAMPLES]
+    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)).astype(np.float32)
     return np.asarray(np.abs(np.fft.rfft(frames * hann, axis=1)).T ** 2, dtype=np.float32)
 
 
@@ -102,15 +102,15 @@ def log_mel(samples: Samples) -> Features:
     Decibels of 64 mel bands from 50 to 7600 Hz in 150 frames each 20 ms, relative to the loudest band of the loudest frame:
     −70…0. A shorter sound stands in the middle of silence. All −70 for silence.
     """
-    mel = _mel_filters() @ power_spectrogram(centred(samples))[:, :FRAMES]
+    mel = _mel_filters() @ power_spectrogram(pad_to_window(samples))[:, :WINDOW_FRAMES]
     decibels = 10 * np.log10(np.maximum(mel, np.float32(1e-12)))
     loudest = float(decibels.max())
     if loudest <= -119.0:  # dB: nothing but the least that is told apart
-        return np.full((FRAMES, MEL_BANDS), -DYNAMIC_RANGE, dtype=np.float32)
+        return np.full((WINDOW_FRAMES, MEL_BANDS), -DYNAMIC_RANGE, dtype=np.float32)
     return np.ascontiguousarray(np.maximum(decibels - loudest, -DYNAMIC_RANGE).T, dtype=np.float32)
 
 
-def without_noise(features: Features) -> Features:
+def subtract_noise(features: Features) -> Features:
     """Log-mel features, float32 [150, 64] in dB, less the noise that is there in every frame; of the same kind.
 
     From each band half as much again is subtracted as its quietest fifth of frames does not exceed: spectral subtraction
@@ -130,14 +130,14 @@ def without_noise(features: Features) -> Features:
 
 def network_features(samples: Samples) -> Features:
     """What a network hears of one window, samples float32 [n ≤ 48,000] at 16 kHz: float32 [150, 64]."""
-    return without_noise(log_mel(samples))
+    return subtract_noise(log_mel(samples))
 
 
-def centred(samples: Samples) -> Samples:
+def pad_to_window(samples: Samples) -> Samples:
     """One whole window, float32 [48,000], with a shorter sound in its middle. Raises ValueError for a longer one."""
-    missing = WINDOW - len(samples)
+    missing = WINDOW_SAMPLES - len(samples)
     if missing < 0:
-        raise ValueError(f"a window holds {WINDOW} samples at most, not {len(samples)}")
+        raise ValueError(f"a window holds {WINDOW_SAMPLES} samples at most, not {len(samples)}")
     return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
 
 
@@ -160,8 +160,8 @@ def classic_features(samples: Samples) -> Features:
     import librosa  # what serves has neither: only the classic models are made from these features
     import pywt
 
-    if len(samples) < FRAME:
-        samples = np.pad(samples, (0, FRAME - len(samples)))
+    if len(samples) < FRAME_SAMPLES:
+        samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
     power = power_spectrogram(samples)
     magnitude = np.sqrt(power)
     mel = librosa.feature.melspectrogram(S=power, sr=SAMPLE_RATE, n_mels=40, fmin=LOWEST, fmax=HIGHEST)
@@ -169,11 +169,11 @@ def classic_features(samples: Samples) -> Features:
     mfcc = librosa.feature.mfcc(S=decibels, n_mfcc=MFCCS)
     peak = max(float(np.abs(samples).max()), SILENCE)
     levelled = samples / np.float32(peak)
-    rms = librosa.feature.rms(y=levelled, frame_length=FRAME, hop_length=HOP, pad_mode="constant")
+    rms = librosa.feature.rms(y=levelled, frame_length=FRAME_SAMPLES, hop_length=HOP_SAMPLES, pad_mode="constant")
     energy = librosa.amplitude_to_db(rms, ref=np.max, amin=1e-6, top_db=DYNAMIC_RANGE)
-    crossings = librosa.feature.zero_crossing_rate(levelled, frame_length=FRAME, hop_length=HOP)
-    chroma = librosa.feature.chroma_stft(S=power, sr=SAMPLE_RATE, n_fft=FRAME, tuning=0.0, norm=1)
-    contrast = librosa.feature.spectral_contrast(S=magnitude, sr=SAMPLE_RATE, n_fft=FRAME, fmin=100.0)
+    crossings = librosa.feature.zero_crossing_rate(levelled, frame_length=FRAME_SAMPLES, hop_length=HOP_SAMPLES)
+    chroma = librosa.feature.chroma_stft(S=power, sr=SAMPLE_RATE, n_fft=FRAME_SAMPLES, tuning=0.0, norm=1)
+    contrast = librosa.feature.spectral_contrast(S=magnitude, sr=SAMPLE_RATE, n_fft=FRAME_SAMPLES, fmin=100.0)
     octaves = np.log2(pitch(levelled) / 100.0)
     loud = energy[0, : len(octaves)] > -30.0
     octaves = octaves[: len(loud)][loud] if loud.any() else np.zeros(1, dtype=np.float32)
@@ -208,8 +208,8 @@ def pitch(samples: Samples) -> npt.NDArray[np.float32]:
         fmin=PITCH_LOWEST,
         fmax=PITCH_HIGHEST,
         sr=SAMPLE_RATE,
-        frame_length=FRAME,
-        hop_length=HOP,
+        frame_length=FRAME_SAMPLES,
+        hop_length=HOP_SAMPLES,
         pad_mode="constant",
     )
     return np.asarray(hertz, dtype=np.float32)
@@ -229,7 +229,7 @@ def voice_activity(samples: Samples) -> Voice | None:
     Frames count as voice that stand 6 dB above the window's own floor, the mean of its quietest tenth, between 200 and
     4000 Hz. The loud ones of them must have the low spectral flatness of a pitch (Johnston, IEEE JSAC 6 (1988)).
     """
-    if len(samples) < FRAME or np.abs(samples).max() <= SILENCE:
+    if len(samples) < FRAME_SAMPLES or np.abs(samples).max() <= SILENCE:
         return None
     frequencies = _frequencies()
     within = (frequencies >= SPEECH_BAND[0]) & (frequencies <= SPEECH_BAND[1])
@@ -239,18 +239,18 @@ def voice_activity(samples: Samples) -> Voice | None:
     power, energy = power[:, heard], energy[heard]
     floor = float(np.sort(energy)[: max(int(FLOOR_SHARE * len(energy)), 1)].mean())
     active = energy > floor * 10 ** (ACTIVE_ABOVE_FLOOR / 10)
-    if active.sum() < LEAST_ACTIVE * FRAMES:
+    if active.sum() < LEAST_ACTIVE * WINDOW_FRAMES:
         return None
     loud = active & (energy >= np.quantile(energy[active], 0.5))
     flatness = np.exp(np.log(power[:, loud] + 1e-12).mean(axis=0)) / (power[:, loud].mean(axis=0) + 1e-12)
     if np.median(flatness) > MOST_FLATNESS:
         return None
     ratio = max(float(energy[active].mean()) / floor - 1, 1e-3)
-    return Voice(min(10 * float(np.log10(ratio)), MOST_SNR), float(active.sum() / FRAMES))
+    return Voice(min(10 * float(np.log10(ratio)), MOST_SNR), float(active.sum() / WINDOW_FRAMES))
 
 
 @dataclass(frozen=True)
-class SpeechReading(HasMoodVector):
+class SpeechReading(MoodVectorMixin):
     """What is heard in one window.
 
     `vector` is a mood vector, float32 [7]; `snr_db` the estimated signal-to-noise ratio in dB; `weight`, in (0, 1], how much
@@ -263,34 +263,34 @@ class SpeechReading(HasMoodVector):
     voice: float = 1.0
 
 
-def windows(samples: Samples) -> Iterator[tuple[float, Samples]]:
+def split_windows(samples: Samples) -> Iterator[tuple[float, Samples]]:
     """The windows of samples, float32 [n] at 16 kHz: 3 s each second, with the time in s at which each ends.
 
     A sound of up to 3 s is one window; the last window of a longer one ends where the sound does.
     """
-    last = max(len(samples) - WINDOW, 0)
-    starts = [*range(0, last, STEP), last]
+    last = max(len(samples) - WINDOW_SAMPLES, 0)
+    starts = [*range(0, last, STEP_SAMPLES), last]
     # A last window that is nearly the one before it would count the same second twice.
-    if len(starts) > 1 and starts[-1] - starts[-2] < STEP // 4:
+    if len(starts) > 1 and starts[-1] - starts[-2] < STEP_SAMPLES // 4:
         del starts[-2]
     for start in starts:
-        part = samples[start : start + WINDOW]
+        part = samples[start : start + WINDOW_SAMPLES]
         yield (start + len(part)) / SAMPLE_RATE, part
 
 
 def weighted_windows(samples: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     """The windows of samples, float32 [n] at 16 kHz, that count, and how much: float64 [windows], above 0.
 
-    A window counts by the share of it that is speech times :func:`weight_of` its signal-to-noise ratio; all count the same
+    A window counts by the share of it that is speech times :func:`snr_weight` its signal-to-noise ratio; all count the same
     where none holds speech. Raises SoundError for silence.
     """
     if np.abs(samples).max(initial=0.0) <= SILENCE:
         raise SoundError("nothing is heard: the sound is silent")
-    parts = [part for _, part in windows(samples)]
+    parts = [part for _, part in split_windows(samples)]
     if len(parts) == 1:
         return parts, np.ones(1)
     voices = [voice_activity(part) for part in parts]
-    weights = np.array([0.0 if voice is None else voice.share * weight_of(voice.snr_db) for voice in voices])
+    weights = np.array([0.0 if voice is None else voice.share * snr_weight(voice.snr_db) for voice in voices])
     if not weights.any():
         return parts, np.ones(len(parts))
     return [part for part, weight in zip(parts, weights, strict=True) if weight], weights[weights > 0]
@@ -315,15 +315,17 @@ class SpeechEmotionRecognizer:
         Raises ValueError for unknown emotions, or none.
         """
         chosen = tuple(EMOTIONS if emotions is None else emotions)
-        unknown = [emotion for emotion in chosen if emotion not in SERVED_AS]
+        unknown = [emotion for emotion in chosen if emotion not in LABEL_TO_EMOTION]
         if unknown or not chosen:
-            raise ValueError(f"emotions must be some of {', '.join(SERVED_AS)}, not {', '.join(unknown) or 'none'}")
-        self.emotions: Final = tuple(emotion for emotion in EMOTIONS if emotion in {SERVED_AS[name] for name in chosen})
+            raise ValueError(f"emotions must be some of {', '.join(LABEL_TO_EMOTION)}, not {', '.join(unknown) or 'none'}")
+        self.emotions: Final = tuple(
+            emotion for emotion in EMOTIONS if emotion in {LABEL_TO_EMOTION[name] for name in chosen}
+        )
         answer = getattr(model, "predict_proba", None)
         self._answer: Callable[[Any], Any] = answer if answer is not None else model
         self._features = features or (network_features if answer is None else classic_features)
         names = tuple(str(name) for name in getattr(model, "classes_", ()))
-        named = bool(names) and all(name in SERVED_AS for name in names)
+        named = bool(names) and all(name in LABEL_TO_EMOTION for name in names)
         self._orders = (names,) if named else (chosen, LABELS, EMOTIONS)
 
     @classmethod
@@ -350,7 +352,7 @@ class SpeechEmotionRecognizer:
         holds of speech and how far it stands above the noise; where no window holds speech, all weigh the same.
         Raises SoundError for a sound that can't be read or is silent.
         """
-        parts, weights = weighted_windows(samples_of(sound))
+        parts, weights = weighted_windows(load_samples(sound))
         mean = np.average(self._read(parts), axis=0, weights=weights)
         return np.asarray(mean / mean.sum(), dtype=np.float32)
 
@@ -363,11 +365,11 @@ class SpeechEmotionRecognizer:
         voice = voice_activity(samples)
         if voice is None:
             return None
-        return SpeechReading(self._read([samples])[0], voice.snr_db, weight_of(voice.snr_db), voice.share)
+        return SpeechReading(self._read([samples])[0], voice.snr_db, snr_weight(voice.snr_db), voice.share)
 
-    def course(self, samples: Samples) -> list[tuple[float, SpeechReading | None]]:
+    def read_windows(self, samples: Samples) -> list[tuple[float, SpeechReading | None]]:
         """Read samples, float32 [n] at 16 kHz, in windows of 3 s each second: (time in s of a window's end, reading)."""
-        return [(end, self.read_window(part)) for end, part in windows(samples)]
+        return [(end, self.read_window(part)) for end, part in split_windows(samples)]
 
     def _read(self, parts: Sequence[Samples]) -> npt.NDArray[np.float32]:
         """Mood vectors, float32 [n, 7], of windows, each float32 [≤ 48,000] at 16 kHz."""
@@ -378,10 +380,10 @@ class SpeechEmotionRecognizer:
         if columns is None:
             known = " or ".join(str(len(names)) for names in dict.fromkeys(self._orders))
             raise ValueError(f"the model answers with {answers.shape[1]} classes, expected {known}")
-        return served(answers, columns, self.emotions)
+        return to_mood_vectors(answers, columns, self.emotions)
 
 
-def served(
+def to_mood_vectors(
     answers: npt.NDArray[np.float32], columns: Sequence[str], emotions: Sequence[str] = EMOTIONS
 ) -> npt.NDArray[np.float32]:
     """Mood vectors, float32 [n, 7], of answers over the labels that `columns` names: calm counts as neutral.
@@ -390,7 +392,7 @@ def served(
     """
     vectors = np.zeros((len(answers), len(EMOTIONS)), dtype=np.float32)
     for column, name in enumerate(columns):
-        vectors[:, EMOTIONS.index(SERVED_AS[name])] += answers[:, column]
+        vectors[:, EMOTIONS.index(LABEL_TO_EMOTION[name])] += answers[:, column]
     chosen = np.isin(EMOTIONS, emotions)
     vectors[:, ~chosen] = 0
     totals = vectors.sum(axis=1, keepdims=True)
@@ -398,12 +400,12 @@ def served(
     return np.asarray(shares, dtype=np.float32)
 
 
-def weight_of(snr_db: float) -> float:
+def snr_weight(snr_db: float) -> float:
     """How much a reading counts at a signal-to-noise ratio in dB, in (0, 1]: one half at HALF_WEIGHT_SNR."""
     return float(1 / (1 + 10 ** ((HALF_WEIGHT_SNR - snr_db) / 10)))
 
 
-def samples_of(sound: Sound) -> Samples:
+def load_samples(sound: Sound) -> Samples:
     """Samples, float32 [n] at 16 kHz, of a path or of a pair (samples, rate in Hz). Raises SoundError."""
     if isinstance(sound, str | Path):
         return read_sound(sound)

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from moodmirror.emotions import EMOTIONS, HasMoodVector, MoodVector
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTSignature, ModelError, opened_once, verified_model_bytes
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin
+from moodmirror.recognition.model_files import MODELS_DIR, LiteRTSignature, ModelError, cached_loader, verified_model_bytes
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -35,8 +35,8 @@ MAKE_COMMAND: Final = "python train.py text --data PATH"
 LANGUAGES: Final = ("en",)  # ISO 639 codes of what is read
 
 VECTOR_SIZE: Final = 384  # of a sentence vector
-MOST_CHARACTERS: Final = 20_000  # some forty windows of the network: about a second
-MOST_TOKENS: Final = 128  # of one window, the marks at its ends included; a longer text is read window by window
+MAX_CHARACTERS: Final = 20_000  # some forty windows of the network: about a second
+MAX_TOKENS: Final = 128  # of one window, the marks at its ends included; a longer text is read window by window
 BATCH_TOKENS: Final = 512  # so many at once: the activations stay in a core's cache
 
 # A text in which fewer of the words are common English ones goes to the language identifier.
@@ -46,7 +46,7 @@ COMMON_COUNT: Final = 5  # so often a word stands in the training texts to be co
 FOREIGN_ODDS: Final = 8.0
 FOREIGN_NEUTRAL: Final = 0.9  # neutral's share of the answer to a text that is not understood
 
-LEAST_WEIGHT: Final = 0.05  # of a reading that says nothing
+MIN_WEIGHT: Final = 0.05  # of a reading that says nothing
 EXPLAINED_TOKENS: Final = 320  # read to explain one text: 100 ms on one thread
 NEUTRAL: Final = EMOTIONS.index("neutral")
 
@@ -67,17 +67,17 @@ class SentenceReading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TextReading(HasMoodVector):
+class TextReading(MoodVectorMixin):
     """What is read in a text.
 
     `vector` is the whole text's; `sentences` are the course through it. Where `language_known` is false, the text is in
-    none of :data:`LANGUAGES` and `vector` says nearly neutral. `words` is how many it has.
+    none of :data:`LANGUAGES` and `vector` says nearly neutral. `word_count` is how many words it has.
     """
 
     vector: MoodVector
     language_known: bool
     sentences: list[SentenceReading]
-    words: int
+    word_count: int
 
     @property
     def weight(self) -> float:
@@ -86,15 +86,15 @@ class TextReading(HasMoodVector):
         One word alone counts half, three count three quarters. A text that is not understood counts least.
         """
         if not self.language_known:
-            return LEAST_WEIGHT
+            return MIN_WEIGHT
         shares = np.maximum(self.vector.astype(np.float64), 1e-12)
         certainty = 1 + float((shares * np.log(shares)).sum()) / np.log(len(EMOTIONS))
-        return float(np.clip(certainty * self.words / (self.words + 1), LEAST_WEIGHT, 1.0))
+        return float(np.clip(certainty * self.word_count / (self.word_count + 1), MIN_WEIGHT, 1.0))
 
 
-def decoded(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """The text in UTF-8 bytes, with or without a byte order mark. Raises TextError if they are something else."""
-    if len(content) > 4 * MOST_CHARACTERS + 3:  # bytes of the longest character, and the mark
+    if len(content) > 4 * MAX_CHARACTERS + 3:  # bytes of the longest character, and the mark
         raise TextError(_too_long())
     try:
         return content.decode("utf-8-sig")
@@ -102,12 +102,12 @@ def decoded(content: bytes) -> str:
         raise TextError(f"The text is not UTF-8: byte {error.start} fits no character. Save it as UTF-8.") from None
 
 
-def checked(text: str) -> str:
+def clean_text(text: str) -> str:
     """A text as it may be shown: without control characters, direction overrides and other invisible marks.
 
     Raises TextError if it is too long, or nothing is left of it.
     """
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise TextError(_too_long())
     clean = _visible(text)
     if not clean.strip():
@@ -116,7 +116,7 @@ def checked(text: str) -> str:
 
 
 def _too_long() -> str:
-    return f"The text is too long: at most {MOST_CHARACTERS:,} characters are read. Send a part of it."
+    return f"The text is too long: at most {MAX_CHARACTERS:,} characters are read. Send a part of it."
 
 
 # Cc: controls; Cf: direction overrides, zero-width marks; Cs: halves of a character; Co, Cn: without a meaning.
@@ -150,7 +150,7 @@ class TextTokenizer:
         self._counts = counts
         self._vocabulary: dict[str, int] = tokenizer.get_vocab()
 
-    def normalise(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         """A text as the tokenizer takes it: small letters, plain quotes, names for pictographs, words unstretched."""
         text = unicodedata.normalize("NFKC", _visible(text)).translate(_PLAIN).lower()
         if not text.isascii():
@@ -159,12 +159,12 @@ class TextTokenizer:
 
     def encode(self, texts: Texts) -> list[list[int]]:
         """Token ids of each text, without the marks at its ends."""
-        encoded = self._tokenizer.encode_batch([self.normalise(text) for text in texts], add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch([self.normalize(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encoded]
 
     def common_share(self, text: str) -> float:
         """Which share of the words are common English ones, 0…1; 1 if there are no letters at all."""
-        words = _LETTERS.findall(self.normalise(text))
+        words = _LETTERS.findall(self.normalize(text))
         common = [self._count(word) >= COMMON_COUNT for word in words]
         return sum(common) / len(common) if common else 1.0
 
@@ -214,13 +214,13 @@ class LanguageGate:
 
     def __init__(self, tokenizer: TextTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._identifier = opened_once(_open_identifier)
+        self._identifier = cached_loader(_open_identifier)
 
-    def known(self, text: str) -> bool:
+    def is_supported(self, text: str) -> bool:
         """Whether the text is in one of :data:`LANGUAGES`, or has no words at all."""
         if self._tokenizer.common_share(text) >= LEAST_COMMON_WORDS:
             return True
-        ranked = dict(self._identifier().rank(self._tokenizer.normalise(text)))
+        ranked = dict(self._identifier().rank(self._tokenizer.normalize(text)))
         return bool(max(ranked.values()) < FOREIGN_ODDS * max(ranked[language] for language in LANGUAGES))
 
 
@@ -245,11 +245,11 @@ class TokenTables:
     counts: npt.NDArray[np.uint32]
 
     @classmethod
-    def quantised(cls, tokens: Vectors, positions: Vectors, counts: npt.NDArray[np.uint32]) -> Self:
+    def quantized(cls, tokens: Vectors, positions: Vectors, counts: npt.NDArray[np.uint32]) -> Self:
         """Tables of float32 rows, each row's largest value taken as 127."""
         scale = np.maximum(np.abs(tokens).max(axis=1), 1e-8) / 127
         rounded = np.rint(tokens / scale[:, np.newaxis]).astype(np.int8)
-        return cls(rounded, scale.astype(np.float32), positions[:MOST_TOKENS].astype(np.float32), counts)
+        return cls(rounded, scale.astype(np.float32), positions[:MAX_TOKENS].astype(np.float32), counts)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -281,7 +281,7 @@ class TextNetwork:
         self.gate = LanguageGate(self.tokenizer)
         self._tables = tables
         self._graph = graph
-        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end, self._padding = (special_token_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
     @classmethod
     def load(cls, models_dir: Path = MODELS_DIR, *, threads: int = 1) -> Self:
@@ -303,7 +303,7 @@ class TextNetwork:
         windows: list[list[int]] = []
         owners: list[int] = []
         for owner, ids in enumerate(self.tokenizer.encode(texts)):
-            cut = list(_windows(ids, MOST_TOKENS - 2))
+            cut = list(_windows(ids, MAX_TOKENS - 2))
             windows += cut
             owners += [owner] * len(cut)
         moods, vectors = self._run(windows)
@@ -342,7 +342,7 @@ class TextNetwork:
         return moods, vectors
 
 
-def mark_id(tokenizer: Tokenizer, mark: str) -> int:
+def special_token_id(tokenizer: Tokenizer, mark: str) -> int:
     """The id of a mark such as [CLS]. Raises ModelError if the vocabulary lacks it."""
     number = tokenizer.token_to_id(mark)
     if number is None:
@@ -393,12 +393,12 @@ class TextEmotionRecognizer:
 
         A text in another language than English is nearly neutral. Raises TextError for a text that is empty or too long.
         """
-        clean = all_checked(texts)
+        clean = clean_texts(texts)
         if not clean:
             return np.empty((0, len(EMOTIONS)), np.float32)
         moods, _ = self._network(clean)
         for row, text in enumerate(clean):
-            if not self._network.gate.known(text):
+            if not self._network.gate.is_supported(text):
                 moods[row] = _nearly_neutral(moods[row])
         return moods
 
@@ -411,11 +411,11 @@ class TextEmotionRecognizer:
 
         Raises TextError for a text that is empty or too long.
         """
-        checked(text)
-        spans = sentences(text)
+        clean_text(text)
+        spans = sentence_spans(text)
         pieces = [text] if len(spans) == 1 else [text, *(text[start:end] for start, end in spans)]
         moods, _ = self._network(pieces)
-        known = self._network.gate.known(text)
+        known = self._network.gate.is_supported(text)
         if not known:
             moods = np.stack([_nearly_neutral(mood) for mood in moods])
         course = moods if len(spans) == 1 else moods[1:]
@@ -423,7 +423,7 @@ class TextEmotionRecognizer:
             vector=moods[0],
             language_known=known,
             sentences=[SentenceReading(*span, vector) for span, vector in zip(spans, course, strict=True)],
-            words=len(_WORD.findall(text)),
+            word_count=len(_WORD.findall(text)),
         )
 
     def explain(self, text: str) -> list[tuple[int, int, float]]:
@@ -433,8 +433,8 @@ class TextEmotionRecognizer:
         (occlusion: Zeiler and Fergus, ECCV 2014); below 0, the word speaks against it. In a longer text neighbouring words
         are left out together, so that the answer comes as fast. Raises TextError for a text that is empty or too long.
         """
-        checked(text)
-        spans = sentences(text)
+        clean_text(text)
+        spans = sentence_spans(text)
         words = [[(start + m.start(), start + m.end()) for m in _WORD.finditer(text[start:end])] for start, end in spans]
         tokens = [len(ids) + 2 for ids in self._network.tokenizer.encode([text[start:end] for start, end in spans])]
         together = 1
@@ -480,18 +480,18 @@ class TextEncoder:
 
         Raises TextError for a text that is empty or too long.
         """
-        clean = all_checked(texts)
+        clean = clean_texts(texts)
         return self._network(clean)[1] if clean else np.empty((0, VECTOR_SIZE), np.float32)
 
 
-def all_checked(texts: Texts) -> list[str]:
-    """Texts as :func:`checked` gives them. Raises TextError naming the first that can't be read."""
+def clean_texts(texts: Texts) -> list[str]:
+    """Texts as :func:`clean_text` gives them. Raises TextError naming the first that can't be read."""
     if isinstance(texts, str):
         raise TextError("Give a list of texts, not one text.")
     clean = []
     for number, text in enumerate(texts, start=1):
         try:
-            clean.append(checked(text))
+            clean.append(clean_text(text))
         except TextError as error:
             raise error if len(texts) == 1 else TextError(f"Text {number} of {len(texts)}: {error}") from None
     return clean
@@ -509,7 +509,7 @@ _SENTENCE_END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n+")
 _ABBREVIATION: Final = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc)|\b[a-z]\.[a-z])\.$", re.IGNORECASE)
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a text stand: (start, end) in characters, without the blanks around them.
 
     At least one for a text with a visible character; what has none, between two ends, is no sentence.

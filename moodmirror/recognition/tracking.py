@@ -11,16 +11,16 @@ import numpy as np
 
 from moodmirror.emotions import MoodVector
 from moodmirror.recognition.face import (
-    FAR,
-    INCLINED,
+    FAR_SEARCH,
     NEAR,
     SAME_FACE_OVERLAP,
     STEADY,
+    TILTED_SEARCHES,
     TILTS,
-    UPRIGHT,
+    UPRIGHT_SEARCH,
     Box,
     Face,
-    FaceReader,
+    FaceAnalyzer,
     GrayImage,
     Search,
     overlap,
@@ -31,7 +31,7 @@ from moodmirror.recognition.face import (
 SEARCH_SECONDS_FOLLOWING: Final = 1.0
 SEARCH_SECONDS_ALONE: Final = 0.2
 # While there is nobody, every other search also looks for one of these, in turn: most who come are upright and near.
-FURTHER_SEARCHES: Final = (INCLINED[0], FAR, INCLINED[1], FAR)
+FURTHER_SEARCHES: Final = (TILTED_SEARCHES[0], FAR_SEARCH, TILTED_SEARCHES[1], FAR_SEARCH)
 # A face that is not found where it was may have turned away for a moment; after this it has left.
 LOST_SECONDS: Final = 1.2
 # Half-life of what is read in one face: single frames err, and two or three later they count little.
@@ -53,7 +53,7 @@ class FaceTracker:
 
     def __init__(
         self,
-        reader: FaceReader,
+        analyzer: FaceAnalyzer,
         search_seconds: float = SEARCH_SECONDS_FOLLOWING,
         search_frames: int = 1,
         newcomer_share: float = 0.0,
@@ -62,7 +62,7 @@ class FaceTracker:
 
         While anybody is there, only faces of at least `newcomer_share` of the nearest one's side are looked for.
         """
-        self._reader = reader
+        self._analyzer = analyzer
         self._search_seconds = search_seconds
         self._search_frames = search_frames
         self._newcomer_share = newcomer_share
@@ -94,7 +94,7 @@ class FaceTracker:
         if at - self._searched_at >= pause and (self._unsearched >= self._search_frames or not following):
             self._searched_at, self._unsearched = at, 0
             nearest = max((track.face.box[2] for track in self._tracks), default=0)
-            self._search(gray, UPRIGHT._replace(least=self._newcomer_share * nearest), at)
+            self._search(gray, UPRIGHT_SEARCH._replace(least=self._newcomer_share * nearest), at)
             self._searches_alone = 0 if self._tracks else self._searches_alone + 1
             turn, due = divmod(self._searches_alone, 2)
             if due:
@@ -103,12 +103,12 @@ class FaceTracker:
         return sorted((track.face for track in self._tracks), key=lambda face: -face.box[2])
 
     def _search(self, gray: GrayImage, search: Search, at: float) -> None:
-        self._take_in([_box(found) for found in self._reader.detector.detect(gray, search)], search.tilt, at)
+        self._take_in([_box(found) for found in self._analyzer.detector.detect(gray, search)], search.tilt, at)
 
     def _find_again(self, gray: GrayImage, track: _Track) -> Box | None:
         places = [(track.tilt, STEADY), *((tilt, NEAR) for tilt in dict.fromkeys((track.tilt, 0.0, *TILTS)))]
         for tilt, around in places:
-            box = self._reader.detector.detect_near(gray, track.face.box, tilt=tilt, around=around)
+            box = self._analyzer.detector.detect_near(gray, track.face.box, tilt=tilt, around=around)
             if box:
                 track.tilt = tilt
                 before = np.array(track.face.box)
@@ -135,15 +135,15 @@ class FaceTracker:
 
     def _read(self, gray: GrayImage, at: float) -> None:
         found = [track for track in self._tracks if track.found_at == at]
-        for track, read in zip(found, self._reader.read_boxes(gray, [track.face.box for track in found]), strict=True):
+        for track, read in zip(found, self._analyzer.analyze_boxes(gray, [track.face.box for track in found]), strict=True):
             if read.vector is None:
-                track.face, track.read_at = replace(track.face, vector=None, obstacle=read.obstacle), None
+                track.face, track.read_at = replace(track.face, vector=None, quality_issue=read.quality_issue), None
                 continue
             vector = self._smoothed(track, read.vector, at)
-            track.face, track.read_at = replace(track.face, vector=vector, obstacle=None, weight=read.weight), at
+            track.face, track.read_at = replace(track.face, vector=vector, quality_issue=None, weight=read.weight), at
         for track in self._tracks:
             if track.found_at < at:
-                track.face, track.read_at = replace(track.face, vector=None, obstacle="turned"), None
+                track.face, track.read_at = replace(track.face, vector=None, quality_issue="turned"), None
 
     @staticmethod
     def _smoothed(track: _Track, vector: MoodVector, at: float) -> MoodVector:

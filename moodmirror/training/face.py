@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardise
+from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, preprocess, standardize
 from moodmirror.recognition.model_files import record_in_manifest
 from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
@@ -211,7 +211,7 @@ class FaceBatches(keras.utils.PyDataset):
         gently = self._epoch >= self._config.cool_down * self._config.epochs
         faces = np.stack([augment(self._faces[face], rng, gently=gently) for face in chosen])
         return (
-            standardise(resized(faces, self._size)),
+            standardize(resized(faces, self._size)),
             {name: targets[chosen] for name, targets in self._targets.items()},
             {name: weights[chosen] for name, weights in self._weights.items()},
         )
@@ -297,7 +297,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def predict(network: keras.Model, faces: Faces) -> npt.NDArray[np.float32]:
     """Probabilities, float32 [n, 7], of a Keras network of one answer or two, for faces, uint8 [n, h, w]."""
-    answer = network.predict(standardise(faces), batch_size=256, verbose=0)
+    answer = network.predict(standardize(faces), batch_size=256, verbose=0)
     return np.asarray(answer[EMOTIONS_ANSWER] if isinstance(answer, dict) else answer, dtype=np.float32)
 
 

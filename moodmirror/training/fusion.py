@@ -16,8 +16,8 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import Samples
-from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, weight_of_sharpness
-from moodmirror.recognition.speech import LABELS, served, voice_activity, weight_of, windows
+from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, sharpness_weight
+from moodmirror.recognition.speech import LABELS, snr_weight, split_windows, to_mood_vectors, voice_activity
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import WORSENINGS, halves
@@ -92,7 +92,7 @@ def look(split: FaceSplit, recognizer: FaceEmotionRecognizer, seed: int) -> Sens
             [WORSENINGS[ways[number % len(ways)]](face, rng) for number, face in enumerate(split.faces)]
         ).astype(np.uint8)
         vectors[condition] = recognizer.predict_proba(worsened)
-        weights[condition] = np.array([weight_of_sharpness(sharpness(face)) for face in worsened])
+        weights[condition] = np.array([sharpness_weight(sharpness(face)) for face in worsened])
     return Sense("face", split.labels, vectors, weights)
 
 
@@ -147,7 +147,7 @@ def hear(corpus: SpeechCorpus, run_dir: Path) -> tuple[Sense, Labels]:
                 owners, named = made[condition].owner[here], logits[condition][here].argmax(axis=1)
                 require_strangers(run_dir, int(fold), unweighted_average_recall(labels[owners], named))
     answers = FoldAnswers(chosen, labels, folds, made, logits)
-    vectors = {name: served(answers.probabilities(name), LABELS) for name in VOICES}
+    vectors = {name: to_mood_vectors(answers.probabilities(name), LABELS) for name in VOICES}
     for by_condition in (vectors, weights):
         by_condition[FINE] = by_condition.pop(AS_RECORDED)
     return Sense("speech", seven(labels), vectors, weights), folds
@@ -169,5 +169,5 @@ def require_strangers(run_dir: Path, fold: int, recall: float) -> None:
 
 def recording_weight(samples: Samples) -> float:
     """The weight of a recording, 0…1: the mean of its windows' in which a voice is heard; 0 where there is none."""
-    voices = [voice for _, part in windows(samples) if (voice := voice_activity(part))]
-    return float(np.mean([weight_of(voice.snr_db) for voice in voices])) if voices else 0.0
+    voices = [voice for _, part in split_windows(samples) if (voice := voice_activity(part))]
+    return float(np.mean([snr_weight(voice.snr_db) for voice in voices])) if voices else 0.0

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from moodmirror.fusion import HALF_LIFE
+from moodmirror.fusion import HALF_LIFE_SECONDS
 from moodmirror.training import metrics, plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus
@@ -65,7 +65,7 @@ def write_card(
     write_text(models_dir / f"{NAME}.json", json.dumps(figures, indent=1) + "\n")
     names = [*FIXED, *FITTED_FUSIONS]
     chances = ", ".join(f"{state} {chance:.0%}" for state, chance in CHANCES.items())
-    half_lives = ", ".join(f"{source} {seconds:g} s" for source, seconds in HALF_LIFE.items() if source != "chosen")
+    half_lives = ", ".join(f"{source} {seconds:g} s" for source, seconds in HALF_LIFE_SECONDS.items() if source != "chosen")
     ranking = mean_ranking(result)
     card = [
         "# Card: one mood out of a face and a voice",

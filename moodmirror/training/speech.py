@@ -20,7 +20,7 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import LiteRTModel, record_in_manifest
-from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS, MODEL_NAME, SERVED_AS, served
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MEL_BANDS, MODEL_NAME, WINDOW_FRAMES, to_mood_vectors
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.face import TorchBatchNormalization
@@ -113,7 +113,7 @@ def _blank(features: npt.NDArray[np.float32], rng: np.random.Generator) -> None:
         features[:, start : start + width] = mean
     for _ in range(rng.integers(BLANKED_FRAMES[0] + 1)):
         width = rng.integers(1, BLANKED_FRAMES[1] + 1)
-        start = rng.integers(FRAMES - width)
+        start = rng.integers(WINDOW_FRAMES - width)
         features[start : start + width] = mean
 
 
@@ -252,7 +252,7 @@ def cross_validate(run: Run) -> FoldAnswers:
 
 def served_network(networks: list[Any], temperature: float) -> keras.Model:
     """One network of several: the softmax of their mean logits divided by a temperature, [n, 150, 64] → [n, 8]."""
-    inputs = layers.Input((FRAMES, MEL_BANDS), name="log_mel")
+    inputs = layers.Input((WINDOW_FRAMES, MEL_BANDS), name="log_mel")
     logits = [network(inputs) for network in networks]
     mean = layers.Average()(logits) if len(logits) > 1 else logits[0]
     return keras.Model(inputs, layers.Softmax()(layers.Rescaling(1 / temperature)(mean)), name=MODEL_NAME)
@@ -278,10 +278,10 @@ def from_corpus_to_corpus(run: Run) -> dict[str, dict[str, float]]:
     for trained in names if len(names) > 1 else []:
         within = run.corpus.corpora == trained
         networks = run.networks(f"only-{trained}", within, 1)
-        known = {SERVED_AS[LABELS[label]] for label in np.unique(run.corpus.labels[within])}
+        known = {LABEL_TO_EMOTION[LABELS[label]] for label in np.unique(run.corpus.labels[within])}
         table[trained] = {}
         for other in names:
-            emotions = np.array([EMOTIONS.index(SERVED_AS[clip.label]) for clip in run.corpus.clips])
+            emotions = np.array([EMOTIONS.index(LABEL_TO_EMOTION[clip.label]) for clip in run.corpus.clips])
             tested = np.flatnonzero(
                 (run.corpus.corpora == other) & np.isin(emotions, [EMOTIONS.index(name) for name in known])
             )
@@ -290,7 +290,7 @@ def from_corpus_to_corpus(run: Run) -> dict[str, dict[str, float]]:
             windows = windows_of([run.corpus.sounds[index] for index in tested])
             answers = windows.means(softmax(mean_logits(networks, windows.features), axis=1))
             common = [EMOTIONS[emotion] for emotion in np.unique(emotions[tested])]
-            vectors = served(answers, LABELS, common)
+            vectors = to_mood_vectors(answers, LABELS, common)
             table[trained][other] = unweighted_average_recall(emotions[tested], vectors.argmax(axis=1))
     return table
 

@@ -17,7 +17,7 @@ import soxr
 from scipy.signal import fftconvolve
 
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import FRAMES, MEL_BANDS, WINDOW, log_mel
+from moodmirror.recognition.speech import MEL_BANDS, WINDOW_FRAMES, WINDOW_SAMPLES, log_mel
 from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus
 
@@ -129,10 +129,10 @@ def another_voice(samples: Samples, rng: Rng) -> Samples:
 
 def placed(samples: Samples, rng: Rng) -> Samples:
     """One window, float32 [48,000]: a shorter sound anywhere in it, a longer one cut anywhere."""
-    missing = WINDOW - len(samples)
+    missing = WINDOW_SAMPLES - len(samples)
     if missing <= 0:
         start = rng.integers(-missing + 1)
-        return samples[start : start + WINDOW]
+        return samples[start : start + WINDOW_SAMPLES]
     before = rng.integers(missing + 1)
     return np.pad(samples, (before, missing - before))
 
@@ -181,7 +181,7 @@ def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path)
         return np.asanyarray(np.load(path, mmap_mode="r"))
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    shape = (len(corpus), copies, FRAMES, MEL_BANDS)
+    shape = (len(corpus), copies, WINDOW_FRAMES, MEL_BANDS)
     features: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
     voices = corpus.voices()
     for index, samples in enumerate(corpus.sounds):

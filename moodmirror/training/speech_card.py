@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.speech import LABELS, MODEL_NAME, SERVED_AS, served
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MODEL_NAME, to_mood_vectors
 from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
@@ -27,7 +27,7 @@ TERMS: Final = (
 
 def seven(labels: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
     """Indices into EMOTIONS of indices into LABELS: calm is neutral."""
-    return np.array([EMOTIONS.index(SERVED_AS[name]) for name in LABELS], dtype=np.int_)[labels]
+    return np.array([EMOTIONS.index(LABEL_TO_EMOTION[name]) for name in LABELS], dtype=np.int_)[labels]
 
 
 def write_card(
@@ -54,7 +54,7 @@ def write_card(
         for name in CONDITIONS
     }
     emotions = seven(answers.labels)
-    vectors = {name: served(answers.probabilities(name), LABELS) for name in CONDITIONS}
+    vectors = {name: to_mood_vectors(answers.probabilities(name), LABELS) for name in CONDITIONS}
     moods = {name: classification_metrics(emotions, vectors[name], unit=UNIT) for name in CONDITIONS}
     calibration = {name: reliability(emotions, vectors[name]) for name in CONDITIONS}
     recalls = {name: result.unweighted_average_recall for name, result in eight.items()}

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recognition.model_files import record_in_manifest
-from moodmirror.recognition.speech import LABELS, MODEL_NAME, WINDOW, classic_features
+from moodmirror.recognition.speech import LABELS, MODEL_NAME, WINDOW_SAMPLES, classic_features
 from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.metrics import classification_metrics
@@ -42,7 +42,7 @@ def classic_copies(corpus: SpeechCorpus, seed: int) -> npt.NDArray[np.float32]:
     for index, samples in enumerate(corpus.sounds):
         rngs = [np.random.default_rng((seed, index, copy)) for copy in range(1, COPIES)]
         changed = [augment(samples, voices[index], rng) for rng in rngs]
-        made.append([classic_features(part) for part in (samples[:WINDOW], *changed)])
+        made.append([classic_features(part) for part in (samples[:WINDOW_SAMPLES], *changed)])
         show_progress("classic features", index + 1, len(corpus))
     return np.array(made, dtype=np.float32)
 

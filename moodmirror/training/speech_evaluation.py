@@ -18,7 +18,13 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import SERVED_AS, Features, SpeechEmotionRecognizer, network_features, weighted_windows
+from moodmirror.recognition.speech import (
+    LABEL_TO_EMOTION,
+    Features,
+    SpeechEmotionRecognizer,
+    network_features,
+    weighted_windows,
+)
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.metrics import classification_metrics, reliability
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
@@ -200,7 +206,7 @@ def evaluate(data: list[Path], *, models_dir: Path) -> None:
     """
     corpus = load_speech(data)
     recognizer = SpeechEmotionRecognizer.load(models_dir)
-    emotions = np.array([EMOTIONS.index(SERVED_AS[clip.label]) for clip in corpus.clips])
+    emotions = np.array([EMOTIONS.index(LABEL_TO_EMOTION[clip.label]) for clip in corpus.clips])
     print(f"{corpus.describe()}; {'; '.join(corpus.notes)}\n")
     print("These are figures of strangers only if the served model never heard the speakers: see its card.\n")
     for name, condition in CONDITIONS.items():

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moodmirror.recognition.audio import SAMPLE_RATE
-from moodmirror.recognition.speech import HOP, LABELS, MEL_BANDS, WINDOW, WINDOW_SECONDS, log_mel, pitch
+from moodmirror.recognition.speech import HOP_SAMPLES, LABELS, MEL_BANDS, WINDOW_SAMPLES, WINDOW_SECONDS, log_mel, pitch
 from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 
@@ -85,7 +85,9 @@ def draw_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
     """The mel spectrogram of the first recording of each emotion, as the networks get it."""
     figure = Figure(figsize=(12, 6), layout="constrained")
     for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
-        axes.imshow(log_mel(samples[:WINDOW]).T, origin="lower", aspect="auto", extent=(0, WINDOW_SECONDS, 0, MEL_BANDS))
+        axes.imshow(
+            log_mel(samples[:WINDOW_SAMPLES]).T, origin="lower", aspect="auto", extent=(0, WINDOW_SECONDS, 0, MEL_BANDS)
+        )
         axes.set(title=label, xlabel="s", ylabel="mel band")
     figure.savefig(path, dpi=100)
 
@@ -111,7 +113,7 @@ def draw_features(corpus: SpeechCorpus, path: Path) -> None:
 
 def _measure(samples: np.ndarray) -> tuple[float, float, float, float]:
     """Level in dB of full scale, median pitch of the louder half in Hz, crossings a sample, spectral centroid in Hz."""
-    rms = librosa.feature.rms(y=samples, hop_length=HOP)[0]
+    rms = librosa.feature.rms(y=samples, hop_length=HOP_SAMPLES)[0]
     hertz = pitch(samples)[: len(rms)]
     return (
         float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12)),

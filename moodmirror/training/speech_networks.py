@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
 
-from moodmirror.recognition.speech import FRAMES, LABELS, MEL_BANDS
+from moodmirror.recognition.speech import LABELS, MEL_BANDS, WINDOW_FRAMES
 
 LOGITS: Final = "logits"
 
@@ -26,7 +26,7 @@ def build_network(
     `mean` and `variance`, [64] each, are those of the training features; the scaling by them is part of the network.
     Whatever `normalization` makes the inner layers, the weights are the same.
     """
-    inputs = layers.Input((FRAMES, MEL_BANDS), name="log_mel")
+    inputs = layers.Input((WINDOW_FRAMES, MEL_BANDS), name="log_mel")
     x = layers.Normalization(axis=-1, mean=np.asarray(mean), variance=np.asarray(variance))(inputs)
     body = {"cnn": _convolutions, "rnn": _recurrence}[kind]
     x = layers.Dropout(dropout)(body(x, normalization))

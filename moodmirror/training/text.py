@@ -26,15 +26,15 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import ModelError, record_in_manifest
 from moodmirror.recognition.text import (
     GRAPH,
+    MAX_TOKENS,
     MODEL_NAME,
-    MOST_TOKENS,
     TABLES,
     TEXT_FILES,
     TOKENIZER,
     TextTokenizer,
     TokenTables,
-    mark_id,
     padded_length,
+    special_token_id,
 )
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.corpora import CorpusError
@@ -362,11 +362,11 @@ def emotions_of(fine: Floats, emotion_of_fine: npt.NDArray[np.int_]) -> Floats:
 class TokenBatcher:
     """From texts to the input of a network that has its token table."""
 
-    def __init__(self, tokenizer: Tokenizer, counts: npt.NDArray[np.uint32], most_tokens: int = MOST_TOKENS) -> None:
+    def __init__(self, tokenizer: Tokenizer, counts: npt.NDArray[np.uint32], most_tokens: int = MAX_TOKENS) -> None:
         """`counts`, uint32 [vocabulary], tell how often each token stands in English texts."""
         self._texts = TextTokenizer(tokenizer, counts)
         self._most = most_tokens
-        self._start, self._end, self._padding = (mark_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end, self._padding = (special_token_id(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
 
     def __call__(self, texts: list[str]) -> list[npt.NDArray[Any]]:
         """Token ids, int32 [n, t], and their mask, float32 [n, t]; each text cut to the most tokens."""
@@ -387,7 +387,7 @@ class TokenBatcher:
 class Batcher(TokenBatcher):
     """From texts to the input of a network without a token table."""
 
-    def __init__(self, tokenizer: Tokenizer, tables: TokenTables, most_tokens: int = MOST_TOKENS) -> None:
+    def __init__(self, tokenizer: Tokenizer, tables: TokenTables, most_tokens: int = MAX_TOKENS) -> None:
         super().__init__(tokenizer, tables.counts, most_tokens)
         self._tables = tables
 
@@ -884,7 +884,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
     counts = np.load(run_dir / COUNTS, allow_pickle=False)
     [token_rows], [position_rows] = (network.get_layer(name).get_weights() for name in (TOKEN_ROWS, POSITION_ROWS))
-    tables = TokenTables.quantised(token_rows, position_rows, counts)
+    tables = TokenTables.quantized(token_rows, position_rows, counts)
     reader, batcher = network.get_layer(READER), Batcher(tokenizer, tables)
     calibration = calibrate(corpora, lambda texts: predict(reader, texts, batcher)[EMOTIONS_ANSWER])
     served = build_served(reader, calibration)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
-from moodmirror.recognition.text import Texts, all_checked
+from moodmirror.recognition.text import Texts, clean_texts
 
 TFIDF_FILE: Final = "text_tfidf.pickle"
 MAKE_COMMAND: Final = "python train.py text --data PATH --model tfidf"
@@ -44,7 +44,7 @@ class TfidfEmotionRecognizer:
 
         Each emotion's own probability, by the sum of all. Raises TextError for a text that is empty or too long.
         """
-        clean = all_checked(texts)
+        clean = clean_texts(texts)
         if not clean:
             return np.empty((0, len(EMOTIONS)), np.float32)
         scores = np.asarray(self._pipeline.predict_proba(clean), dtype=np.float32)

@@ -17,7 +17,7 @@ from moodmirror.media.decoder_client import DecoderError
 from moodmirror.media.decoder_worker import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind, MediaError
 from moodmirror.media.file_analysis import Analysis, Progress, analyze, finished, read_text
 from moodmirror.recognition.model_files import ModelError
-from moodmirror.recognition.text import TextError, decoded
+from moodmirror.recognition.text import TextError, decode_text
 from moodmirror.services import current_services
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem, problem_body
@@ -216,4 +216,4 @@ def _plain_text() -> str:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "text/plain" or charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType('Send JSON {"text": "…"}, or text/plain in UTF-8.')
-    return decoded(request.get_data(cache=False))
+    return decode_text(request.get_data(cache=False))

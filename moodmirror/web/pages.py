@@ -141,7 +141,7 @@ def readyz() -> tuple[dict[str, Any], int]:
     """Ready: the models open and the camera, if any is awake, is fresh. 503 with the reasons when not."""
     site = current_services()
     problems = []
-    for open_model in (site.face_reader, site.speech_recognizer, site.text_recognizer):
+    for open_model in (site.face_analyzer, site.speech_recognizer, site.text_recognizer):
         try:
             open_model()
         except (ModelError, FileNotFoundError) as error:

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import MoodVector, valence_arousal
-from moodmirror.recognition.text import MOST_CHARACTERS, TextEmotionRecognizer
+from moodmirror.recognition.text import MAX_CHARACTERS, TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
 from moodmirror.recommendation.importers.source_files import (
@@ -243,7 +243,7 @@ class SongRows:
     def _guess(self, entries: Sequence[Entry]) -> list[MoodVector]:
         """The mean mood of the artist's known songs; for an unknown artist what the title says, and mostly the typical."""
         artists = [self._artists.get(slug(entry.cells["artist"].split("|")[0])) for entry in entries]
-        unknown = [entry.title[:MOST_CHARACTERS] for entry, artist in zip(entries, artists, strict=True) if artist is None]
+        unknown = [entry.title[:MAX_CHARACTERS] for entry, artist in zip(entries, artists, strict=True) if artist is None]
         titles = iter(self._recognizer().predict_proba(unknown) if unknown else ())
         return [
             TITLE_SHARE * next(titles) + (1 - TITLE_SHARE) * self._typical if artist is None else artist
