@@ -10,17 +10,17 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 def percent(share: float, digits: int = 0) -> str:
     """Format a share, 0…1, as a percentage: 0.694 with one digit is ``69.4%``."""
-    return f"{share:.{digits}%}"
+    return f"{float(share):.{digits}%}"
 
 
 def fixed(value: float, digits: int) -> str:
     """Format a number with a fixed count of digits after the point."""
-    return f"{value:.{digits}f}"
+    return f"{float(value):.{digits}f}"
 
 
 def thousands(value: int) -> str:
     """Format a whole number with a comma between thousands."""
-    return f"{value:,}"
+    return f"{int(value):,}"
 
 
 def _environment() -> Environment:
