@@ -18,8 +18,8 @@ import numpy as np
 
 from app import app
 from benchmarks.scenes import video
-from moodmirror.media.decoder_client import decoded
-from moodmirror.media.file_analysis import analyze, finished
+from moodmirror.media.decoder_client import decode_file
+from moodmirror.media.file_analysis import analyze, run_to_completion
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.services import EXTENSION
 from tests.clips import clip
@@ -42,13 +42,13 @@ def main() -> None:
         "a clip of a minute, MP4 (H.264, AAC)": clip(pictures, "h264", sound, rate=RATE),
         "a clip of a minute, AVI (Motion JPEG, PCM)": clip(pictures, "avi", sound, rate=RATE),
     }
-    finished(analyze(io.BytesIO(photo), site))  # models are open from here on
+    run_to_completion(analyze(io.BytesIO(photo), site))  # models are open from here on
     site.speech_recognizer()
     print(f"  {'seconds':50}{'clock':>8}{'decoder':>9}{'reading':>9}")
     for name, content in files.items():
         began, own, theirs = time.perf_counter(), time.process_time(), _children()
         if len(content) > 1:
-            finished(analyze(io.BytesIO(content), site))
+            run_to_completion(analyze(io.BytesIO(content), site))
         else:
             _refused(content)
         passed = time.perf_counter() - began
@@ -57,7 +57,7 @@ def main() -> None:
 
 def _refused(content: bytes) -> None:
     try:
-        list(decoded(io.BytesIO(content)))
+        list(decode_file(io.BytesIO(content)))
     except ValueError:
         return
     raise AssertionError("one byte is no file")

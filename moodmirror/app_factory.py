@@ -19,8 +19,8 @@ from moodmirror.config import Config, ConfigError
 from moodmirror.live import connection_auth
 from moodmirror.live.handlers import Live
 from moodmirror.logs import log_requests
-from moodmirror.media.decoder_client import FrameDecoders
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
+from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.metrics import Present
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import cached_loader
@@ -74,7 +74,7 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
         config,
         camera,
         face_analyzer,
-        FrameDecoders(os.cpu_count() or 1),
+        FrameDecoderPool(os.cpu_count() or 1),
         cached_loader(SpeechEmotionRecognizer.load),
         cached_loader(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),

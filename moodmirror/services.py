@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from flask import current_app
 
 from moodmirror.config import Config
-from moodmirror.media.decoder_client import FrameDecoders
+from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.metrics import Metrics
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face, FaceAnalyzer
@@ -71,7 +71,7 @@ class Services:
     config: Config
     camera: ServerCamera
     face_analyzer: Callable[[], FaceAnalyzer]
-    frames: FrameDecoders
+    frames: FrameDecoderPool
     speech_recognizer: Callable[[], SpeechEmotionRecognizer]
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender

@@ -28,7 +28,7 @@ import soundfile
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from moodmirror.media import frame_decoder
-from moodmirror.media.decoder_client import FrameDecoders
+from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.recognition.audio import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,10 +76,10 @@ def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
 
 
 @contextmanager
-def running_frame_decoder() -> Iterator[tuple[FrameDecoders, psutil.Process]]:
+def running_frame_decoder() -> Iterator[tuple[FrameDecoderPool, psutil.Process]]:
     """A decoder of frames, and its process; sites that other tests open in this process have theirs."""
     others = running(frame_decoder)
-    with closing(FrameDecoders(1)) as decoders:
+    with closing(FrameDecoderPool(1)) as decoders:
         decoders.decode(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())
         [process] = [process for process in running(frame_decoder) if process not in others]
         yield decoders, process

@@ -70,12 +70,13 @@ def files() -> tuple[Feed, list[bytes]]:
     import numpy as np
 
     from benchmarks.scenes import portrait_frame
-    from moodmirror.media.decoder_worker import KINDS, parts
+    from moodmirror.media.decoder_worker import decode
+    from moodmirror.media.formats import KINDS
     from tests.clips import clip, encoded, gif
 
     def feed(content: bytes) -> None:
         with suppress(Exception):
-            for _ in parts(content, KINDS):
+            for _ in decode(content, KINDS):
                 pass
 
     small = portrait_frame()[100:340:4, 160:480:4]

@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 
 from app import app
 from moodmirror.media import decoder_worker
-from moodmirror.media.decoder_worker import MediaError
+from moodmirror.media.errors import MediaError
 from moodmirror.recognition.audio import SAMPLE_RATE, SoundError, read_sound
 from moodmirror.server.websocket_limits import MalformedError, OneAttachment, is_payload
 from tests.clips import clip

@@ -19,9 +19,11 @@ from PIL import Image
 from app import app
 from moodmirror.emotions import EMOTIONS
 from moodmirror.media import decoder_worker
-from moodmirror.media.decoder_client import Frame, Heading, Sound, decoded
-from moodmirror.media.decoder_worker import CLIP_SIDE, KINDS, MediaError, TooLargeError, WrongKindError
-from moodmirror.media.file_analysis import analyze, finished
+from moodmirror.media.clip_decoder import CLIP_SIDE
+from moodmirror.media.decoder_client import AudioChunk, FileHeader, GrayFrame, decode_file
+from moodmirror.media.errors import MediaError, TooLargeError, WrongKindError
+from moodmirror.media.file_analysis import analyze, run_to_completion
+from moodmirror.media.formats import KINDS
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.services import EXTENSION
 from tests.clips import RATE, clip, encoded, gif, recording
@@ -51,12 +53,12 @@ def face_in_a_picture(number: int) -> np.ndarray:
     return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
 
 
-def read(content: bytes, wanted=KINDS):
-    return finished(analyze(io.BytesIO(content), app.extensions[EXTENSION], wanted))
+def read(content: bytes, accepted=KINDS):
+    return run_to_completion(analyze(io.BytesIO(content), app.extensions[EXTENSION], accepted))
 
 
 def labels(analysis) -> list[str | None]:
-    return [None if moment.vector is None else EMOTIONS[moment.vector.argmax()] for moment in analysis.course]
+    return [None if moment.vector is None else EMOTIONS[moment.vector.argmax()] for moment in analysis.segments]
 
 
 def jpeg_turned(picture: np.ndarray, orientation: int) -> bytes:
@@ -114,7 +116,7 @@ class TestPictures:
 
     def test_a_picture_of_nobody_has_no_mood(self, nobody):
         picture = read(encoded(nobody, "PNG"))
-        assert (picture.label, list(picture.faces), picture.share) == (None, [], 0.0)
+        assert (picture.label, list(picture.faces), picture.leading_share) == (None, [], 0.0)
 
 
 class TestClips:
@@ -124,7 +126,7 @@ class TestClips:
         film = read(gif([smile, nobody], 3000) if container == "gif" else clip(pictures, container))
         assert (film.kind, film.label, film.width, film.height) == ("video", "happy", *SMALL)
         assert film.seconds == pytest.approx(6.0, abs=0.25)
-        course = dict(zip((moment.at for moment in film.course), labels(film), strict=True))
+        course = dict(zip((moment.at for moment in film.segments), labels(film), strict=True))
         assert {course[at] for at in (0.0, 1.0, 2.0, 2.5)} == {"happy"}
         assert {course[at] for at in course if at > 5.1} == {None}
         [face] = film.faces
@@ -133,16 +135,16 @@ class TestClips:
     def test_happy_then_sad_is_given_back_in_this_order(self):
         moods = [face_in_a_picture(SMILING), face_in_a_picture(SORROWFUL)]
         film = read(clip([picture for picture in moods for _ in range(3 * RATE)], "avi"))
-        course = dict(zip((moment.at for moment in film.course), labels(film), strict=True))
+        course = dict(zip((moment.at for moment in film.segments), labels(film), strict=True))
         assert {course[at] for at in (0.0, 0.5, 1.0, 1.5, 2.0)} == {"happy"}
         assert {course[at] for at in (4.0, 4.5, 5.0, 5.5)} == {"sad"}
-        assert 0.4 <= film.share <= 0.6
+        assert 0.4 <= film.leading_share <= 0.6
 
     def test_face_and_voice_lie_on_one_time_line(self, smile, nobody, voice):
         silence = np.zeros(4 * SAMPLE_RATE, np.float32)
         sound = np.concatenate([silence, voice[: 4 * SAMPLE_RATE]])
         film = read(clip([smile] * (4 * RATE) + [nobody] * (4 * RATE), "mp4", sound))
-        sources = {moment.at: set(moment.sources) for moment in film.course}
+        sources = {moment.at: set(moment.sources) for moment in film.segments}
         assert sources[0.5] == {"face"}
         assert "speech" in sources[6.5]
         assert "face" not in sources[8.0 if 8.0 in sources else max(sources)]
@@ -159,14 +161,14 @@ class TestClips:
 
     def test_frames_are_sampled_and_scaled_down(self, scene):
         large = cv2.resize(scene(), (1280, 960))
-        parts = list(decoded(io.BytesIO(clip([large] * (2 * RATE), "avi"))))
-        frames = [part for part in parts if isinstance(part, Frame)]
-        assert parts[0] == Heading("video", 1280, 960, 2.0)
+        parts = list(decode_file(io.BytesIO(clip([large] * (2 * RATE), "avi"))))
+        frames = [part for part in parts if isinstance(part, GrayFrame)]
+        assert parts[0] == FileHeader("video", 1280, 960, 2.0)
         assert [round(frame.at, 2) for frame in frames] == [round(0.2 * number, 2) for number in range(10)]
         assert {frame.gray.shape for frame in frames} == {(CLIP_SIDE * 3 // 4, CLIP_SIDE)}
 
     def test_a_frame_that_is_held_counts_for_as_long_as_it_is_shown(self, smile, nobody):
-        frames = [part for part in decoded(io.BytesIO(gif([smile, nobody], 2000))) if isinstance(part, Frame)]
+        frames = [part for part in decode_file(io.BytesIO(gif([smile, nobody], 2000))) if isinstance(part, GrayFrame)]
         assert [round(frame.at, 2) for frame in frames] == [round(0.2 * number, 2) for number in range(20)]
         assert np.array_equal(frames[9].gray, frames[0].gray)
         assert np.array_equal(frames[19].gray, frames[10].gray)
@@ -174,7 +176,7 @@ class TestClips:
     def test_progress_goes_from_nothing_to_nearly_all(self, smile):
         told: list[float] = []
         work = analyze(io.BytesIO(clip([smile] * (2 * RATE), "avi")), app.extensions[EXTENSION])
-        finished(work, lambda progress: told.append(-1.0 if progress is None else progress))
+        run_to_completion(work, lambda progress: told.append(-1.0 if progress is None else progress))
         assert told[0] == 0.0
         assert told == sorted(told)
         assert 0.8 <= told[-1] <= 1.0
@@ -190,8 +192,8 @@ class TestRecordings:
         assert set(note.sources) == {"speech"}
 
     def test_sound_arrives_as_it_was_sent(self, voice):
-        parts = decoded(io.BytesIO(recording(voice, "mov", "pcm_f32le")))
-        samples = np.concatenate([part.samples for part in parts if isinstance(part, Sound)])
+        parts = decode_file(io.BytesIO(recording(voice, "mov", "pcm_f32le")))
+        samples = np.concatenate([part.samples for part in parts if isinstance(part, AudioChunk)])
         assert samples == pytest.approx(voice, abs=1e-6)
 
 
@@ -272,7 +274,7 @@ def test_the_content_decides_the_kind_and_only_the_kind_asked_for_is_read(smile,
 
 def test_a_file_that_makes_its_decoder_hang_is_given_up(smile):
     with pytest.raises(TooLargeError, match="more time or memory"):
-        list(decoded(io.BytesIO(encoded(smile, "PNG")), wait_seconds=0.01))
+        list(decode_file(io.BytesIO(encoded(smile, "PNG")), timeout_seconds=0.01))
     assert running(decoder_worker) == []
 
 
@@ -286,9 +288,9 @@ def test_whoever_loses_interest_ends_all_work(smile):
 def test_a_decoder_has_bounds_that_it_cant_leave(tmp_path):
     program = """
 import sys
-from moodmirror.media.decoder_worker import CPU_SECONDS, MEMORY_BYTES, POLITENESS
+from moodmirror.media.decoder_worker import CPU_SECONDS, MEMORY_BYTES, NICENESS
 from moodmirror.media.isolation import limit_resources
-limit_resources(MEMORY_BYTES, CPU_SECONDS, POLITENESS)
+limit_resources(MEMORY_BYTES, CPU_SECONDS, NICENESS)
 try:
     bytearray(4_000_000_000)
 except MemoryError:

@@ -13,9 +13,9 @@ import skimage.data
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.media import frame_decoder
-from moodmirror.media.decoder_client import FrameDecoders
-from moodmirror.media.decoder_worker import MediaError
+from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
+from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.recognition.face import (
     FaceAnalyzer,
     FaceDetector,
@@ -251,7 +251,7 @@ class TestFrames:
         pictures = [scene()[:, : 320 + 8 * number] for number in range(8)]
         contents = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
         before = running(frame_decoder)
-        with closing(FrameDecoders(2)) as decoders, ThreadPoolExecutor(8) as threads:
+        with closing(FrameDecoderPool(2)) as decoders, ThreadPoolExecutor(8) as threads:
             decoded = list(threads.map(decoders.decode, contents * 10))
             started = [process for process in running(frame_decoder) if process not in before]
         assert [gray.shape for gray in decoded] == [picture.shape[:2] for picture in pictures] * 10

@@ -13,9 +13,8 @@ from flask.cli import with_appcontext
 
 from moodmirror.cli import reports
 from moodmirror.live.messages import analysis_message, reading_message
-from moodmirror.media.decoder_client import DecoderError
-from moodmirror.media.decoder_worker import MediaError
-from moodmirror.media.file_analysis import Progress, finished, read_text
+from moodmirror.media.errors import DecoderError, MediaError
+from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion
 from moodmirror.media.file_analysis import analyze as analyze_file
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text import TextEmotionRecognizer, TextError, clean_text, decode_text
@@ -102,11 +101,11 @@ def _analyzed(site: Services, given: str, on_progress: Callable[[Progress], None
     path = Path(given)
     if _is_file(path):
         with path.open("rb") as file:
-            return reports.Read(given, analysis_message(finished(analyze_file(file, site), on_progress)))
+            return reports.Read(given, analysis_message(run_to_completion(analyze_file(file, site), on_progress)))
     kind = mimetypes.guess_type(given)[0]
     if kind and not any(character.isspace() for character in given):
         raise MediaError("there is no such file")
-    return reports.Read(given, analysis_message(read_text(given, site.text_recognizer())), given)
+    return reports.Read(given, analysis_message(analyze_text(given, site.text_recognizer())), given)
 
 
 def _is_file(path: Path) -> bool:

@@ -28,7 +28,7 @@ from moodmirror.live.peer_events import Siblings
 from moodmirror.live.preferences import PreferenceError, TextQueryError
 from moodmirror.live.recommendation_session import FeedbackError, Offers
 from moodmirror.logs import log_connection
-from moodmirror.media.decoder_client import DecoderError
+from moodmirror.media.errors import DecoderError
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.services import CameraStatus, Services

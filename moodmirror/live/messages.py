@@ -8,7 +8,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.fusion import Mood, Source
-from moodmirror.media.file_analysis import Analysis, Moment
+from moodmirror.media.analysis_result import Analysis, Segment
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import Face, QualityIssue
 from moodmirror.recognition.speech import SpeechReading
@@ -154,11 +154,11 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
         "kind": analysis.kind,
         **reading_message(analysis.vector),
         "sources": _shares(analysis.sources or {}),
-        "share": _rounded(analysis.share),
+        "share": _rounded(analysis.leading_share),
         "width": analysis.width,
         "height": analysis.height,
         "seconds": None if analysis.seconds is None else round(analysis.seconds, 2),
-        "course": [_moment_message(moment) for moment in analysis.course],
+        "course": [_segment_message(segment) for segment in analysis.segments],
         "faces": [{**face_message(face), **reading_message(face.vector)} for face in analysis.faces],
         "words": weighty,
         "language_known": analysis.language_known,
@@ -166,16 +166,16 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _moment_message(moment: Moment) -> dict[str, Any]:
+def _segment_message(segment: Segment) -> dict[str, Any]:
     return {
-        "at": None if moment.at is None else round(moment.at, 2),
-        "start": moment.start,
-        "end": moment.end,
-        **reading_message(moment.vector),
-        "sources": _shares(moment.sources),
-        "weight": None if moment.weight is None else _rounded(moment.weight),
-        "snr_db": None if moment.snr_db is None else round(moment.snr_db, 1),
-        "mixed": list(moment.mixed) if moment.mixed else None,
+        "at": None if segment.at is None else round(segment.at, 2),
+        "start": segment.start,
+        "end": segment.end,
+        **reading_message(segment.vector),
+        "sources": _shares(segment.sources),
+        "weight": None if segment.weight is None else _rounded(segment.weight),
+        "snr_db": None if segment.snr_db is None else round(segment.snr_db, 1),
+        "mixed": list(segment.mixed) if segment.mixed else None,
     }
 
 

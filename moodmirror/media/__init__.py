@@ -1,1 +1,1 @@
-"""Untrusted files and frames: decoder processes, their isolation, the client that talks to them, analysis of whole files."""
+"""Untrusted files and frames: decoder processes, their isolation and clients, and the analysis of whole files."""

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
 from moodmirror.live.messages import analysis_message
-from moodmirror.media.decoder_client import DecoderError
-from moodmirror.media.decoder_worker import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind, MediaError
-from moodmirror.media.file_analysis import Analysis, Progress, analyze, finished, read_text
+from moodmirror.media.analysis_result import Analysis
+from moodmirror.media.errors import DecoderError, MediaError
+from moodmirror.media.file_analysis import Progress, analyze, analyze_text, run_to_completion
+from moodmirror.media.formats import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text import TextError, decode_text
 from moodmirror.services import current_services
@@ -81,7 +82,7 @@ def text() -> dict[str, Any]:
     """
     request.max_content_length = MOST_BYTES["text"]
     content = _json_text() if request.is_json else _plain_text()
-    return _shaped(read_text(content, current_services().text_recognizer()))
+    return _shaped(analyze_text(content, current_services().text_recognizer()))
 
 
 @bp.post("/image", responses=_file_answer, openapi_extensions={"requestBody": schemas.file_body("image/*")})
@@ -155,7 +156,7 @@ def _analyzed(wanted: Collection[Kind]) -> Response | dict[str, Any]:
         held.callback(site.analyses.release)
         work = held.enter_context(closing(analyze(_uploaded(), site, wanted)))
         if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
-            return _shaped(finished(work))
+            return _shaped(run_to_completion(work))
         next(work)  # what can be told from the file's header is told with a status of its own
         answer = Response(
             stream_with_context(_lines(work)), mimetype=schemas.PROGRESS_TYPE, headers={"X-Accel-Buffering": "no"}

@@ -1,0 +1,74 @@
+"""The result of analyzing a file or a text: its mood as a whole, its segments and its faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.fusion import Source
+from moodmirror.media.formats import Kind
+from moodmirror.recognition.face import Face
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The mood of one part of a file: of a moment in a clip, a window of audio, a sentence of a text.
+
+    `vector` is a mood vector, float32 [7], or None where nothing was recognized, `sources` each source's share in it,
+    summing to 1. `mixed` names the leading emotions of two sources that strongly contradict each other, see
+    :func:`moodmirror.fusion.fuse`. `at` is the time in seconds, or `start` and `end` the position in a text, in characters.
+    `weight`, 0…1, is the reading's reliability, and `snr_db` the voice's level above the noise.
+    """
+
+    vector: MoodVector | None
+    sources: dict[Source, float]
+    at: float | None = None
+    start: int | None = None
+    end: int | None = None
+    weight: float | None = None
+    snr_db: float | None = None
+    mixed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The analysis of one file or text.
+
+    `vector` is the mood vector, float32 [7], of the whole, None where nothing was recognized, and `sources` each source's
+    share in it, summing to 1. `leading_share`, 0…1, is the share of the recognized segments (of a photo: faces) in which the
+    whole's leading emotion leads. `width` and `height` are the picture's, in pixels, as are the boxes of `faces`; `seconds`
+    is the length of a recording or clip. `words` are the most influential words of a text: (start, end, weight);
+    `language_known` is None for other kinds.
+    """
+
+    kind: Kind
+    vector: MoodVector | None = None
+    sources: dict[Source, float] | None = None
+    leading_share: float = 0.0
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    segments: Sequence[Segment] = ()
+    faces: Sequence[Face] = ()
+    words: Sequence[tuple[int, int, float]] = ()
+    language_known: bool | None = None
+    weight: float | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The leading emotion; None where nothing was recognized."""
+        return None if self.vector is None else EMOTIONS[int(self.vector.argmax())]
+
+
+def leading_share(vector: MoodVector, parts: Sequence[Segment | Face]) -> float:
+    """Return the share, 0…1, of the recognized parts whose leading emotion is that of `vector`."""
+    vectors = [part.vector for part in parts if part.vector is not None]
+    leading = vector.argmax()
+    return sum(bool(other.argmax() == leading) for other in vectors) / len(vectors) if vectors else 0.0
+
+
+def mean_vector(parts: Sequence[Segment | Face]) -> MoodVector:
+    """Return the mean mood vector of the recognized parts, of which there must be at least one."""
+    vectors = [part.vector for part in parts if part.vector is not None]
+    return np.asarray(np.mean(vectors, axis=0), dtype=np.float32)

@@ -1,0 +1,73 @@
+"""Analyze a photo: find all faces, near and far, and read the mood of each."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from moodmirror.fusion import Source
+from moodmirror.media.analysis_result import Analysis, leading_share
+from moodmirror.media.decoder_client import FileHeader
+from moodmirror.recognition.face import (
+    FAR_SEARCH,
+    SAME_FACE_OVERLAP,
+    UPRIGHT_SEARCH,
+    Box,
+    Face,
+    FaceAnalyzer,
+    FaceDetector,
+    GrayImage,
+    overlap,
+)
+
+# Side of a tile, as a share of the picture's: four tiles cover the picture and overlap by a quarter, so that no face is cut
+# by all of them.
+TILE_SIDE: Final = 0.625
+# Votes of the cascade for a face found in a tile: the additional searches also find more folds of cloth.
+TILE_FACE_VOTES: Final = 6
+
+
+def analyze_image(gray: GrayImage, header: FileHeader, analyzer: FaceAnalyzer) -> Analysis:
+    """Read the mood of every face in a photo; the whole's mood is that of the largest readable face, as live.
+
+    `gray` is the decoded photo, uint8 [h, w], perhaps scaled down; the boxes of the result are in the pixels of the file.
+    """
+    faces = analyzer.analyze(gray)
+    distant: list[Box] = []
+    for box in _detect_in_tiles(gray, analyzer.detector):
+        if all(overlap(box, other) <= SAME_FACE_OVERLAP for other in (*distant, *(face.box for face in faces))):
+            distant.append(box)
+    faces = numbered(sorted([*faces, *analyzer.analyze_boxes(gray, distant)], key=lambda face: -face.box[2]))
+    scale = (header.width or gray.shape[1]) / gray.shape[1]
+    faces = [scaled(face, scale) for face in faces]
+    vector = next((face.vector for face in faces if face.vector is not None), None)
+    sources: dict[Source, float] = {} if vector is None else {"face": 1.0}
+    share = 0.0 if vector is None else leading_share(vector, faces)
+    return Analysis("image", vector, sources, share, header.width, header.height, faces=faces)
+
+
+def _detect_in_tiles(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:
+    """Yield faces that are small beside large ones, as in a photo of a group: each tile is searched separately."""
+    height, width = gray.shape
+    for row, column in (0, 0), (0, 1), (1, 0), (1, 1):
+        top, left = round(row * (1 - TILE_SIDE) * height), round(column * (1 - TILE_SIDE) * width)
+        tile = gray[top : top + math.ceil(TILE_SIDE * height), left : left + math.ceil(TILE_SIDE * width)]
+        for search in (UPRIGHT_SEARCH, FAR_SEARCH):
+            for x, y, face_width, face_height in detector.detect(np.ascontiguousarray(tile), search).tolist():
+                candidate = (left + x, top + y, face_width, face_height)
+                box = detector.detect_near(gray, candidate, votes=TILE_FACE_VOTES)
+                if box is not None:
+                    yield box
+
+
+def numbered(faces: Sequence[Face]) -> list[Face]:
+    """Number faces from 1 in their order."""
+    return [replace(face, number=number) for number, face in enumerate(faces, start=1)]
+
+
+def scaled(face: Face, scale: float) -> Face:
+    """Return a face whose box is multiplied by `scale`."""
+    x, y, width, height = (round(value * scale) for value in face.box)
+    return replace(face, box=(x, y, width, height))
