@@ -1,4 +1,4 @@
-"""MkDocs hooks: take the pages that lie outside docs/ into the site, so that their links work there and in the repository."""
+"""MkDocs hooks: add pages from outside docs/ to the site, so that their links work there and in the repository."""
 
 import re
 from pathlib import Path
