@@ -39,7 +39,7 @@ from moodmirror.recommendation.importers.imported_table import ImportedTable, im
 from moodmirror.recommendation.importers.movielens_ratings import LIKED
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.taste import Opinion, Taste
-from moodmirror.recommendation.top_k import largest
+from moodmirror.recommendation.top_k import top_k_indices
 from moodmirror.training import song_mood
 
 DATA: Final = Path(os.environ.get("DATA", Path(__file__).resolve().parents[2] / "shared" / "data")) / "catalogue"
@@ -279,7 +279,7 @@ class Mirror:
         newest = zip(rated[-known:], person.stars[-known:], person.times[-known:], strict=True)
         opinions = [Opinion("movies", item, verdict_of(stars), at) for item, stars, at in newest]
         recommender = self.recommender.with_taste(Taste(opinions, clock=lambda: float(person.times[-1])))
-        listed = recommender.recommend(None, "movies", K, without=rated)
+        listed = recommender.recommend(None, "movies", K, exclude=rated)
         ids = [row.item.id for row in listed]
         target = self.id_of[person.target]
         return ids.index(target) if target in ids else K
@@ -312,9 +312,9 @@ def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[
     def recognizer() -> TextEmotionRecognizer:
         raise AssertionError("MovieLens has no overviews to read")
 
-    import_entries(table, table.fresh(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None)
+    import_entries(table, table.new_entries(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None)
     content = Recommender.open(imported_dir=target / "catalogue")
-    likes = movies.likes(source)
+    likes = movies.count_co_likes(source)
     assert likes is not None
     likes.save(target / "catalogue", "movies")
     return content, Recommender.open(imported_dir=target / "catalogue")
@@ -340,7 +340,7 @@ def taste(folder: Path, back: int = 1) -> list[Finding]:
     show("NDCG@10 (hit rate@10) with so many ratings known", *(f"{known}" for known in HISTORIES), "all")
     with tempfile.TemporaryDirectory(prefix="mood-mirror-") as target:
         content, both = import_movielens(source, people, Path(target))
-        id_of = movies.ids(source)
+        id_of = movies.item_ids(source)
     makers: dict[str, Callable[[], Ranker]] = {
         "random": lambda: AtRandom(people, films),
         "popularity": lambda: Popularity(people, films),
@@ -416,7 +416,7 @@ class Table:
 
     def nearest(self, mood: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
         """The nearest, as they come."""
-        return largest(self.fits(mood), K)
+        return top_k_indices(self.fits(mood), K)
 
     def any(self) -> Listing:
         """Any items."""
@@ -488,9 +488,9 @@ def ranking() -> list[Finding]:
             generator.random(out=column, dtype=np.float32)
         # What reading alone costs: one pass that does nothing but find the largest.
         reading = cost(features.max)
-        ranking_time = cost(lambda: largest(mood @ features, BEST))  # noqa: B023  # called at once
+        ranking_time = cost(lambda: top_k_indices(mood @ features, BEST))  # noqa: B023  # called at once
         fits = mood @ features
-        exact = largest(fits, BEST).tolist() == np.argsort(-fits, kind="stable")[:BEST].tolist()
+        exact = top_k_indices(fits, BEST).tolist() == np.argsort(-fits, kind="stable")[:BEST].tolist()
         rate = features.nbytes / 1e6 / ranking_time
         show(f"{size:,}", f"{features.nbytes / 1e6:.1f}", f"{reading:.2f}", f"{ranking_time:.2f}", f"{rate:.1f}", str(exact))
         found = f"{ranking_time:.2f} ms, {features.nbytes / 1e6:.1f} MB{'' if exact else ', NOT EXACT'}"

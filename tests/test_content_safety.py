@@ -11,7 +11,7 @@ from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender, catalogue_check
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, read_table
-from moodmirror.recommendation.content_safety import is_low, risks
+from moodmirror.recommendation.content_safety import find_risks, is_low_mood
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.text_query import TextQuery
 
@@ -38,13 +38,13 @@ LOW = ("angry", "disgust", "fear", "sad")
     ],
 )
 def test_harm_is_told_by_words_and_not_by_words_like_them(kind, name, text, found):
-    assert risks(kind, name, text) == found
+    assert find_risks(kind, name, text) == found
 
 
 def test_which_moods_are_low():
-    assert all(is_low(mood_vector({emotion: 1})) is (emotion in LOW) for emotion in EMOTIONS)
-    assert is_low(mood_vector({"sad": 0.3, "fear": 0.3, "neutral": 0.4}))
-    assert not is_low(mood_vector({"sad": 0.4, "happy": 0.6}))
+    assert all(is_low_mood(mood_vector({emotion: 1})) is (emotion in LOW) for emotion in EMOTIONS)
+    assert is_low_mood(mood_vector({"sad": 0.3, "fear": 0.3, "neutral": 0.4}))
+    assert not is_low_mood(mood_vector({"sad": 0.4, "happy": 0.6}))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,12 @@ def with_gin():
 def test_no_mode_and_no_wish_offers_it_to_a_low_mood(with_gin, emotion, mode):
     recommender, gin = with_gin
     rows = recommender.recommend(
-        mood_vector({emotion: 1}), "food", 1000, mode, towards="happy" if mode == "journey" else None, wish=TextQuery("gin")
+        mood_vector({emotion: 1}),
+        "food",
+        1000,
+        mode,
+        towards="happy" if mode == "journey" else None,
+        text_query=TextQuery("gin"),
     )
     assert len(rows) == len(recommender.items("food")) - 1
     assert gin not in [row.item.id for row in rows]

@@ -11,13 +11,13 @@ from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_table, read_tables
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_items, read_table
 from moodmirror.recommendation.importers import generic_csv, movies
 from moodmirror.recommendation.importers.source_files import SourceError, slug
 from moodmirror.recommendation.playlist_clustering import ClusterError, Song, cluster_songs, write_playlists
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 from moodmirror.recommendation.taste import Opinion, Taste
-from moodmirror.recommendation.top_k import BLOCK, largest
+from moodmirror.recommendation.top_k import BLOCK_SIZE, top_k_indices
 
 FESTIVE = {
     "danceability": 0.85,
@@ -247,7 +247,7 @@ class TestSongs:
         best = recommender.recommend(wake.vector, "songs", k=1)
         assert best[0].item.title == "Made-up Wake"
         assert best[0].score == pytest.approx(1, abs=1e-3)
-        assert len(read_tables("songs", imported_dir=tmp_path / "catalogue")) == len(read_tables("songs")) + 2
+        assert len(read_items("songs", imported_dir=tmp_path / "catalogue")) == len(read_items("songs")) + 2
 
 
 TMDB = {
@@ -316,7 +316,7 @@ class TestMovies:
         recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
         liked = found["The Invented Story"].id
         taste = Taste([Opinion("movies", liked, "like", 1.0)])
-        [best, *_] = recommender.with_taste(taste).recommend(None, "movies", without=[liked])
+        [best, *_] = recommender.with_taste(taste).recommend(None, "movies", exclude=[liked])
         assert best.item.title == "Another Story"
         assert "others who liked The Invented Story like it too" in best.why
 
@@ -543,21 +543,21 @@ class TestSongMood:
 
 
 class TestSelection:
-    @pytest.mark.parametrize("n", [1, 20, BLOCK - 1, BLOCK, 3 * BLOCK + 17])
+    @pytest.mark.parametrize("n", [1, 20, BLOCK_SIZE - 1, BLOCK_SIZE, 3 * BLOCK_SIZE + 17])
     @pytest.mark.parametrize("k", [1, 20])
     def test_it_is_what_sorting_gives_with_the_earlier_of_equals_first(self, n, k):
         values = np.random.default_rng(n).integers(0, 1000, n).astype(np.float32)
         k = min(k, n)
-        assert largest(values, k).tolist() == np.argsort(-values, kind="stable")[:k].tolist()
+        assert top_k_indices(values, k).tolist() == np.argsort(-values, kind="stable")[:k].tolist()
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_sorted_values(self, order):
-        values = np.arange(2 * BLOCK, dtype=np.float32)[::order]
-        assert largest(values, 3).tolist() == np.argsort(-values, kind="stable")[:3].tolist()
+        values = np.arange(2 * BLOCK_SIZE, dtype=np.float32)[::order]
+        assert top_k_indices(values, 3).tolist() == np.argsort(-values, kind="stable")[:3].tolist()
 
     def test_a_million_moods_are_ranked_exactly(self):
         # Quarters, so that sums are exact and no order of adding changes them.
         features = np.random.default_rng(0).integers(0, 8, (1_000_000, 7)).astype(np.float32) / 4
         fits = (np.asfortranarray(features) @ np.arange(1, 8, dtype=np.float32)).astype(np.float32)
         expected = np.argsort(-(features.astype(np.float64) @ np.arange(1, 8)), kind="stable")[:20]
-        assert largest(fits, 20).tolist() == expected.tolist()
+        assert top_k_indices(fits, 20).tolist() == expected.tolist()

@@ -14,7 +14,7 @@ from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender, catalogue_check, ranking_modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
 from moodmirror.recommendation.explanations import CARRIES, MEETS, NOUNS
-from moodmirror.recommendation.item_moods import GENRES, TAGS, emotions_near, mood_of_parts
+from moodmirror.recommendation.item_moods import GENRES, TAGS, compute_item_mood, mood_at_position
 
 LEAST_ROWS = {"songs": 1000, "movies": 600, "food": 350, "activities": 300}
 
@@ -42,7 +42,7 @@ class TestMoods:
 
     @pytest.mark.parametrize("emotion", EMOTIONS)
     def test_an_emotion_is_nearest_its_own_place(self, emotion):
-        near = emotions_near(*CIRCUMPLEX[emotion])
+        near = mood_at_position(*CIRCUMPLEX[emotion])
         assert EMOTIONS[int(near.argmax())] == emotion
         assert near.sum() == pytest.approx(1)
 
@@ -59,32 +59,35 @@ class TestMoods:
         ],
     )
     def test_parts_become_the_mood_that_a_person_expects(self, energy, valence, tags, genres, leading):
-        vector = mood_of_parts(energy, valence, tags, genres)
+        vector = compute_item_mood(energy, valence, tags, genres)
         assert EMOTIONS[int(vector.argmax())] == leading
         assert vector.dtype == np.float32
         assert vector.sum() == pytest.approx(1)
         assert vector.min() >= 0
 
     def test_the_first_tag_counts_most(self):
-        sad_first = mood_of_parts(0.5, 0.5, ["grief", "rage"])
-        angry_first = mood_of_parts(0.5, 0.5, ["rage", "grief"])
+        sad_first = compute_item_mood(0.5, 0.5, ["grief", "rage"])
+        angry_first = compute_item_mood(0.5, 0.5, ["rage", "grief"])
         assert sad_first[EMOTIONS.index("sad")] > angry_first[EMOTIONS.index("sad")]
         assert EMOTIONS[int(angry_first.argmax())] == "angry"
 
     def test_energy_parts_items_of_the_same_tags(self):
-        slow, fast = mood_of_parts(0.1, 0.2, ["heartbreak"]), mood_of_parts(0.9, 0.2, ["heartbreak"])
+        slow, fast = compute_item_mood(0.1, 0.2, ["heartbreak"]), compute_item_mood(0.9, 0.2, ["heartbreak"])
         assert fast[EMOTIONS.index("angry")] > slow[EMOTIONS.index("angry")]
         assert slow[EMOTIONS.index("sad")] > fast[EMOTIONS.index("sad")]
 
     def test_a_genre_only_tips_the_balance(self):
-        plain, horror = mood_of_parts(0.4, 0.6, ["comfort"]), mood_of_parts(0.4, 0.6, ["comfort"], ["horror", "unheard of"])
+        plain, horror = (
+            compute_item_mood(0.4, 0.6, ["comfort"]),
+            compute_item_mood(0.4, 0.6, ["comfort"], ["horror", "unheard of"]),
+        )
         assert 0 < horror[EMOTIONS.index("fear")] - plain[EMOTIONS.index("fear")] < 0.1
         assert plain.argmax() == horror.argmax()
 
     @pytest.mark.parametrize(("tags", "complaint"), [([], "at least one"), (["bored"], "bored")])
     def test_a_mood_needs_known_tags(self, tags, complaint):
         with pytest.raises(ValueError, match=complaint):
-            mood_of_parts(0.5, 0.5, tags)
+            compute_item_mood(0.5, 0.5, tags)
 
 
 class TestCatalogue:
@@ -225,7 +228,7 @@ class TestRecommender:
 
 def made(kind, id, tags, energy=0.5, valence=0.5, **facts):
     """An item as a row of a table would make it."""
-    vector = mood_of_parts(energy, valence, tags, facts.get("genres", "").split("|"))
+    vector = compute_item_mood(energy, valence, tags, facts.get("genres", "").split("|"))
     return Item(id, id.title(), energy, valence, tuple(tags), vector, "A line of its own.", {"genres": "pop", **facts})
 
 

@@ -27,7 +27,7 @@ from moodmirror.recognition.text import (
     sentence_spans,
 )
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, read_table
-from moodmirror.recommendation.sentence_vectors import CatalogueVectors, described
+from moodmirror.recommendation.sentence_vectors import CatalogueVectors, item_text
 from moodmirror.training import catalogue_vectors
 from moodmirror.training.text_evaluation import read_cases, wrong_cases
 
@@ -234,7 +234,7 @@ class TestCatalogueVectors:
         stored = CatalogueVectors.load()
         for kind, items in tables.items():
             assert stored.ids[kind] == tuple(item.id for item in items)
-            vectors = encoder.encode([described(item, kind) for item in items[:5]])
+            vectors = encoder.encode([item_text(item, kind) for item in items[:5]])
             likeness = vectors @ (stored.vectors[kind] / 127).T
             # Processors round the network's int8 products differently: the same words were 0.993 alike on the oddest pair.
             assert (likeness[np.arange(5), np.arange(5)] > 0.99).all()
@@ -242,13 +242,13 @@ class TestCatalogueVectors:
 
     def test_a_wish_finds_what_it_asks_for(self, tables, encoder):
         [wish] = encoder.encode(["a spicy soup with noodles"])
-        best = np.argsort(-CatalogueVectors.load().likeness(wish, "food"))[:10]
+        best = np.argsort(-CatalogueVectors.load().similarity(wish, "food"))[:10]
         told = " ".join(f"{tables['food'][index].title} {tables['food'][index].line}" for index in best).lower()
         assert "noodle" in told or "soup" in told
 
     def test_a_changed_row_makes_them_old(self, tables):
         fewer = {**tables, "food": tables["food"][1:]}
-        fault = CatalogueVectors.load().fault(fewer)
+        fault = CatalogueVectors.load().find_fault(fewer)
         assert fault is not None
         assert "python -m moodmirror.training.catalogue_vectors" in fault
 

@@ -14,7 +14,7 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.importers import generic_csv, movies, songs
 from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError
-from moodmirror.recommendation.item_item import LEAST_PEOPLE
+from moodmirror.recommendation.item_item import MIN_PEOPLE
 from moodmirror.services import current_services
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _run(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[
     """Import what is new of a source, and say what became of it all."""
     try:
         table = ImportedTable(current_services().config.imported_dir, kind)
-        fresh = table.fresh(source)
+        fresh = table.new_entries(source)
         with click.progressbar(length=len(fresh), label=f"Importing {kind}", show_pos=True) as bar:
             import_entries(table, fresh, make_rows, batch, bar.update)
     except (ModelError, SourceError) as error:
@@ -55,13 +55,13 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
     sources = [songs.read(path) for path in features]
 
     @cache
-    def rows() -> songs.SongRows:
-        made = songs.SongRows(current_services().recommender.items("songs"), _text_recognizer())
+    def rows() -> songs.SongRowBuilder:
+        made = songs.SongRowBuilder(current_services().recommender.items("songs"), _text_recognizer())
         for further in (source, *sources):
-            made.learn(further)
+            made.add_audio_features(further)
         return made
 
-    table = _run("songs", source, lambda entries: rows().make(entries), songs.BATCH)
+    table = _run("songs", source, lambda entries: rows().build(entries), songs.BATCH)
     if table.added and (note := songs.guessed_note(table.rows.values(), source.entries)):
         click.echo(note)
 
@@ -99,15 +99,15 @@ def import_movies(file: Path) -> None:
     of five people and more are kept, instead of those of an earlier import.
     """
     try:
-        source, likes = movies.read(file), movies.likes(file)
+        source, likes = movies.read(file), movies.count_co_likes(file)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
     _run("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
     if likes is not None:
         likes.save(current_services().config.imported_dir, "movies")
         click.echo(
-            f"From the ratings: {len(likes.items):,} films that at least {LEAST_PEOPLE} people like, "
-            f"and {len(likes.both):,} pairs of them that as many like together."
+            f"From the ratings: {len(likes.items):,} films that at least {MIN_PEOPLE} people like, "
+            f"and {len(likes.pair_counts):,} pairs of them that as many like together."
         )
 
 

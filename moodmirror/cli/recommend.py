@@ -66,7 +66,7 @@ def recommend(
             given,
             towards=towards,
             seed=seed,
-            wish=read_text_query(site, wish),
+            text_query=read_text_query(site, wish),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -45,7 +45,7 @@ def import_liked(features: tuple[Path, ...]) -> None:
     from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
 
     try:
-        import_song_entries(account().liked(), features)
+        import_song_entries(account().liked_songs(), features)
     except (SpotifyError, SourceError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -66,7 +66,7 @@ def save_playlists(folder: Path) -> None:
             uris = [row.get("uri", "") for row in csv.DictReader(file)]
         known = [uri for uri in uris if uri.startswith("spotify:track:")]
         try:
-            spotify.save(f"Mood: {path.stem}", known)
+            spotify.save_playlist(f"Mood: {path.stem}", known)
         except SpotifyError as error:
             raise click.ClickException(str(error)) from None
         left = f", {len(uris) - len(known):,} left out, whose Spotify id is not known" if len(known) < len(uris) else ""

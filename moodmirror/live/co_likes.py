@@ -6,7 +6,7 @@ from typing import Final
 
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS
-from moodmirror.recommendation.item_item import Counts
+from moodmirror.recommendation.item_item import CoLikeCounts
 from moodmirror.storage.database import Database, DatabaseUnavailableError
 
 # Between two looks at everybody's likes. So seldom that nobody can tell from a list whose like has just come; who asks to be
@@ -34,4 +34,4 @@ class Crowd:
                 visitors, items = self._database.load_likes(kind)
             except DatabaseUnavailableError:
                 return
-            self._recommender.learn(kind, Counts.of(visitors, items))
+            self._recommender.update_co_likes(kind, CoLikeCounts.from_likes(visitors, items))

@@ -219,10 +219,10 @@ def recommendations_message(
     *,
     towards: str | None = None,
     seed: int = 0,
-    wish: TextQuery | None = None,
+    text_query: TextQuery | None = None,
 ) -> dict[str, Any]:
     """The `k` best rows of each table for a mood vector, or None. Raises ValueError as Recommender.recommend_each does."""
-    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, wish=wish)
+    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, text_query=text_query)
     return {kind: rows_message(kind, rows) for kind, rows in tables.items()}
 
 

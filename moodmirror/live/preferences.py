@@ -86,7 +86,7 @@ def _read_filters(site: Services, content: Any) -> dict[str, Filters]:
         if not all(isinstance(value, str) and len(value) <= MAX_FILTER for value in given.values()):
             raise PreferenceError(f"a filter's value must be a string of at most {MAX_FILTER} characters")
         try:
-            site.recommender.check(kind, given)
+            site.recommender.check_filters(kind, given)
         except ValueError as error:
             raise PreferenceError(str(error)) from None
         filters[kind] = dict(given)

@@ -64,9 +64,9 @@ class Offers:
                 wanted.filters.get(kind),
                 towards=towards,
                 seed=wanted.seed,
-                wish=wanted.wish,
+                text_query=wanted.wish,
             )
-            self._taste.show(kind, [row.item.id for row in rows])
+            self._taste.mark_shown(kind, [row.item.id for row in rows])
             saved = set(self._saved)
             tables[kind] = [{**row, "saved": (kind, row["id"]) in saved} for row in rows_message(kind, rows)]
         return tables
@@ -96,7 +96,7 @@ class Offers:
         if not isinstance(kind, str) or kind not in KINDS:
             raise FeedbackError(f"others takes one of {', '.join(KINDS)}")
         self._count_click()
-        self._taste.send_away(kind)
+        self._taste.dismiss_shown(kind)
 
     def take(self, content: Any) -> None:
         """Take in feedback: an object with kind, id, verdict, and `on`, which is false to take it back.
@@ -111,10 +111,10 @@ class Offers:
                 self._saved = ((kind, item), *others) if on else others
                 self._keep(lambda visitor: self._keep_saved(visitor, kind, item, on))
             elif on:
-                opinion = self._taste.give(kind, item, verdict)
+                opinion = self._taste.add_opinion(kind, item, verdict)
                 self._keep(lambda visitor: self._site.database.save_opinion(visitor, opinion, must_exist=self._known))
             else:
-                self._taste.take_back(kind, item, verdict)
+                self._taste.remove_opinion(kind, item, verdict)
                 self._keep(lambda visitor: self._site.database.delete_opinion(visitor, kind, item, verdict))
 
     def reload(self) -> bool:
@@ -137,7 +137,7 @@ class Offers:
             if self._known and not kept.exists:
                 raise VisitorDeletedError(self.visitor)
             self.kept, self._known, self._saved = True, kept.exists, kept.saved
-            changed = self._taste.replace(kept.opinions)
+            changed = self._taste.replace_opinions(kept.opinions)
         return changed or before != (self.kept, self._saved)
 
     def _keep_saved(self, visitor: str, kind: str, item: str, on: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.recommendation.item_moods import TAGS, mood_of_parts
+from moodmirror.recommendation.item_moods import TAGS, compute_item_mood
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
@@ -29,14 +29,14 @@ LOGGER = logging.getLogger("moodmirror.catalogue")
 
 MOOD: Final = "mood"  # the column of a measured mood in an imported table
 RISKS: Final = "risks"  # the column of an imported table that says why a row is not for who feels low; mostly empty
-MOST_TAGS: Final = 4
-EATERS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
+MAX_TAGS: Final = 4
+DIETS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
 """Who eats a dish, from the strictest on: each also eats what those before eat."""
 FREE_FROM: Final = ("gluten-free", "dairy-free", "nut-free")
 AUDIENCES: Final = ("family", "teen", "adult")
 """Whom a movie is fit for, from the youngest on: each also sees what is fit for those before."""
 PLACES: Final = ("indoors", "outdoors")
-COMPANIES: Final = ("alone", "together")
+COMPANY_OPTIONS: Final = ("alone", "together")
 COSTS: Final = ("free", "low", "medium", "high")
 """What an activity costs, rising."""
 
@@ -107,8 +107,8 @@ def _slug(value: str) -> None:
 def _tags(value: str) -> None:
     tags = value.split("|")
     _one_of(*TAGS)(value)
-    if len(tags) > MOST_TAGS:
-        raise ValueError(f"{len(tags)} tags are too many: at most {MOST_TAGS}")
+    if len(tags) > MAX_TAGS:
+        raise ValueError(f"{len(tags)} tags are too many: at most {MAX_TAGS}")
     if len(set(tags)) < len(tags):
         raise ValueError(f"a tag stands twice in {value!r}")
 
@@ -120,10 +120,10 @@ def _genres(value: str) -> None:
 
 
 def _diet(value: str) -> None:
-    _one_of(*EATERS, *FREE_FROM)(value)
-    eaters = [label for label in value.split("|") if label in EATERS]
+    _one_of(*DIETS, *FREE_FROM)(value)
+    eaters = [label for label in value.split("|") if label in DIETS]
     if len(eaters) != 1:
-        raise ValueError(f"{value!r} must hold exactly one of {', '.join(EATERS)}")
+        raise ValueError(f"{value!r} must hold exactly one of {', '.join(DIETS)}")
 
 
 _ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {
@@ -166,7 +166,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
         **_ANY_TABLE,
         "place": _one_of(*PLACES),
         "minutes": _MINUTES,
-        "company": _one_of(*COMPANIES),
+        "company": _one_of(*COMPANY_OPTIONS),
         "cost": _one_of(*COSTS),
     },
 }
@@ -205,7 +205,7 @@ def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
     return items
 
 
-def read_tables(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
+def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
     """All items of a kind: the shipped table, and what was imported, if anything was.
 
     Raises CatalogueError naming every bad cell of the shipped table. An imported one that can't be used is left out, and the
@@ -247,7 +247,7 @@ def _read_row(
     if imported and cells.get(MOOD):
         vector = _stated_mood(cells[MOOD])
     else:
-        vector = mood_of_parts(energy, valence, tags, facts.get("genres", "").split("|"))
+        vector = compute_item_mood(energy, valence, tags, facts.get("genres", "").split("|"))
     return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts), []
 
 

@@ -21,9 +21,9 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recommendation.catalogue import (
     AUDIENCES,
     CATALOGUE_DIR,
-    COMPANIES,
+    COMPANY_OPTIONS,
     COSTS,
-    EATERS,
+    DIETS,
     FREE_FROM,
     KINDS,
     PLACES,
@@ -31,7 +31,7 @@ from moodmirror.recommendation.catalogue import (
     Item,
     read_table,
 )
-from moodmirror.recommendation.content_safety import risks
+from moodmirror.recommendation.content_safety import find_risks
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors
 
 Tables = Mapping[str, list[Item]]
@@ -127,7 +127,7 @@ def _makers(kind: str, items: list[Item]) -> Iterable[str]:
 
 def _harm(kind: str, items: list[Item]) -> Iterable[str]:
     for item in items:
-        if found := risks(kind, item.title, item.line):
+        if found := find_risks(kind, item.title, item.line):
             yield f"{item.id} may harm who feels low: {', '.join(found)}"
 
 
@@ -180,7 +180,13 @@ def spread(kind: str, items: list[Item]) -> dict[str, dict[str, int]]:
         counts["decade"] = {decade: decades[decade] for decade in DECADES}
     if "minutes" in facts[0]:
         counts["minutes"] = _bands([int(fact["minutes"]) for fact in facts], MINUTES[kind])
-    choices = {"audience": AUDIENCES, "diet": (*EATERS, *FREE_FROM), "place": PLACES, "company": COMPANIES, "cost": COSTS}
+    choices = {
+        "audience": AUDIENCES,
+        "diet": (*DIETS, *FREE_FROM),
+        "place": PLACES,
+        "company": COMPANY_OPTIONS,
+        "cost": COSTS,
+    }
     for column, values in choices.items():
         if column in facts[0]:
             found = Counter(value for fact in facts for value in fact[column].split("|"))
@@ -226,7 +232,7 @@ def _row(name: str, numbers: Iterable[int]) -> str:
 
 def _old_vectors(folder: Path, tables: Tables) -> Iterable[str]:
     try:
-        fault = CatalogueVectors.load(folder).fault(tables)
+        fault = CatalogueVectors.load(folder).find_fault(tables)
     except CatalogueError as error:
         fault = str(error)
     if fault:

@@ -48,12 +48,12 @@ _TELLING: Final = {risk: _pattern(words) for risk, words in _TOLD.items()}
 _NAMING: Final = {kind: {risk: _pattern(words) for risk, words in named.items()} for kind, named in _NAMED.items()}
 
 
-def risks(kind: str, name: str, text: str = "") -> list[str]:
+def find_risks(kind: str, name: str, text: str = "") -> list[str]:
     """Why an item of a kind may harm who feels low, by its `name`, with its tags, and by a `text` on it; mostly empty."""
     told = [risk for risk, pattern in _TELLING.items() if pattern.search(name) or pattern.search(text)]
     return told + [risk for risk, pattern in _NAMING[kind].items() if pattern.search(name)]
 
 
-def is_low(mood: MoodVector) -> bool:
+def is_low_mood(mood: MoodVector) -> bool:
     """Whether a mood vector, float32 [7] that sums to 1, is low: mostly anger, disgust, fear or sadness."""
     return float(mood[UNPLEASANT].sum()) >= LOW_SHARE

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES, Item
+from moodmirror.recommendation.catalogue import AUDIENCES, COMPANY_OPTIONS, COSTS, DIETS, FREE_FROM, KINDS, PLACES, Item
 
 FILTERS: Final[Mapping[str, str]] = {
     "genre": "a genre, as jazz or comedy",
@@ -12,14 +12,14 @@ FILTERS: Final[Mapping[str, str]] = {
     "language": "its ISO 639 code, as fr; zxx: instrumental",
     "minutes": "at most so many",
     "audience": f"fit for: {', '.join(AUDIENCES)}",
-    "diet": f"any of {', '.join((*EATERS, *FREE_FROM))}, parted by |",
+    "diet": f"any of {', '.join((*DIETS, *FREE_FROM))}, parted by |",
     "cost": f"at most: {', '.join(COSTS)}",
     "place": " or ".join(PLACES),
-    "company": " or ".join(COMPANIES),
+    "company": " or ".join(COMPANY_OPTIONS),
 }
 """The filters by name, and what each asks for."""
 
-FILTERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+FILTERS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "songs": ("genre", "decade", "language"),
     "movies": ("genre", "decade", "language", "minutes", "audience"),
     "food": ("minutes", "diet"),
@@ -36,8 +36,8 @@ Test = Callable[[Item], bool]
 def make_tests(kind: str, filters: Filters) -> list[Test]:
     """What an item of a kind must pass. Raises ValueError for a filter that the kind does not know, or a wrong value."""
     for name in filters:
-        if name not in FILTERS_OF[kind]:
-            raise ValueError(f"{kind} can't be filtered by {name!r}: use {', '.join(FILTERS_OF[kind])}")
+        if name not in FILTERS_BY_KIND[kind]:
+            raise ValueError(f"{kind} can't be filtered by {name!r}: use {', '.join(FILTERS_BY_KIND[kind])}")
     return [_MAKERS[name](str(value)) for name, value in filters.items()]
 
 
@@ -46,12 +46,12 @@ def filters_by_kind(kinds: tuple[str, ...], filters: Filters) -> dict[str, Filte
 
     Raises ValueError for a filter that none of the kinds knows.
     """
-    known = {name for kind in kinds for name in FILTERS_OF[kind]}
+    known = {name for kind in kinds for name in FILTERS_BY_KIND[kind]}
     for name in filters:
         if name not in known:
             what = "anything" if kinds == KINDS else " or ".join(kinds)
             raise ValueError(f"{name!r} does not filter {what}: use {', '.join(n for n in FILTERS if n in known)}")
-    return {kind: {name: value for name, value in filters.items() if name in FILTERS_OF[kind]} for kind in kinds}
+    return {kind: {name: value for name, value in filters.items() if name in FILTERS_BY_KIND[kind]} for kind in kinds}
 
 
 def _genre(value: str) -> Test:
@@ -89,14 +89,14 @@ def _at_most(column: str, rising: tuple[str, ...]) -> Callable[[str], Test]:
 def _diet(value: str) -> Test:
     wanted = value.split("|")
     for label in wanted:
-        _require("diet", label, (*EATERS, *FREE_FROM))
+        _require("diet", label, (*DIETS, *FREE_FROM))
 
     def passes(item: Item) -> bool:
         labels = item.facts["diet"].split("|")
         if labels == [""]:  # an imported dish of which nothing is known: whoever has an allergy must not get it
             return False
         # Whoever eats fish also eats what vegans do, never the other way round.
-        eaten_by = EATERS[next(rank for rank, eater in enumerate(EATERS) if eater in labels) :]
+        eaten_by = DIETS[next(rank for rank, eater in enumerate(DIETS) if eater in labels) :]
         return all(label in labels or label in eaten_by for label in wanted)
 
     return passes
@@ -124,5 +124,5 @@ _MAKERS: Final[Mapping[str, Callable[[str], Test]]] = {
     "diet": _diet,
     "cost": _at_most("cost", COSTS),
     "place": _includes("place", PLACES),
-    "company": _includes("company", COMPANIES),
+    "company": _includes("company", COMPANY_OPTIONS),
 }

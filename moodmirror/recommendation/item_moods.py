@@ -122,13 +122,13 @@ def place(energy: float, valence: float) -> tuple[float, float]:
     return 2 * valence - 1, 2 * energy - 1
 
 
-def emotions_near(valence: float, arousal: float) -> MoodVector:
+def mood_at_position(valence: float, arousal: float) -> MoodVector:
     """The mood vector, float32 [7], of a place on the circumplex: each emotion's share falls with its distance."""
-    vector: MoodVector = emotions_near_each(np.array([[valence, arousal]]))[0]
+    vector: MoodVector = moods_at_positions(np.array([[valence, arousal]]))[0]
     return vector
 
 
-def emotions_near_each(places: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def moods_at_positions(places: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """The mood vectors, float32 [n, 7], of places on the circumplex, [n, 2]: valence and arousal in −1…1."""
     distances = np.linalg.norm(places[:, np.newaxis, :] - _EMOTION_PLACES, axis=2)
     weights = np.exp(-((distances / REACH) ** 2) / 2)
@@ -136,7 +136,7 @@ def emotions_near_each(places: npt.NDArray[np.floating]) -> npt.NDArray[np.float
     return vectors
 
 
-def mood_of_parts(energy: float, valence: float, tags: Sequence[str], genres: Sequence[str] = ()) -> MoodVector:
+def compute_item_mood(energy: float, valence: float, tags: Sequence[str], genres: Sequence[str] = ()) -> MoodVector:
     """The mood vector, float32 [7], of an item's stated parts.
 
     `energy` and `valence` are in 0…1; `tags`, from :data:`TAGS`, stand strongest first: the second counts half of the
@@ -149,7 +149,7 @@ def mood_of_parts(energy: float, valence: float, tags: Sequence[str], genres: Se
         if tag not in TAGS:
             raise ValueError(f"unknown tag {tag!r}: use one of {', '.join(TAGS)}")
     said = _mean(np.sum([_TAG_VECTORS[tag] / rank for rank, tag in enumerate(tags, start=1)], axis=0))
-    vector = TAG_SHARE * said + PLACE_SHARE * emotions_near(*place(energy, valence))
+    vector = TAG_SHARE * said + PLACE_SHARE * mood_at_position(*place(energy, valence))
     leaning = [_GENRE_VECTORS[genre] for genre in genres if genre in _GENRE_VECTORS]
     if leaning:
         vector += GENRE_SHARE * np.mean(leaning, axis=0)

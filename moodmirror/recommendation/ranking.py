@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
 from moodmirror.recommendation import ranking_modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, RISKS, CatalogueError, Item, read_tables
-from moodmirror.recommendation.content_safety import is_low, risks
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, RISKS, CatalogueError, Item, read_items
+from moodmirror.recommendation.content_safety import find_risks, is_low_mood
 from moodmirror.recommendation.diversity import Traits, arrange
 from moodmirror.recommendation.explanations import (
     by_the_same,
@@ -28,13 +28,13 @@ from moodmirror.recommendation.explanations import (
     reason,
 )
 from moodmirror.recommendation.filters import Filters, filters_by_kind, make_tests
-from moodmirror.recommendation.item_item import Counts, Neighbours
+from moodmirror.recommendation.item_item import CoLikeCounts, ItemSimilarity
 from moodmirror.recommendation.item_moods import place
 from moodmirror.recommendation.ranking_modes import DISTANCE_COST, MODES, Aim
-from moodmirror.recommendation.sentence_vectors import VECTORS, CatalogueVectors
+from moodmirror.recommendation.sentence_vectors import VECTORS_FILE, CatalogueVectors
 from moodmirror.recommendation.taste import TASTE_WEIGHT, ItemFeatures, Standing, Taste, freshness, leaning
-from moodmirror.recommendation.text_query import WISH_WEIGHT, TextQuery, WishIndex
-from moodmirror.recommendation.top_k import largest
+from moodmirror.recommendation.text_query import TEXT_QUERY_WEIGHT, TextQuery, TextQueryIndex
+from moodmirror.recommendation.top_k import top_k_indices
 
 LOGGER = logging.getLogger("moodmirror.recommendation")
 
@@ -75,13 +75,13 @@ class _Table:
         kind: str,
         items: list[Item],
         descriptions: npt.NDArray[np.float32] | None = None,
-        counts: Iterable[Counts] = (),
+        counts: Iterable[CoLikeCounts] = (),
     ) -> None:
         """`descriptions`, float32 [n, d], are the items' sentence vectors, `counts` who likes what, where there are any."""
         self.kind = kind
         self.items = items
         self._counts = tuple(counts)
-        self.neighbours = Neighbours(self.index_of, self._counts)
+        self.neighbours = ItemSimilarity(self.index_of, self._counts)
         self._descriptions = descriptions
         self.traits = Traits(items)
         self.genres = {genre for item in items for genre in item.facts.get("genres", "").split("|") if genre}
@@ -92,9 +92,9 @@ class _Table:
         # Column by column in memory, for that is how the product reads them fastest.
         self.features = np.asfortranarray(np.hstack([directions, places, (places**2).sum(axis=1, keepdims=True)]))
 
-    def learn(self, counts: Counts) -> None:
+    def update_co_likes(self, counts: CoLikeCounts) -> None:
         """Have this crowd's likes beside those that the table came with, instead of what was learnt before."""
-        self.neighbours = Neighbours(self.index_of, (*self._counts, counts))
+        self.neighbours = ItemSimilarity(self.index_of, (*self._counts, counts))
 
     # What only taste and wishes need is made once somebody has some.
 
@@ -109,14 +109,14 @@ class _Table:
         return ItemFeatures(self.items, self._descriptions)
 
     @cached_property
-    def wishes(self) -> WishIndex:
+    def wishes(self) -> TextQueryIndex:
         """What the items' words are, for wishes."""
-        return WishIndex(self.items, self.kind, self._descriptions)
+        return TextQueryIndex(self.items, self.kind, self._descriptions)
 
     @cached_property
     def risky(self) -> npt.NDArray[np.bool_]:
         """Which items are not offered to who feels low, bool [n]."""
-        return np.array([bool(item.facts.get(RISKS) or risks(self.kind, item.title, item.line)) for item in self.items])
+        return np.array([bool(item.facts.get(RISKS) or find_risks(self.kind, item.title, item.line)) for item in self.items])
 
     @cached_property
     def popularity(self) -> npt.NDArray[np.float32] | None:
@@ -142,7 +142,7 @@ class Recommender:
         tables: Mapping[str, list[Item]],
         taste: Taste | None = None,
         vectors: CatalogueVectors | None = None,
-        counts: Mapping[str, Counts] | None = None,
+        counts: Mapping[str, CoLikeCounts] | None = None,
     ) -> None:
         """Taste does without the items' sentence `vectors` and the `counts` of what people like, by kind, but sees less."""
         self._tables = {
@@ -165,9 +165,9 @@ class Recommender:
         Raises CatalogueError naming every bad cell.
         """
         folder = catalogue_dir or CATALOGUE_DIR
-        tables = {kind: read_tables(kind, folder, imported_dir) for kind in KINDS}
+        tables = {kind: read_items(kind, folder, imported_dir) for kind in KINDS}
         counts = {kind: _kept_counts(imported_dir, kind) for kind in KINDS} if imported_dir else {}
-        return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS).exists() else None, counts)
+        return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS_FILE).exists() else None, counts)
 
     def with_taste(self, taste: Taste) -> Self:
         """The same tables, ranked for this taste too."""
@@ -175,12 +175,12 @@ class Recommender:
         other._taste = taste
         return other
 
-    def learn(self, kind: str, counts: Counts) -> None:
+    def update_co_likes(self, kind: str, counts: CoLikeCounts) -> None:
         """Take in what this site's visitors like together, instead of what was known of them before.
 
         It counts for every recommender that shares these tables. May be called from any thread.
         """
-        self._tables[kind].learn(counts)
+        self._tables[kind].update_co_likes(counts)
 
     def items(self, kind: str) -> Sequence[Item]:
         """All items of a kind, in the order of their table."""
@@ -191,7 +191,7 @@ class Recommender:
         table = self._tables.get(kind)
         return table.items[table.index_of[item]] if table and item in table.index_of else None
 
-    def choices(self, kind: str, filter_name: str) -> list[str]:
+    def filter_values(self, kind: str, filter_name: str) -> list[str]:
         """The values that a filter on a column can take, in the order of their frequency, the most frequent first."""
         counts = Counter(value for item in self._tables[kind].items for value in item.facts[filter_name].split("|") if value)
         return sorted(counts, key=lambda value: (-counts[value], value))
@@ -206,8 +206,8 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
-        wish: TextQuery | None = None,
-        without: Collection[str] = (),
+        text_query: TextQuery | None = None,
+        exclude: Collection[str] = (),
     ) -> list[Recommendation]:
         """The `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
@@ -236,8 +236,8 @@ class Recommender:
         table = self._tables[kind]
         standing = self._taste.standing(kind) if self._taste else None
         passing = self._passing(kind, filters or {})
-        left_out = {*without, *(standing.hidden if standing else ())}
-        if mood is not None and is_low(mood):
+        left_out = {*exclude, *(standing.hidden if standing else ())}
+        if mood is not None and is_low_mood(mood):
             passing = passing[~table.risky[passing]]
         if left_out:
             offered = np.ones(len(table.items), dtype=np.bool_)
@@ -249,7 +249,7 @@ class Recommender:
         fits = table.fits(_aims(mood, mode, towards, k)) if mood is not None else np.zeros((1, len(table.items)), np.float32)
         if len(passing) < len(table.items):
             fits = fits[:, passing]
-        leanings = _Leanings(table, standing, wish)
+        leanings = _Leanings(table, standing, text_query)
         worths = leanings.added_to(fits, passing)
         if mode == "surprise":
             obvious = leanings.added_to(fits, passing, fresh=False)  # what was just seen is no less obvious for it
@@ -291,7 +291,7 @@ class Recommender:
         *,
         towards: str | None = None,
         seed: int = 0,
-        wish: TextQuery | None = None,
+        text_query: TextQuery | None = None,
     ) -> dict[str, list[Recommendation]]:
         """What :meth:`recommend` gives for several kinds, where each filter narrows those kinds only that know it.
 
@@ -305,11 +305,11 @@ class Recommender:
         return {
             kind: []
             if kind in without
-            else self.recommend(vector, kind, k, mode, own[kind], towards=towards, seed=seed, wish=wish)
+            else self.recommend(vector, kind, k, mode, own[kind], towards=towards, seed=seed, text_query=text_query)
             for kind in kinds
         }
 
-    def check(self, kind: str, filters: Filters) -> None:
+    def check_filters(self, kind: str, filters: Filters) -> None:
         """Raise ValueError, as :meth:`recommend` does, for a filter that a kind does not know, or a wrong value."""
         make_tests(kind, filters)
         genres = self._tables[kind].genres
@@ -319,7 +319,7 @@ class Recommender:
     def _passing(self, kind: str, filters: Filters) -> npt.NDArray[np.intp]:
         """The indices of a kind's items that pass the filters, rising."""
         table = self._tables[kind]
-        self.check(kind, filters)
+        self.check_filters(kind, filters)
         tests = make_tests(kind, filters)
         if not tests:
             return np.arange(len(table.items))
@@ -331,7 +331,7 @@ class Recommender:
 class _Leanings:
     """What speaks for a table's items beside the mood: taste, freshness, a wish, and a little how well known they are."""
 
-    def __init__(self, table: _Table, standing: Standing | None, wish: TextQuery | None) -> None:
+    def __init__(self, table: _Table, standing: Standing | None, text_query: TextQuery | None) -> None:
         self._table = table
         self._standing = standing
         self._neighbours = table.neighbours  # the same ones for the whole list, whatever is learnt meanwhile
@@ -339,8 +339,8 @@ class _Leanings:
             leaning(standing, table.index_of, table.tastes, self._neighbours) if standing and standing.judged else None
         )
         self._freshness = freshness(standing, table.index_of) if standing else None
-        self._wish = wish
-        self._answers = table.wishes.likeness(wish) if wish else None
+        self._text_query = text_query
+        self._answers = table.wishes.likeness(text_query) if text_query else None
 
     def added_to(
         self, fits: npt.NDArray[np.float32], passing: npt.NDArray[np.intp], *, fresh: bool = True
@@ -352,7 +352,7 @@ class _Leanings:
         terms = (
             (TASTE_WEIGHT, self._worth),
             (1.0, self._freshness if fresh else None),
-            (WISH_WEIGHT, self._answers),
+            (TEXT_QUERY_WEIGHT, self._answers),
             (POPULARITY_WEIGHT, self._table.popularity),
         )
         for weight, values in terms:
@@ -367,8 +367,8 @@ class _Leanings:
     def reasons(self, index: int) -> tuple[list[str], list[str]]:
         """What of wish and taste speaks for an item: in words for its line, and in sentences for who wants to know more."""
         item, words, details = self._table.items[index], [], []
-        if self._wish is not None:
-            if named := self._table.wishes.named(self._wish, index):
+        if self._text_query is not None:
+            if named := self._table.wishes.named(self._text_query, index):
                 words.append(f"close to your wish ({', '.join(named)})")
             details.append(f"It answers your wish {100 * self.answers(index):.0f} % as well as the best that there is.")
         if self._standing is None or self._worth is None:
@@ -385,7 +385,7 @@ class _Leanings:
             words.append(said)
             details.append(f"{said[0].upper()}{said[1:]}: {', '.join(work.title for work in works)}.")
         elif self._worth[index] >= TELLING:
-            together = self._neighbours.nearest(index, places)
+            together = self._neighbours.most_similar(index, places)
             if together is not None:
                 words.append(liked_together(self._table.items[together]))
             elif (near := self._table.tastes.nearest(index, places)) is not None:
@@ -397,13 +397,13 @@ class _Leanings:
         return words, details
 
 
-def _kept_counts(folder: Path, kind: str) -> Counts:
+def _kept_counts(folder: Path, kind: str) -> CoLikeCounts:
     """What was kept of who likes what; nothing if it can't be used, which the log tells."""
     try:
-        return Counts.load(folder, kind)
+        return CoLikeCounts.load(folder, kind)
     except CatalogueError as error:
         LOGGER.warning("What people like together is left out: %s", error)
-        return Counts()
+        return CoLikeCounts()
 
 
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
@@ -451,7 +451,7 @@ def _shortlist(fits: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.intp
     """The columns of `fits` [aims, m] that are among the `depth` best of any row, rising."""
     if depth >= fits.shape[1]:
         return np.arange(fits.shape[1])
-    return np.unique(np.concatenate([largest(row, depth) for row in fits]))
+    return np.unique(np.concatenate([top_k_indices(row, depth) for row in fits]))
 
 
 def _unexpected(

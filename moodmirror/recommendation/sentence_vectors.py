@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item
 
-VECTORS: Final = "catalogue_vectors.npz"
+VECTORS_FILE: Final = "catalogue_vectors.npz"
 MAKE_COMMAND: Final = "python -m moodmirror.training.catalogue_vectors"
 SCALE: Final = 127  # what 1 is stored as
 
 
-def described(item: Item, kind: str) -> str:
+def item_text(item: Item, kind: str) -> str:
     """What an item's vector is computed from: its title, who made it, its line, and its genres and tags as words."""
     maker = item.facts.get("artist") or item.facts.get("director")
     title = f"{item.title} by {maker.replace('|', ' and ')}" if maker and kind == "songs" else item.title
@@ -30,7 +30,7 @@ def described(item: Item, kind: str) -> str:
 
 def fingerprint(tables: Mapping[str, Sequence[Item]]) -> str:
     """A SHA-256 sum of all that the vectors are computed from: it changes with any row's id or words."""
-    parts = (f"{kind}\0{item.id}\0{described(item, kind)}\n" for kind in KINDS for item in tables[kind])
+    parts = (f"{kind}\0{item.id}\0{item_text(item, kind)}\n" for kind in KINDS for item in tables[kind])
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
@@ -47,7 +47,9 @@ class CatalogueVectors:
     encoder: str
 
     @classmethod
-    def of(cls, tables: Mapping[str, Sequence[Item]], vectors: Mapping[str, npt.NDArray[np.float32]], encoder: str) -> Self:
+    def from_float32(
+        cls, tables: Mapping[str, Sequence[Item]], vectors: Mapping[str, npt.NDArray[np.float32]], encoder: str
+    ) -> Self:
         """Store float32 vectors of unit length, [n, 384] for each kind, in the order of the tables' items."""
         return cls(
             ids={kind: tuple(item.id for item in items) for kind, items in tables.items()},
@@ -59,7 +61,7 @@ class CatalogueVectors:
     @classmethod
     def load(cls, folder: Path = CATALOGUE_DIR) -> Self:
         """Read the stored vectors. Raises CatalogueError if they are missing or damaged."""
-        path = folder / VECTORS
+        path = folder / VECTORS_FILE
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return cls(
@@ -76,9 +78,9 @@ class CatalogueVectors:
         arrays: dict[str, Any] = {"made_from": np.array(self.made_from), "encoder": np.array(self.encoder)}
         arrays |= {f"{kind}_ids": np.array(ids) for kind, ids in self.ids.items()}
         arrays |= {f"{kind}_vectors": rows for kind, rows in self.vectors.items()}
-        np.savez_compressed(folder / VECTORS, **arrays)
+        np.savez_compressed(folder / VECTORS_FILE, **arrays)
 
-    def likeness(self, wish: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
+    def similarity(self, wish: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
         """How alike each item of a kind is to a wish's vector, float32 [384] of unit length: −1…1, in the order of `ids`."""
         return np.asarray(self.vectors[kind] @ wish / SCALE, dtype=np.float32)
 
@@ -92,8 +94,8 @@ class CatalogueVectors:
         rows /= SCALE
         return rows
 
-    def fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
+    def find_fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
         """What is wrong with the stored vectors for these tables; None if they are up to date."""
         if self.made_from == fingerprint(tables):
             return None
-        return f"the vectors in {VECTORS} are older than the tables: make them anew with: {MAKE_COMMAND}"
+        return f"the vectors in {VECTORS_FILE} are older than the tables: make them anew with: {MAKE_COMMAND}"

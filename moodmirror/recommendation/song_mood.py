@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, mood_vector
-from moodmirror.recommendation.item_moods import emotions_near_each
+from moodmirror.recommendation.item_moods import moods_at_positions
 
-WEIGHTS: Final = Path(__file__).with_suffix(".json")
+WEIGHTS_PATH: Final = Path(__file__).with_suffix(".json")
 MAKE_COMMAND: Final = "python -m moodmirror.training.song_mood --data PATH"
 AUDIO_FEATURES: Final = (
     "danceability",
@@ -52,7 +52,7 @@ Features = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearModel:
     """Answers that are linear in the audio features: `weights` [9, answers] and `bias` [answers]."""
 
     weights: npt.NDArray[np.float64]
@@ -73,15 +73,15 @@ class SongMood:
     within `least` and `most`, [9], the ends of what was seen in training.
     """
 
-    affect: Linear
-    labels: Linear
+    affect: LinearModel
+    labels: LinearModel
     typical: npt.NDArray[np.float64]
     deviation: npt.NDArray[np.float64]
     least: npt.NDArray[np.float64]
     most: npt.NDArray[np.float64]
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> Self:
+    def load(cls, path: Path = WEIGHTS_PATH) -> Self:
         """Read the weights."""
         return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
 
@@ -89,7 +89,7 @@ class SongMood:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The mapping that :meth:`to_json` wrote."""
         affect, labels = (
-            Linear(*(np.array(stored[name][part]) for part in ("weights", "bias"))) for name in ("affect", "labels")
+            LinearModel(*(np.array(stored[name][part]) for part in ("weights", "bias"))) for name in ("affect", "labels")
         )
         return cls(affect, labels, *(np.array(stored[name]) for name in ("typical", "deviation", "least", "most")))
 
@@ -123,7 +123,7 @@ class SongMood:
         calm, energetic, happy, sad = self.label_shares(features).T[..., np.newaxis]
         bright = (places[:, :1] + 1) / 2
         said = calm * _CALM + happy * _HAPPY + sad * _SAD + energetic * (bright * _FESTIVE + (1 - bright) * _FURIOUS)
-        vectors: npt.NDArray[np.float32] = ((said + emotions_near_each(places)) / 2).astype(np.float32)
+        vectors: npt.NDArray[np.float32] = ((said + moods_at_positions(places)) / 2).astype(np.float32)
         assert vectors.shape == (len(features), len(EMOTIONS))
         return vectors
 

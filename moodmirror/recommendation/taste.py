@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.diversity import traits_of
-from moodmirror.recommendation.item_item import Neighbours
+from moodmirror.recommendation.item_item import ItemSimilarity
 
 VERDICTS: Final[Mapping[str, float]] = {"like": 1.0, "play": 0.4, "skip": -0.4, "hide": -1.0}
 """What people do with an item, and what it is worth as a sign: who opens one is curious, who skips one may just be busy."""
@@ -95,7 +95,7 @@ class Taste:
         self._opinions: dict[tuple[str, str, str], Opinion] = {}
         self._on_show: dict[str, dict[str, float]] = {}  # by kind and id, since when
         self._seen: dict[str, dict[str, tuple[float, float]]] = {}  # by kind and id, until when, and what that costs
-        self.replace(opinions)
+        self.replace_opinions(opinions)
 
     @property
     def opinions(self) -> list[Opinion]:
@@ -103,7 +103,7 @@ class Taste:
         with self._lock:
             return sorted(self._opinions.values(), key=lambda opinion: opinion.at)
 
-    def replace(self, opinions: Iterable[Opinion]) -> bool:
+    def replace_opinions(self, opinions: Iterable[Opinion]) -> bool:
         """Have these opinions and no others. Returns whether that changed anything."""
         own = {(opinion.kind, opinion.item, opinion.verdict): opinion for opinion in opinions}
         with self._lock:
@@ -111,7 +111,7 @@ class Taste:
             self._opinions = own
         return changed
 
-    def give(self, kind: str, item: str, verdict: str) -> Opinion:
+    def add_opinion(self, kind: str, item: str, verdict: str) -> Opinion:
         """Take in an opinion; what it contradicts is taken back. Raises ValueError for an unknown verdict."""
         if verdict not in VERDICTS:
             raise ValueError(f"unknown verdict {verdict!r}: use one of {', '.join(VERDICTS)}")
@@ -122,7 +122,7 @@ class Taste:
                 self._opinions.pop((kind, item, OPPOSITES[verdict]), None)
         return opinion
 
-    def take_back(self, kind: str, item: str, verdict: str) -> None:
+    def remove_opinion(self, kind: str, item: str, verdict: str) -> None:
         """Forget an opinion, if there is one; what it took off the list stands there as if it had never gone."""
         now = self._monotonic()
         with self._lock:
@@ -130,7 +130,7 @@ class Taste:
                 self._seen.get(kind, {}).pop(item, None)
                 self._on_show.setdefault(kind, {})[item] = now
 
-    def show(self, kind: str, ids: Sequence[str]) -> None:
+    def mark_shown(self, kind: str, ids: Sequence[str]) -> None:
         """Take note that these items of a kind are on show now, and no others."""
         now = self._monotonic()
         with self._lock:
@@ -143,7 +143,7 @@ class Taste:
             for item in ids:
                 seen.pop(item, None)
 
-    def send_away(self, kind: str) -> None:
+    def dismiss_shown(self, kind: str) -> None:
         """Let what is on show of a kind step far back: others are wanted."""
         now = self._monotonic()
         with self._lock:
@@ -239,7 +239,7 @@ class ItemFeatures:
 
 
 def leaning(
-    standing: Standing, index_of: Mapping[str, int], features: ItemFeatures, neighbours: Neighbours
+    standing: Standing, index_of: Mapping[str, int], features: ItemFeatures, neighbours: ItemSimilarity
 ) -> npt.NDArray[np.float32]:
     """The worth, float32 [n], about −1…1, that a visitor's opinions make likely of each item.
 
@@ -250,7 +250,7 @@ def leaning(
         return np.zeros(len(index_of), dtype=np.float32)
     indices, values = zip(*judged, strict=True)
     places, worths = np.array(indices, dtype=np.intp), np.array(values, dtype=np.float32)
-    by_content, by_people = features.worth(places, worths), neighbours.worth(places, worths)
+    by_content, by_people = features.worth(places, worths), neighbours.predict(places, worths)
     if not by_people.any():
         return by_content
     worth: npt.NDArray[np.float32] = CONTENT_SHARE * by_content + (1 - CONTENT_SHARE) * by_people

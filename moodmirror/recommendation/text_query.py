@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.recommendation.catalogue import Item
-from moodmirror.recommendation.sentence_vectors import described
+from moodmirror.recommendation.sentence_vectors import item_text
 
 # What the best answer to a wish gains over an average one, beside a fit to the mood whose cosine lies in 0…1: who wishes for
 # something means it, and the mood decides among what answers it.
-WISH_WEIGHT: Final = 0.6
+TEXT_QUERY_WEIGHT: Final = 0.6
 # Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
 WORDS_SHARE: Final = 0.6
 MOST_NAMED: Final = 3  # words of a wish that a reason repeats
@@ -34,7 +34,7 @@ class TextQuery:
     vector: npt.NDArray[np.float32] | None = field(default=None, repr=False)
 
 
-class WishIndex:
+class TextQueryIndex:
     """The words and the sentence vectors of a table's items."""
 
     def __init__(self, items: Sequence[Item], kind: str, vectors: npt.NDArray[np.float32] | None = None) -> None:
@@ -44,7 +44,7 @@ class WishIndex:
         self._items_with: dict[str, list[int]] = {}
         for index, item in enumerate(items):
             facts = " ".join(item.facts.values()).replace("|", " ")
-            words = _words(f"{described(item, kind)} {facts}") - _MEANT.keys()
+            words = _words(f"{item_text(item, kind)} {facts}") - _MEANT.keys()
             for word in words | {word for word, is_meant in _MEANT.items() if is_meant(kind, item)}:
                 self._items_with.setdefault(word, []).append(index)
 

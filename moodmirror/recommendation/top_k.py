@@ -5,18 +5,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-BLOCK: Final = 1 << 16  # values looked at together: 256 kB, which stay in a core's cache
+BLOCK_SIZE: Final = 1 << 16  # values looked at together: 256 kB, which stay in a core's cache
 
 
-def largest(values: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp]:
+def top_k_indices(values: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp]:
     """The indices of the `k` largest of `values` [n], the largest first; the earlier of equals comes first. k ≤ n.
 
     Block by block only what beats the k-th best so far is kept, which soon is nearly nothing: neither a copy nor an index
     of all values is made, as sorting or partitioning them would.
     """
     kept = np.empty(0, dtype=np.intp)
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK]
+    for start in range(0, len(values), BLOCK_SIZE):
+        block = values[start : start + BLOCK_SIZE]
         if len(kept) == k:
             found = np.flatnonzero(block > values[kept[-1]])
             if not len(found):

@@ -13,7 +13,7 @@ from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_
 from moodmirror.recognition.text import GRAPH, TEXT_FILES, TextEncoder
 from moodmirror.recognition.text import MAKE_COMMAND as MAKE_ENCODER
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
-from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS, CatalogueVectors, described
+from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS_FILE, CatalogueVectors, item_text
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         tables = {kind: read_table(options.data_dir / f"{kind}.csv", kind) for kind in KINDS}
         if options.check:
             fault = stored_fault(tables, options.data_dir, options.models_dir)
-            print(fault or f"{VECTORS} is up to date")
+            print(fault or f"{VECTORS_FILE} is up to date")
             return 1 if fault else 0
         write_vectors(tables, options.data_dir, options.models_dir)
     except (CatalogueError, ModelError) as error:
@@ -47,17 +47,17 @@ def write_vectors(tables: dict[str, list[Item]], data_dir: Path, models_dir: Pat
     encoder = TextEncoder.load(models_dir)
     vectors = {}
     for kind, items in tables.items():
-        vectors[kind] = encoder.encode([described(item, kind) for item in items])
+        vectors[kind] = encoder.encode([item_text(item, kind) for item in items])
         print(f"{kind}: {len(items)} vectors", flush=True)
-    CatalogueVectors.of(tables, vectors, encoder_sum(models_dir)).save(data_dir)
+    CatalogueVectors.from_float32(tables, vectors, encoder_sum(models_dir)).save(data_dir)
 
 
 def stored_fault(tables: dict[str, list[Item]], data_dir: Path, models_dir: Path) -> str | None:
     """What is wrong with the stored vectors; None if they fit the tables and the encoder."""
     stored = CatalogueVectors.load(data_dir)
     if stored.encoder != encoder_sum(models_dir):
-        return f"the vectors in {VECTORS} come from another {GRAPH}: make them anew with: {MAKE_COMMAND}"
-    return stored.fault(tables)
+        return f"the vectors in {VECTORS_FILE} come from another {GRAPH}: make them anew with: {MAKE_COMMAND}"
+    return stored.find_fault(tables)
 
 
 if __name__ == "__main__":

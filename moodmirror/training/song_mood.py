@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS, Linear, SongMood
+from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS_PATH, LinearModel, SongMood
 from moodmirror.training.corpora import CorpusError
 
 RATED: Final = "songs_pmemo_joined_spotify.csv"
@@ -75,26 +75,26 @@ def _table(path: Path, *columns: str) -> pd.DataFrame:
     return table
 
 
-def fit_affect(features: npt.NDArray[np.float64], answers: npt.NDArray[np.float64]) -> Linear:
+def fit_affect(features: npt.NDArray[np.float64], answers: npt.NDArray[np.float64]) -> LinearModel:
     """Ridge regressions on standardised features, one for each column of `answers` [n, 2]."""
     fitted = [make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(features, column) for column in answers.T]
     return _joined([_linear(pipeline) for pipeline in fitted])
 
 
-def fit_labels(features: npt.NDArray[np.float64], labels: npt.NDArray[np.int_]) -> Linear:
+def fit_labels(features: npt.NDArray[np.float64], labels: npt.NDArray[np.int_]) -> LinearModel:
     """A multinomial logistic regression on standardised features."""
     return _linear(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features, labels))
 
 
-def _linear(pipeline: Any) -> Linear:
+def _linear(pipeline: Any) -> LinearModel:
     """A scaler and a linear model as one linear mapping."""
     scaler, model = pipeline[0], pipeline[1]
     weights = np.atleast_2d(model.coef_).T / scaler.scale_[:, np.newaxis]
-    return Linear(weights, np.atleast_1d(model.intercept_) - scaler.mean_ @ weights)
+    return LinearModel(weights, np.atleast_1d(model.intercept_) - scaler.mean_ @ weights)
 
 
-def _joined(parts: list[Linear]) -> Linear:
-    return Linear(np.hstack([part.weights for part in parts]), np.concatenate([part.bias for part in parts]))
+def _joined(parts: list[LinearModel]) -> LinearModel:
+    return LinearModel(np.hstack([part.weights for part in parts]), np.concatenate([part.bias for part in parts]))
 
 
 def fit(songs: Songs) -> SongMood:
@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder with both tables")
     parser.add_argument("--evaluate", action="store_true", help="only print the figures of the cross-validation")
-    parser.add_argument("--output", type=Path, default=WEIGHTS, help="where the weights go (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=WEIGHTS_PATH, help="where the weights go (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         songs = Songs.read(options.data)

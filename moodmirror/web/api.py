@@ -62,7 +62,7 @@ def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # ty
             filters,
             towards=asked.towards,
             seed=asked.seed,
-            wish=read_text_query(site, asked.wish),
+            text_query=read_text_query(site, asked.wish),
         )
     except TextQueryError as error:
         return problem(400, "Wrong wish", str(error))

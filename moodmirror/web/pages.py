@@ -16,8 +16,8 @@ from moodmirror.live.messages import camera_message
 from moodmirror.live.preferences import MAX_WISH
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import AUDIENCES, COMPANIES, COSTS, EATERS, FREE_FROM, KINDS, PLACES
-from moodmirror.recommendation.filters import FILTERS_OF
+from moodmirror.recommendation.catalogue import AUDIENCES, COMPANY_OPTIONS, COSTS, DIETS, FREE_FROM, KINDS, PLACES
+from moodmirror.recommendation.filters import FILTERS_BY_KIND
 from moodmirror.services import ServerCamera, current_services
 from moodmirror.storage.database import RETENTION_DAYS
 from moodmirror.visitor_identity import greet_visitor
@@ -66,18 +66,18 @@ def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]
     fixed = {
         "minutes": list(MINUTES),
         "audience": list(AUDIENCES[:-1]),  # what is fit for adults is everything
-        "diet": [*EATERS[:-1], *FREE_FROM],
+        "diet": [*DIETS[:-1], *FREE_FROM],
         "cost": list(COSTS[:-1]),
         "place": list(PLACES),
-        "company": list(COMPANIES),
+        "company": list(COMPANY_OPTIONS),
     }
     choices: dict[str, dict[str, list[str]]] = {}
-    for kind, names in FILTERS_OF.items():
+    for kind, names in FILTERS_BY_KIND.items():
         own = dict(fixed)
         if "genre" in names:
-            own["genre"] = recommender.choices(kind, "genres")
-            own["decade"] = sorted({f"{year[:3]}0" for year in recommender.choices(kind, "year")}, reverse=True)
-            own["language"] = recommender.choices(kind, "language")
+            own["genre"] = recommender.filter_values(kind, "genres")
+            own["decade"] = sorted({f"{year[:3]}0" for year in recommender.filter_values(kind, "year")}, reverse=True)
+            own["language"] = recommender.filter_values(kind, "language")
         choices[kind] = {name: own[name] for name in names}
     return choices
 

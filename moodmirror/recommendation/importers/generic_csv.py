@@ -12,7 +12,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import COSTS, MOST_TAGS
+from moodmirror.recommendation.catalogue import COSTS, MAX_TAGS
 from moodmirror.recommendation.importers.imported_table import Row, row_of
 from moodmirror.recommendation.importers.movies import story_moods
 from moodmirror.recommendation.importers.source_files import (
@@ -129,7 +129,7 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
                 entry,
                 vector,
                 valence_arousal(vector),
-                tags=tags[:MOST_TAGS] or plain_tags(vector[np.newaxis])[0],
+                tags=tags[:MAX_TAGS] or plain_tags(vector[np.newaxis])[0],
                 line=first_sentence(entry.text) or f"{entry.title}.",
                 origin="measured from tags, title and text",
             )

@@ -9,7 +9,7 @@ from typing import Final
 
 from moodmirror.emotions import MoodVector
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD, RISKS, cell_faults
-from moodmirror.recommendation.content_safety import risks
+from moodmirror.recommendation.content_safety import find_risks
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError, read_csv
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
@@ -78,7 +78,7 @@ class ImportedTable:
             else:
                 self.rows[row["id"]] = {column: row.get(column, "") for column in self.columns}
 
-    def fresh(self, source: Source) -> list[Entry]:
+    def new_entries(self, source: Source) -> list[Entry]:
         """The entries that are neither imported nor shipped yet."""
         self.skipped += source.skipped
         fresh = []
@@ -144,7 +144,7 @@ def import_entries(
         for start in range(0, len(entries), batch):
             part = entries[start : start + batch]
             table.add(
-                row | {RISKS: "|".join(risks(table.kind, "\n".join((entry.title, *entry.words)), entry.text))}
+                row | {RISKS: "|".join(find_risks(table.kind, "\n".join((entry.title, *entry.words)), entry.text))}
                 for entry, row in zip(part, make_rows(part), strict=True)
             )
             done(len(part))

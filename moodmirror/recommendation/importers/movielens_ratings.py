@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moodmirror.recommendation.importers.source_files import SourceError
-from moodmirror.recommendation.item_item import Counts
+from moodmirror.recommendation.item_item import CoLikeCounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def read(path: Path) -> "pd.DataFrame | None":
     return table.sort_values("timestamp", kind="stable")
 
 
-def count_likes(ratings: "pd.DataFrame", id_of: Mapping[str, str]) -> Counts:
+def count_likes(ratings: "pd.DataFrame", id_of: Mapping[str, str]) -> CoLikeCounts:
     """What people like together of the films in `id_of`, which gives our ids by MovieLens' own."""
     liked = ratings[(ratings["rating"] >= LIKED) & ratings["movieId"].isin(list(id_of))]
-    return Counts.of(liked["userId"].to_numpy(), liked["movieId"].map(id_of).to_numpy())
+    return CoLikeCounts.from_likes(liked["userId"].to_numpy(), liked["movieId"].map(id_of).to_numpy())

@@ -24,7 +24,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.catalogue import MOST_TAGS
+from moodmirror.recommendation.catalogue import MAX_TAGS
 from moodmirror.recommendation.importers import movielens_ratings
 from moodmirror.recommendation.importers.imported_table import POPULARITY, Row, row_of
 from moodmirror.recommendation.importers.source_files import (
@@ -43,7 +43,7 @@ from moodmirror.recommendation.importers.source_files import (
     year_in,
 )
 from moodmirror.recommendation.importers.tag_lexicon import mood_of_genres, mood_of_tags, plain_tags, tags_in
-from moodmirror.recommendation.item_item import Counts
+from moodmirror.recommendation.item_item import CoLikeCounts
 
 MOVIELENS: Final = "MovieLens"
 RATINGS: Final = "ratings.csv"  # beside MovieLens' movies.csv
@@ -210,17 +210,17 @@ def read(path: Path) -> Source:
     return entries_of(form, rows)
 
 
-def likes(path: Path) -> Counts | None:
+def count_co_likes(path: Path) -> CoLikeCounts | None:
     """What people like together, of the films of MovieLens' movies.csv; None without ratings.csv beside it.
 
     Raises SourceError as :func:`read` does, and for ratings in another form.
     """
     path, _, form, _ = _open(path)
     given = movielens_ratings.read(path.with_name(RATINGS)) if form.name == MOVIELENS else None
-    return None if given is None else movielens_ratings.count_likes(given, ids(path))
+    return None if given is None else movielens_ratings.count_likes(given, item_ids(path))
 
 
-def ids(path: Path) -> dict[str, str]:
+def item_ids(path: Path) -> dict[str, str]:
     """Our ids of the films of MovieLens' movies.csv by its own."""
     _, _, form, rows = _open(path)
     return {row["movieId"]: form.entry(row).id for row in rows if row["title"]}
@@ -293,7 +293,7 @@ def make_rows(recognizer: Callable[[], TextEmotionRecognizer], entries: Sequence
             entry,
             vector,
             valence_arousal(vector),
-            tags=list(dict.fromkeys([*own, *plain]))[:MOST_TAGS],
+            tags=list(dict.fromkeys([*own, *plain]))[:MAX_TAGS],
             line=first_sentence(entry.text) or _line(entry),
             origin="measured from overview, keywords and genres",
         )

@@ -180,7 +180,7 @@ def _read_library(path: Path) -> Source:
     return entries_of(form, rows)
 
 
-class SongRows:
+class SongRowBuilder:
     """Makes rows of songs, with what is known already to help those that come without audio features."""
 
     def __init__(self, known: Sequence[Item], recognizer: Callable[[], TextEmotionRecognizer]) -> None:
@@ -199,7 +199,7 @@ class SongRows:
         self._artists = {artist: np.mean(own, axis=0).astype(np.float32) for artist, own in vectors.items()}
         self._typical: MoodVector = np.mean([item.vector for item in known], axis=0).astype(np.float32)
 
-    def learn(self, source: Source) -> None:
+    def add_audio_features(self, source: Source) -> None:
         """Take in the audio features of a source, to look up those of songs that come without."""
         for entry in source.entries:
             if entry.features:
@@ -214,7 +214,7 @@ class SongRows:
         """A song's audio features, its own or those looked up."""
         return entry.features or self._features.get(entry.cells[SPOTIFY_ID]) or self._features.get(entry.id)
 
-    def make(self, entries: Sequence[Entry]) -> list[Row]:
+    def build(self, entries: Sequence[Entry]) -> list[Row]:
         """Rows of songs."""
         features = [self.features(entry) for entry in entries]
         vectors = np.empty((len(entries), len(self._typical)), dtype=np.float32)

@@ -60,7 +60,7 @@ class SpotifyAccount:
         self._api = Spotify(auth_manager=sign_in)
         self._api.prefix = api_address
 
-    def liked(self) -> Source:
+    def liked_songs(self) -> Source:
         """The liked songs, as a source to import. Raises SpotifyError."""
         with _told():
             saved = [entry["track"] for entry in self._pages(self._api.current_user_saved_tracks(limit=LIKED_PAGE))]
@@ -83,7 +83,7 @@ class SpotifyAccount:
         )
         return entries_of(form, rows)
 
-    def save(self, name: str, uris: Sequence[str]) -> None:
+    def save_playlist(self, name: str, uris: Sequence[str]) -> None:
         """Save a private playlist; one of this name is replaced. Raises SpotifyError."""
         with _told():
             own = self._pages(self._api.current_user_playlists(limit=PLAYLIST_PAGE))

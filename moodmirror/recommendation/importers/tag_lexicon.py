@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, mood_vector
-from moodmirror.recommendation.catalogue import MOST_TAGS
+from moodmirror.recommendation.catalogue import MAX_TAGS
 from moodmirror.recommendation.item_moods import GENRES, TAGS
 
 MOODS_OF_TAGS: Final = {tag: mood_vector(shares) for tag, shares in TAGS.items()}
@@ -161,7 +161,7 @@ def tags_in(words: Iterable[str], kind: str) -> list[str]:
             found[lexicon[word]] += 1
         else:
             found.update({lexicon[part] for part in re.findall(r"[^\W_]+", word) if part in lexicon})
-    return [tag for tag, _ in found.most_common(MOST_TAGS)]
+    return [tag for tag, _ in found.most_common(MAX_TAGS)]
 
 
 def mood_of_tags(tags: Sequence[str]) -> MoodVector:
