@@ -1,4 +1,4 @@
-"""Training on small corpora in every form that FER2013 has."""
+"""Training the face network: corpora in every form of FER2013, augmentation, calibration, and the command."""
 
 import csv
 import json
@@ -15,19 +15,23 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS
 from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess, standardize
-from moodmirror.recognition.model_files import verified_model_bytes
+from moodmirror.recognition.model_files import ModelError, verified_model_bytes
+from moodmirror.training import face as face_training
 from moodmirror.training.corpora import CorpusError
-from moodmirror.training.face import augment, build_network, calibrated, help_of_neglected, predict, resized
+from moodmirror.training.face_batches import augment, resized
+from moodmirror.training.face_calibration import calibrated, recall_bias
 from moodmirror.training.face_corpora import FERPLUS_OTHERS, FaceSplit, load_faces, without_copies
-from moodmirror.training.face_evaluation import WORSENINGS
+from moodmirror.training.face_evaluation import DEGRADATIONS
+from moodmirror.training.face_network import build_network, predict
 from moodmirror.training.metrics import classification_metrics, reliability
+from moodmirror.training.settings import FaceTraining
 from tests.conftest import ROOT
 
 VOTES = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
 
 
 def make_faces(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures that tell their label: a bright bar whose height on the picture is the label's number."""
+    """Return pictures with a bright bar, whose vertical position stands for the label."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(EMOTIONS)
     faces = rng.integers(60, 120, (count, 48, 48), dtype=np.uint8)
@@ -108,9 +112,9 @@ class TestCorpora:
         brightest = corpus.training.faces.mean(axis=2).argmax(axis=1) // 6
         np.testing.assert_array_equal(brightest, corpus.training.labels)
 
-    def test_copies_blank_tiles_and_what_is_no_face_are_left_out(self, tmp_path):
+    def test_copies_blank_tiles_and_pictures_without_a_face_are_excluded(self, tmp_path):
         write_grid(tmp_path, "fer2013_training", 30, columns=7)
-        write_grid(tmp_path, "fer2013_publictest", 30, columns=7)  # the same pictures once more
+        write_grid(tmp_path, "fer2013_publictest", 30, columns=7)  # the same pictures again
         corpus = load_faces(tmp_path, seed=1)
         assert len(without_copies(corpus.development, corpus.training)) == 0
         grid = np.array(cv2.imread(str(tmp_path / "fer2013_training.webp"), cv2.IMREAD_GRAYSCALE))
@@ -122,7 +126,7 @@ class TestCorpora:
         assert len(load_faces(tmp_path, seed=1).training) == 28
 
     @pytest.mark.parametrize(
-        ("damage", "complaint"),
+        ("damage", "message"),
         [
             (lambda folder: None, "holds no face corpus"),
             (lambda folder: (folder / "fer2013.csv").write_text("a,b\n1,2\n"), "no column emotion"),
@@ -130,17 +134,17 @@ class TestCorpora:
                 lambda folder: (folder / "fer2013.csv").write_text("emotion,pixels,Usage\n0,1 2,Training\n"),
                 "line 2, pixels",
             ),
-            (lambda folder: (folder / "train" / "bored").mkdir(parents=True), "no emotion"),
+            (lambda folder: (folder / "train" / "bored").mkdir(parents=True), "not an emotion"),
         ],
     )
-    def test_a_damaged_corpus_is_named(self, tmp_path, damage, complaint):
+    def test_the_error_names_the_damaged_file(self, tmp_path, damage, message):
         damage(tmp_path)
-        with pytest.raises(CorpusError, match=complaint):
+        with pytest.raises(CorpusError, match=message):
             load_faces(tmp_path, seed=1)
 
 
-def test_reliability_of_a_known_answer():
-    """Ten answers of 80 % of which seven are right are 10 % too sure."""
+def test_reliability_of_known_predictions():
+    """Ten predictions with a confidence of 80 %, seven of them correct, have a calibration error of 10 %."""
     probabilities = np.tile(np.array([0.8, 0.2, 0, 0, 0, 0, 0], np.float32), (10, 1))
     result = reliability(np.array([0] * 7 + [1] * 3), probabilities)
     assert result.error == pytest.approx(0.1, abs=1e-6)
@@ -148,52 +152,52 @@ def test_reliability_of_a_known_answer():
     assert np.nanmax(result.accuracy) == pytest.approx(0.7)
 
 
-def test_calibration_makes_a_network_as_sure_as_it_is_right():
-    """A network whose answers are made three times too sure gets its factor of a third back, on the labels' side."""
+def test_calibration_makes_confidence_equal_accuracy():
+    """A network whose logits are three times too large gets a factor of a third for the logits of the labels."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     network = build_network(0.0)
     faces = rng.integers(0, 256, (400, 48, 48), dtype=np.uint8)
     logits = np.log(predict(network, faces))
     means = logits.mean(axis=0)
-    spread = 4 / (logits - means).std()  # so sure that it recognises most faces of every emotion: none needs help
+    spread = 4 / (logits - means).std()  # confident enough to recognize most faces of every emotion: none needs a bias
     labels = np.array([rng.choice(7, p=softmax(row)) for row in spread * (logits - means)])
     layer = network.get_layer("emotions")
     kernel, bias = layer.get_weights()
     layer.set_weights([3 * spread * kernel, 3 * spread * (bias - means)])
-    served, factors = calibrated(network, FaceSplit(faces, labels))
-    assert factors.labels == pytest.approx(1 / 3, rel=0.25)
-    assert factors.votes == 0  # there are no votes in this corpus
-    np.testing.assert_array_equal(factors.help, 0)
+    served, calibration = calibrated(network, FaceSplit(faces, labels))
+    assert calibration.label_factor == pytest.approx(1 / 3, rel=0.25)
+    assert calibration.vote_factor == 0  # there are no votes in this corpus
+    np.testing.assert_array_equal(calibration.bias, 0)
     assert reliability(labels, predict(served, faces)).error < 0.06
     assert [layer.name for layer in served.layers].count("emotions") == 1
 
 
-def test_an_emotion_that_is_passed_over_is_helped_until_enough_of_its_faces_are_recognised():
-    """Fear is right in 45 of 100 faces; in 30 more it comes second to sad, ever closer."""
+def test_the_bias_raises_a_neglected_emotion_until_it_reaches_the_minimum_recall():
+    """Fear has the largest logit for 45 of its 100 faces; for 30 more it is second to sad, by a growing distance."""
     labels = np.repeat(np.arange(7), 100)
     logits = 5.0 * np.eye(7)[labels]
     fear, sad = EMOTIONS.index("fear"), EMOTIONS.index("sad")
     behind = np.concatenate([np.full(45, -1), np.linspace(0.01, 0.3, 30), np.full(25, 4)])
     logits[labels == fear, sad] = 5.0 + behind
-    helped = help_of_neglected(logits, labels)
-    assert np.flatnonzero(helped).tolist() == [fear]
-    assert helped[fear] < 0.05  # no more than it takes
-    answers = (logits + helped).argmax(axis=1)
-    assert (answers[labels == fear] == fear).mean() >= 0.47
-    np.testing.assert_array_equal(help_of_neglected(5.0 * np.eye(7)[labels], labels), 0)
+    bias = recall_bias(logits, labels)
+    assert np.flatnonzero(bias).tolist() == [fear]
+    assert bias[fear] < 0.05  # no more than needed
+    predicted = (logits + bias).argmax(axis=1)
+    assert (predicted[labels == fear] == fear).mean() >= 0.47
+    np.testing.assert_array_equal(recall_bias(5.0 * np.eye(7)[labels], labels), 0)
 
 
-@pytest.mark.parametrize("name", sorted(WORSENINGS))
-def test_a_worsened_face_is_still_one(name, portrait):
+@pytest.mark.parametrize("name", sorted(DEGRADATIONS))
+def test_a_degraded_face_keeps_its_shape_and_range(name, portrait):
     face = cv2.resize(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)[67:164, 177:274], (48, 48))
-    worse = WORSENINGS[name](face, np.random.default_rng(0))
-    assert worse.shape == (48, 48)
-    assert 0 <= worse.min() <= worse.max() <= 255
-    assert (np.abs(worse.astype(float) - face).mean() > 1) == (name != "as they are")
+    degraded = DEGRADATIONS[name](face, np.random.default_rng(0))
+    assert degraded.shape == (48, 48)
+    assert 0 <= degraded.min() <= degraded.max() <= 255
+    assert (np.abs(degraded.astype(float) - face).mean() > 1) == (name != "as they are")
 
 
-def test_augmented_faces_are_other_pictures_of_the_same_form():
+def test_augmented_faces_differ_and_keep_their_shape():
     face = make_faces(1)[0][0]
     rng = np.random.default_rng(0)
     pictures = {augment(face, rng).tobytes() for _ in range(50)}
@@ -201,13 +205,13 @@ def test_augmented_faces_are_other_pictures_of_the_same_form():
     assert all(len(picture) == 48 * 48 for picture in pictures)
 
 
-def test_served_pixels_are_the_trained_ones():
-    """What the network is fed in training, at its full size, is number for number what serving feeds it."""
+def test_training_and_serving_scale_pixels_the_same():
+    """At full size, the network's input in training equals its input in serving, number for number."""
     faces, _ = make_faces(4)
     np.testing.assert_array_equal(standardize(resized(faces, 48)), preprocess(faces))
 
 
-def test_figures_of_a_known_answer():
+def test_metrics_of_known_predictions():
     labels = np.array([3, 3, 3, 4])
     probabilities = np.eye(7, dtype=np.float32)[[3, 3, 4, 4]]
     result = classification_metrics(labels, probabilities)
@@ -230,18 +234,18 @@ def train(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with a corpus and a run of two epochs on it, the arguments that name its places, and what it printed."""
+    """A folder with a corpus and a run of two epochs on it, the arguments that name its paths, and the finished process."""
     folder = tmp_path_factory.mktemp("training")
     write_csv(folder, training=140)
-    places = ["--data", str(folder), "--run-dir", str(folder / "run"), "--models-dir", str(folder / "models")]
-    first = train(*places, "--epochs", "2", "--seed", "5", "--batch-size", "35")
+    paths = ["--data", str(folder), "--run-dir", str(folder / "run"), "--models-dir", str(folder / "models")]
+    first = train(*paths, "--epochs", "2", "--seed", "5", "--batch-size", "35")
     assert first.returncode == 0, first.stderr
-    return folder, places, first
+    return folder, paths, first
 
 
 class TestTraining:
     @pytest.mark.timeout(600)
-    def test_it_writes_models_manifest_pictures_and_card(self, trained):
+    def test_a_run_writes_models_manifest_plots_and_card(self, trained):
         folder, _, first = trained
         assert "epoch 2/2" in first.stdout
         models = folder / "models"
@@ -270,59 +274,86 @@ class TestTraining:
         assert written["splits"]["test, all"]["faces"] == 7
         assert 0 <= written["expected_calibration_error"] <= 1
 
-    def test_keras_and_litert_answer_alike(self, trained):
+    def test_keras_and_litert_predict_the_same(self, trained):
         folder, _, _ = trained
         network = keras.models.load_model(folder / "models" / "face_emotion.keras", compile=False)
         faces, _ = make_faces(50, seed=9)
         served = FaceEmotionRecognizer.load(folder / "models").predict_proba(faces)
-        # int8 weights: the answers differ a little, the emotions they name do not.
+        # With int8 weights the probabilities differ a little, the predicted emotions do not.
         np.testing.assert_allclose(predict(network, faces), served, atol=0.03)
 
     @pytest.mark.timeout(600)
-    def test_a_network_learns_from_others_and_from_where_another_run_was_best(self, trained):
-        folder, places, _ = trained
+    def test_a_network_is_distilled_from_others_and_starts_from_another_run(self, trained):
+        folder, paths, _ = trained
         teacher = folder / "models" / "face_emotion.keras"
-        student = [*places[:2], "--run-dir", str(folder / "student"), "--models-dir", str(folder / "taught")]
-        learning = ["--distil", str(teacher), str(teacher), "--start-from", str(folder / "run")]
-        done = train(*student, "--epochs", "1", "--batch-size", "70", *learning)
+        student = [*paths[:2], "--run-dir", str(folder / "student"), "--models-dir", str(folder / "student_models")]
+        sources = ["--distil", str(teacher), str(teacher), "--start-from", str(folder / "run")]
+        done = train(*student, "--epochs", "1", "--batch-size", "70", *sources)
         assert done.returncode == 0, done.stderr
-        assert "asking the teacher face_emotion.keras about 140 faces" in done.stdout
-        card = (folder / "taught" / "face_emotion.md").read_text()
+        assert "computing the predictions of the teacher face_emotion.keras for 140 faces" in done.stdout
+        card = (folder / "student_models" / "face_emotion.md").read_text()
         assert "1. 2 epochs" in card
         assert "2. 1 epoch;" in card
-        assert "began with the weights that the run before led to. 2 trained networks taught it" in card
+        assert (
+            "The run started with the weights of the run before. Beside the labels it was trained on the predictions of 2"
+            in card
+        )
 
     @pytest.mark.timeout(600)
-    def test_a_run_that_was_ended_goes_on(self, trained):
-        folder, places, _ = trained
+    def test_an_interrupted_run_is_resumed(self, trained):
+        folder, paths, _ = trained
         state_path = folder / "run" / "state.json"
         state = json.loads(state_path.read_text())
-        state["config"]["epochs"] = 3  # as if it had been ended before its last epoch
+        state["config"]["epochs"] = 3  # as if it had been interrupted before its last epoch
         state_path.write_text(json.dumps(state))
-        resumed = train(*places, "--resume")
+        resumed = train(*paths, "--resume")
         assert resumed.returncode == 0, resumed.stderr
-        assert "going on after epoch 2" in resumed.stdout
+        assert "resuming after epoch 2" in resumed.stdout
         assert "epoch 3/3" in resumed.stdout
         assert "epoch 2/3" not in resumed.stdout
         assert [entry["epoch"] for entry in json.loads(state_path.read_text())["history"]] == [1, 2, 3]
 
     @pytest.mark.timeout(600)
-    def test_evaluate_prints_the_served_models_figures(self, trained):
-        _, places, _ = trained
-        done = train(*places, "--evaluate")
+    def test_evaluate_prints_the_metrics_of_the_served_model(self, trained):
+        _, paths, _ = trained
+        done = train(*paths, "--evaluate")
         assert done.returncode == 0, done.stderr
         assert "accuracy 0." in done.stdout
         assert "test, all: 7 faces" in done.stdout
 
     @pytest.mark.parametrize(
-        ("arguments", "complaint"),
+        ("arguments", "message"),
         [
             (["--data", "nowhere"], "nowhere holds no face corpus"),
             (["--data", "nowhere", "--resume", "--run-dir", "nowhere"], "holds no run to resume"),
         ],
     )
-    def test_errors_say_what_to_do_next(self, arguments, complaint):
+    def test_errors_state_what_to_do_next(self, arguments, message):
         done = train(*arguments)
         assert done.returncode == 1
-        assert complaint in done.stderr
+        assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+class TestRunDirectory:
+    def test_a_run_that_cannot_start_leaves_the_earlier_one(self, tmp_path):
+        run = face_training.face_run(tmp_path / "run")
+        run.start(FaceTraining(epochs=3))
+        with pytest.raises(CorpusError, match="holds no face corpus"):
+            face_training.train(
+                tmp_path, config=FaceTraining(), run_dir=run.path, models_dir=tmp_path / "models", resume=False
+            )
+        assert run.read_state().settings.epochs == 3
+
+    def test_a_run_cannot_start_from_itself(self, tmp_path):
+        config = FaceTraining(start_from=str(tmp_path / "run"))
+        with pytest.raises(ModelError, match="directory of its own"):
+            face_training.train(
+                tmp_path, config=config, run_dir=tmp_path / "run", models_dir=tmp_path / "models", resume=False
+            )
+
+    def test_a_run_without_a_finished_epoch_has_nothing_to_export(self, tmp_path):
+        corpus = write_csv(tmp_path)
+        face_training.face_run(tmp_path / "run").start(FaceTraining())
+        with pytest.raises(FileNotFoundError, match="no finished epoch yet"):
+            face_training.export_run(corpus, run_dir=tmp_path / "run", models_dir=tmp_path / "models")

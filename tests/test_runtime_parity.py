@@ -35,7 +35,7 @@ def answers(faces, tmp_path_factory):
     folder = tmp_path_factory.mktemp("parity")
     np.save(folder / "faces.npy", faces)
     program = (
-        "import sys, keras, numpy as np; from moodmirror.training.face import predict; "
+        "import sys, keras, numpy as np; from moodmirror.training.face_network import predict; "
         "network = keras.models.load_model(sys.argv[1], compile=False); "
         "np.save(sys.argv[3], predict(network, np.load(sys.argv[2])))"
     )

@@ -1,10 +1,10 @@
-"""Read the corpora that models are trained on, in the forms in which they exist in the world.
+"""Load the face corpus FER2013 in the forms in which it is distributed.
 
-FER2013 (Goodfellow et al., "Challenges in Representation Learning", ICONIP 2013) comes as
+FER2013 (Goodfellow et al., "Challenges in Representation Learning", ICONIP 2013) is read from
 
-- ``fer2013.csv``: ``emotion, pixels, Usage``; with FER+ votes when ``fer2013new.csv`` lies beside it, row for row;
-- folders of pictures: ``train/angry/*.jpg``, with ``validation/`` and ``test/`` in the same manner where there are any;
-- grids: ``fer2013_training.webp`` with ``fer2013_training.csv``, one 48×48 tile a row of the table, and likewise
+- ``fer2013.csv``: ``emotion, pixels, Usage``; with FER+ votes if ``fer2013new.csv``, row for row, is in the same folder;
+- folders of pictures: ``train/angry/*.jpg``, and optionally ``validation/`` and ``test/`` of the same structure;
+- grids: ``fer2013_training.webp`` with ``fer2013_training.csv``, one 48×48 tile per row of the table, and the same for
   ``fer2013_publictest``.
 """
 
@@ -24,16 +24,16 @@ from moodmirror.training.corpora import CorpusError, require_columns
 
 # Columns of FER+ votes that name none of the seven emotions.
 FERPLUS_OTHERS: Final = ("contempt", "unknown", "NF")
-HELD_OUT_SHARE: Final = 0.1  # of the training faces, when a folder brings no validation/ of its own
+DEVELOPMENT_SHARE: Final = 0.1  # of the training faces, where the folders include no validation/
 PICTURE_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
 class FaceSplit:
-    """Labelled faces.
+    """Labeled faces.
 
-    `faces` is uint8 [n, 48, 48]; `labels` int [n], indices into EMOTIONS; `votes` float32 [n, 10], the counts of FER+
-    in the order of FERPLUS_EMOTIONS and then FERPLUS_OTHERS, or None where the corpus has none.
+    `faces` is uint8 [n, 48, 48]; `labels` int [n], indices into EMOTIONS; `votes` float32 [n, 10], the vote counts of
+    FER+ in the order of FERPLUS_EMOTIONS and then FERPLUS_OTHERS, or None where the corpus has none.
     """
 
     faces: Faces
@@ -44,11 +44,11 @@ class FaceSplit:
         return len(self.faces)
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "FaceSplit":
-        """The faces at which `chosen`, bool [n], is true."""
+        """Return the faces for which `chosen`, bool [n], is true."""
         return FaceSplit(self.faces[chosen], self.labels[chosen], None if self.votes is None else self.votes[chosen])
 
     def vote_distributions(self) -> npt.NDArray[np.float32]:
-        """What annotators saw, float32 [n, 7] in the order of EMOTIONS; rows sum to 1, or to 0 without a usable vote."""
+        """Return the shares of the votes, float32 [n, 7] in the order of EMOTIONS; a row without usable votes is 0."""
         distributions = np.zeros((len(self), len(EMOTIONS)), dtype=np.float32)
         if self.votes is not None:
             for column, emotion in enumerate(FERPLUS_EMOTIONS.values()):
@@ -60,9 +60,9 @@ class FaceSplit:
 
 @dataclass(frozen=True)
 class FaceCorpus:
-    """A corpus in its parts: `training` to learn from, `development` to choose by, `test` (if any) for the last word.
+    """A corpus in its parts: `training`, `development` to choose epochs and settings by, and `test`, if there is one.
 
-    `name` and `notes` say for the model card what was read and what was left out.
+    `name` and `notes` describe in the model card what was read and what was excluded.
     """
 
     name: str
@@ -73,10 +73,10 @@ class FaceCorpus:
 
 
 def load_faces(path: Path, seed: int) -> FaceCorpus:
-    """Read FER2013 from a file or a folder, whichever of the forms above it is, and leave out what is no face.
+    """Load FER2013 from a file or a folder, in any of the forms above, and exclude training pictures without a face.
 
-    `seed` decides which faces are held out for development when the corpus brings none of its own.
-    Raises CorpusError if no known form is found, or one is damaged.
+    `seed` decides which faces are held out for development where the corpus has no such part.
+    Raises CorpusError if no known form is found, or a file is damaged.
     """
     if path.is_file() and path.suffix == ".csv":
         corpus = _load_csv(path)
@@ -91,23 +91,23 @@ def load_faces(path: Path, seed: int) -> FaceCorpus:
             f"{path} holds no face corpus: expected fer2013.csv, or folders train/angry/*.jpg and so on, "
             "or the grids fer2013_training.webp and .csv"
         )
-    return _without_useless_faces(corpus)
+    return _without_unusable_faces(corpus)
 
 
 def without_copies(split: FaceSplit, training: FaceSplit) -> FaceSplit:
-    """The faces of `split` of which `training` holds no exact copy, pixel for pixel."""
+    """Return the faces of `split` of which `training` holds no exact copy, pixel for pixel."""
     known = {face.tobytes() for face in training.faces}
     return split.where(np.array([face.tobytes() not in known for face in split.faces], dtype=bool))
 
 
-def _without_useless_faces(corpus: FaceCorpus) -> FaceCorpus:
-    """Leave out of the training part blank tiles, and those that most FER+ annotators called no face."""
+def _without_unusable_faces(corpus: FaceCorpus) -> FaceCorpus:
+    """Exclude blank tiles from the training part, and tiles that most FER+ annotators marked as no face."""
     training = corpus.training
     keep = training.faces.reshape(len(training), -1).std(axis=1) > 0
-    notes = [f"{int((~keep).sum())} blank training faces left out"]
+    notes = [f"{int((~keep).sum())} blank training faces excluded"]
     if training.votes is not None:
         not_a_face = training.votes[:, -1] > training.votes.sum(axis=1) / 2
-        notes.append(f"{int((not_a_face & keep).sum())} training pictures left out that most annotators called no face")
+        notes.append(f"{int((not_a_face & keep).sum())} training pictures excluded that most annotators marked as no face")
         keep &= ~not_a_face
     for name, split in (("training", training.where(keep)), ("development", corpus.development)):
         if len(split) == 0:
@@ -133,7 +133,7 @@ def _load_csv(path: Path) -> FaceCorpus:
     if votes_path.is_file():
         votes_table = pd.read_csv(votes_path)
         if len(votes_table) != len(table):
-            raise CorpusError(f"{votes_path} has {len(votes_table)} rows, {path} has {len(table)}: they must match")
+            raise CorpusError(f"{votes_path} has {len(votes_table)} rows, but {path} has {len(table)}: they must match")
         votes = _votes(votes_path, votes_table)
     everything = FaceSplit(faces.reshape(-1, FACE_SIZE, FACE_SIZE), labels, votes)
     usage = table["Usage"].to_numpy(dtype=str)
@@ -162,10 +162,10 @@ def _load_grid(folder: Path, name: str) -> FaceSplit:
     require_columns(table_path, table, ("emotion",))
     grid = cv2.imread(str(picture_path), cv2.IMREAD_GRAYSCALE)
     if grid is None:
-        raise CorpusError(f"{picture_path} is missing or no picture")
+        raise CorpusError(f"{picture_path} is missing or not a picture")
     rows, columns = grid.shape[0] // FACE_SIZE, grid.shape[1] // FACE_SIZE
     if rows * columns < len(table):
-        raise CorpusError(f"{picture_path} has {rows * columns} tiles, {table_path.name} names {len(table)}")
+        raise CorpusError(f"{picture_path} has {rows * columns} tiles, but {table_path.name} has {len(table)} rows")
     tiles = grid[: rows * FACE_SIZE, : columns * FACE_SIZE].reshape(rows, FACE_SIZE, columns, FACE_SIZE)
     faces = tiles.swapaxes(1, 2).reshape(-1, FACE_SIZE, FACE_SIZE)[: len(table)].astype(np.uint8)
     unknown = sorted(set(table["emotion"]) - set(EMOTIONS))
@@ -181,9 +181,9 @@ def _load_folders(path: Path, seed: int) -> FaceCorpus:
     if (path / "validation").is_dir():
         development, note = _load_folder(path / "validation"), "development part: validation/"
     else:
-        held_out = np.random.default_rng(seed).random(len(training)) < HELD_OUT_SHARE
+        held_out = np.random.default_rng(seed).random(len(training)) < DEVELOPMENT_SHARE
         development, training = training.where(held_out), training.where(~held_out)
-        note = f"development part: {HELD_OUT_SHARE:.0%} of train/, held out at random with seed {seed}"
+        note = f"development part: {DEVELOPMENT_SHARE:.0%} of train/, held out at random with seed {seed}"
     return FaceCorpus(f"folders of pictures ({path.name})", training, development, test, [note])
 
 
@@ -192,7 +192,7 @@ def _load_folder(folder: Path) -> FaceSplit:
     for picture, emotion in _pictures(folder):
         gray = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
         if gray is None:
-            raise CorpusError(f"{picture} is no picture")
+            raise CorpusError(f"{picture} is not a readable picture")
         if gray.shape != (FACE_SIZE, FACE_SIZE):
             gray = cv2.resize(gray, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
         faces.append(gray.astype(np.uint8))
@@ -206,7 +206,7 @@ def _pictures(folder: Path) -> Iterator[tuple[Path, str]]:
     for subfolder in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         emotion = FOLDER_EMOTIONS.get(subfolder.name.lower())
         if emotion is None:
-            raise CorpusError(f"{subfolder}: the folder's name is no emotion; expected {', '.join(EMOTIONS)}")
+            raise CorpusError(f"{subfolder}: the folder's name is not an emotion; expected one of {', '.join(EMOTIONS)}")
         for picture in sorted(subfolder.iterdir()):
             if picture.suffix.lower() in PICTURE_SUFFIXES:
                 yield picture, emotion

@@ -1,4 +1,4 @@
-"""Measure the face network as it is served: by emotion, in worse pictures, in the detector's boxes, and its calibration."""
+"""Evaluate the served face network: per emotion, on degraded pictures, in the detector's boxes, and its calibration."""
 
 import json
 from collections.abc import Callable
@@ -23,15 +23,16 @@ from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.metrics import ClassificationMetrics, Reliability, classification_metrics, reliability
 
-HAAR_FACES: Final = 700  # of the development part are set into a picture, found again and read
-HAAR_ENLARGEMENT: Final = 2  # so that they are as large as in front of a webcam
+HAAR_FACES: Final = 700  # development faces that are set into a larger picture, detected there and classified
+HAAR_ENLARGEMENT: Final = 2  # makes these faces as large as in front of a webcam
 
 
 @dataclass(frozen=True)
 class HaarFraming:
-    """What the detector's boxes do to faces: `found` of them, 0…1, and accuracy on these, cut by the corpus and by Haar.
+    """The effect of the detector's boxes: the share `found`, 0…1, and the accuracy on these faces in both crops.
 
-    `side` and `offset` are medians: Haar's side by the corpus' one, and the distance of the middles by that side.
+    `accuracy_own` is that of the corpus' crop. `side` and `offset` are medians: the side of Haar's box divided by that of
+    the corpus' box, and the distance of the centers divided by the latter.
     """
 
     found: float
@@ -43,7 +44,7 @@ class HaarFraming:
 
 @dataclass(frozen=True)
 class FaceEvaluation:
-    """All that is measured of a served face network."""
+    """All metrics of a served face network."""
 
     splits: list[tuple[str, ClassificationMetrics]]
     calibration: Reliability
@@ -51,21 +52,21 @@ class FaceEvaluation:
     haar: HaarFraming
 
     def as_text(self) -> str:
-        """For a terminal."""
-        parts = [f"{name}: {figures.support.sum()} faces\n{figures.as_text()}" for name, figures in self.splits]
+        """Return the metrics for a terminal."""
+        parts = [f"{name}: {metrics.support.sum()} faces\n{metrics.as_text()}" for name, metrics in self.splits]
         parts.append(f"expected calibration error, held-out half of the development part: {self.calibration.error:.4f}")
         parts.append("\n".join(f"{name:34}{accuracy:8.1%}" for name, accuracy in self.robustness.items()))
         haar = self.haar
         parts.append(
-            f"cut out by Haar: {haar.found:.0%} of {HAAR_FACES} found, accuracy on these {haar.accuracy_haar:.1%} "
-            f"({haar.accuracy_own:.1%} as the corpus cut them), side ratio {haar.side:.2f}, offset {haar.offset:.1%}"
+            f"crops by Haar: {haar.found:.0%} of {HAAR_FACES} found, accuracy on these {haar.accuracy_haar:.1%} "
+            f"({haar.accuracy_own:.1%} in the corpus' own crops), side ratio {haar.side:.2f}, offset {haar.offset:.1%}"
         )
         return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the metrics for a JSON file."""
         return {
-            "splits": {name: figures.as_json() for name, figures in self.splits},
+            "splits": {name: metrics.as_json() for name, metrics in self.splits},
             "expected_calibration_error": round(self.calibration.error, 5),
             "robustness": {name: round(accuracy, 5) for name, accuracy in self.robustness.items()},
             "haar": {name: round(value, 5) for name, value in vars(self.haar).items()},
@@ -73,14 +74,14 @@ class FaceEvaluation:
 
 
 def evaluate(data: Path, *, models_dir: Path, seed: int) -> None:
-    """Print the figures of the served model in `models_dir` on the corpus at `data`."""
+    """Print the metrics of the served model in `models_dir` on the corpus at `data`."""
     corpus = load_faces(data, seed)
-    print(f"{corpus.name}, the served {MODEL_NAME}.tflite, one pass a face\n")
+    print(f"{corpus.name}, the served {MODEL_NAME}.tflite, one pass per face\n")
     print(evaluation(corpus, FaceEmotionRecognizer.load(models_dir)).as_text())
 
 
 def evaluation(corpus: FaceCorpus, recognizer: FaceEmotionRecognizer) -> FaceEvaluation:
-    """Measure a recogniser on the parts of a corpus that it was not trained on."""
+    """Evaluate a recognizer on the parts of a corpus that it was not trained on."""
     clean = without_copies(corpus.development, corpus.training)
     _, held_out = halves(clean)
     return FaceEvaluation(
@@ -94,7 +95,7 @@ def evaluation(corpus: FaceCorpus, recognizer: FaceEmotionRecognizer) -> FaceEva
 
 
 def parts(corpus: FaceCorpus) -> list[tuple[str, FaceSplit]]:
-    """The parts on which figures are reported, by name; each with and without exact copies of training faces."""
+    """Return the named parts that metrics are reported on, each without and with exact copies of training faces."""
     named = [("development", corpus.development)]
     if corpus.test is not None:
         named.append(("test", corpus.test))
@@ -109,23 +110,23 @@ def parts(corpus: FaceCorpus) -> list[tuple[str, FaceSplit]]:
 
 
 def halves(split: FaceSplit) -> tuple[FaceSplit, FaceSplit]:
-    """Two halves: one to calibrate on, one to measure calibration on. Equal pictures fall into the same half."""
+    """Split into two halves, to fit and to measure the calibration. Equal pictures fall into the same half."""
     first = np.array([crc32(face.tobytes()) % 2 == 0 for face in split.faces], dtype=bool)
     return split.where(first), split.where(~first)
 
 
 def robustness(split: FaceSplit, recognizer: FaceEmotionRecognizer) -> dict[str, float]:
-    """Accuracy on worsened copies of the faces, by what was done to them. The same copies at every call."""
+    """Return the accuracy on degraded copies of the faces, by degradation. Every call makes the same copies."""
     accuracies = {}
-    for name, worsen in WORSENINGS.items():
+    for name, degrade in DEGRADATIONS.items():
         rng = np.random.default_rng(0)
-        faces = np.stack([worsen(face, rng) for face in split.faces]).astype(np.uint8)
+        faces = np.stack([degrade(face, rng) for face in split.faces]).astype(np.uint8)
         accuracies[name] = float((recognizer.predict_proba(faces).argmax(axis=1) == split.labels).mean())
     return accuracies
 
 
 def haar_framing(split: FaceSplit, recognizer: FaceEmotionRecognizer) -> HaarFraming:
-    """Set faces into a larger picture whose edges go on as they end, find them with Haar, and read what it cuts out."""
+    """Set faces into larger pictures that continue their edges, detect them with Haar, and classify its crops."""
     detector = FaceDetector()
     chosen = np.random.default_rng(0).permutation(len(split))[:HAAR_FACES]
     side = HAAR_ENLARGEMENT * FACE_SIZE
@@ -156,41 +157,41 @@ def haar_framing(split: FaceSplit, recognizer: FaceEmotionRecognizer) -> HaarFra
     )
 
 
-Worsening = Callable[[Faces, np.random.Generator], npt.NDArray[Any]]
+Degradation = Callable[[Faces, np.random.Generator], npt.NDArray[Any]]
 
 
-def _light(contrast: float, brightness: float) -> Worsening:
+def _light(contrast: float, brightness: float) -> Degradation:
     return lambda face, rng: np.clip(contrast * (face.astype(np.float32) - 128) + 128 + brightness, 0, 255)
 
 
-def _blur(sigma: float) -> Worsening:
+def _blur(sigma: float) -> Degradation:
     return lambda face, rng: cv2.GaussianBlur(face, (0, 0), sigma)
 
 
-def _noise(sigma: float) -> Worsening:
+def _noise(sigma: float) -> Degradation:
     return lambda face, rng: np.clip(face + rng.normal(0, sigma, face.shape), 0, 255)
 
 
-def _small(side: int) -> Worsening:
+def _small(side: int) -> Degradation:
     return lambda face, rng: cv2.resize(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), (FACE_SIZE, FACE_SIZE))
 
 
-def _warp(angle: float = 0, scale: float = 1, shift: float = 0) -> Worsening:
-    middle = (FACE_SIZE - 1) / 2
-    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, scale), dtype=np.float64)
+def _warp(angle: float = 0, scale: float = 1, shift: float = 0) -> Degradation:
+    center = (FACE_SIZE - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D((center, center), angle, scale), dtype=np.float64)
     matrix[:, 2] += shift * FACE_SIZE
     return lambda face, rng: cv2.warpAffine(face, matrix, (FACE_SIZE, FACE_SIZE), borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _jpeg(quality: int) -> Worsening:
-    def worsen(face: Faces, rng: np.random.Generator) -> npt.NDArray[Any]:
-        coded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE))
+def _jpeg(quality: int) -> Degradation:
+    def encode_and_decode(face: Faces, rng: np.random.Generator) -> npt.NDArray[Any]:
+        encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
 
-    return worsen
+    return encode_and_decode
 
 
-WORSENINGS: Final[dict[str, Worsening]] = {
+DEGRADATIONS: Final[dict[str, Degradation]] = {
     "as they are": lambda face, rng: face,
     "darker by 80 gray levels": _light(1, -80),
     "brighter by 80 gray levels": _light(1, 80),
@@ -212,9 +213,9 @@ WORSENINGS: Final[dict[str, Worsening]] = {
     "JPEG, quality 30": _jpeg(30),
     "JPEG, quality 10": _jpeg(10),
 }
-"""What is done to faces, uint8 [48, 48], to see whether they are still read; boxes too large are mirrored at their edges."""
+"""Changes to faces, uint8 [48, 48], that robustness is measured under. A box that is too large is mirrored at its edges."""
 
 
 def write_json(result: FaceEvaluation, path: Path) -> None:
-    """Write the figures for programs."""
+    """Write the metrics to a JSON file."""
     write_text(path, json.dumps(result.as_json(), indent=1) + "\n")

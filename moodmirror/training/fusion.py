@@ -20,7 +20,7 @@ from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, sharpn
 from moodmirror.recognition.speech import LABELS, snr_weight, split_windows, to_mood_vectors, voice_activity
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
-from moodmirror.training.face_evaluation import WORSENINGS, halves
+from moodmirror.training.face_evaluation import DEGRADATIONS, halves
 from moodmirror.training.fusion_card import write_card
 from moodmirror.training.fusion_evaluation import FINE, FITTED, WORSE, Labels, Sense, evaluation
 from moodmirror.training.speech import mean_logits
@@ -40,8 +40,18 @@ from moodmirror.training.speech_evaluation import (
 )
 
 # What worsens the faces and voices that are judged is not what worsened those that were fitted on.
-FITTED_WORSENINGS: Final = ("brighter by 80 gray levels", "blurred, σ 1 pixel", "noise, σ 10 gray levels", "24 pixels wide")
-JUDGED_WORSENINGS: Final = ("darker by 80 gray levels", "blurred, σ 1.5 pixels", "noise, σ 20 gray levels", "20 pixels wide")
+FITTING_CHANGES: Final = (
+    "brighter by 80 gray levels",
+    "blurred, σ 1 pixel",
+    "noise, σ 10 gray levels",
+    "24 pixels wide",
+)
+TEST_CHANGES: Final = (
+    "darker by 80 gray levels",
+    "blurred, σ 1.5 pixels",
+    "noise, σ 20 gray levels",
+    "20 pixels wide",
+)
 SAME_RECALL: Final = 0.03  # by how much the recall of a fold may exceed what was noted when its network was trained
 
 
@@ -85,11 +95,11 @@ def unseen(corpus: FaceCorpus) -> FaceSplit:
 def look(split: FaceSplit, recognizer: FaceEmotionRecognizer, seed: int) -> Sense:
     """What a face network answers about faces: as they are, and worsened, each in one of several ways in turn."""
     vectors, weights = {}, {}
-    for condition, ways in ((FINE, ("as they are",)), (FITTED, FITTED_WORSENINGS), (WORSE, JUDGED_WORSENINGS)):
+    for condition, ways in ((FINE, ("as they are",)), (FITTED, FITTING_CHANGES), (WORSE, TEST_CHANGES)):
         print(f"asking the face network about {len(split):,} faces, {condition}", flush=True)
         rng = np.random.default_rng(seed)
         worsened = np.stack(
-            [WORSENINGS[ways[number % len(ways)]](face, rng) for number, face in enumerate(split.faces)]
+            [DEGRADATIONS[ways[number % len(ways)]](face, rng) for number, face in enumerate(split.faces)]
         ).astype(np.uint8)
         vectors[condition] = recognizer.predict_proba(worsened)
         weights[condition] = np.array([sharpness_weight(sharpness(face)) for face in worsened])

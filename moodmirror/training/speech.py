@@ -23,7 +23,6 @@ from moodmirror.recognition.model_files import LiteRTModel, record_in_manifest
 from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MEL_BANDS, MODEL_NAME, WINDOW_FRAMES, to_mood_vectors
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import export_to_litert
-from moodmirror.training.face import TorchBatchNormalization
 from moodmirror.training.progress import show_progress
 from moodmirror.training.settings import SpeechTraining
 from moodmirror.training.speech_augmentation import augmented_copies
@@ -39,6 +38,7 @@ from moodmirror.training.speech_evaluation import (
     windows_of,
 )
 from moodmirror.training.speech_networks import build_network
+from moodmirror.training.torch_normalization import fastest_normalization
 
 WARMUP_EPOCHS: Final = 2
 
@@ -163,7 +163,7 @@ def fit_network(
         "dropout": config.dropout,
         "name": f"{MODEL_NAME}_{config.model}_{config.seed}",
     }
-    network = build_network(config.model, **shape, normalization=_quick_normalization())
+    network = build_network(config.model, **shape, normalization=fastest_normalization())
     steps = len(batches) * config.epochs
     warmup = min(WARMUP_EPOCHS * len(batches), steps // 2)
     network.compile(
@@ -181,10 +181,6 @@ def fit_network(
     fitted = build_network(config.model, **shape)
     fitted.set_weights(network.get_weights())
     return fitted, [float(loss) for loss in history.history["loss"]]
-
-
-def _quick_normalization() -> type[layers.Layer]:
-    return TorchBatchNormalization if keras.backend.backend() == "torch" else layers.BatchNormalization
 
 
 class Run:

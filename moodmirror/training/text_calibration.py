@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.training.calibration import scale_to_be_right
+from moodmirror.training.calibration import confidence_scale
 from moodmirror.training.text_corpora import TextCorpora, TextSplit
 
 Logits = Callable[[list[str]], npt.NDArray[np.float32]]
@@ -54,7 +54,7 @@ def calibrate(corpora: TextCorpora, logits_of: Logits) -> Calibration:
     bounds = [(0.2, 3.0), *[(-4.0, 4.0)] * len(EMOTIONS)]
     found = minimize(log_loss, start, bounds=bounds, method="L-BFGS-B").x
     calibrated = [(found[0] * logits + found[1:], part, weight) for logits, part, weight in seen]
-    scale = scale_to_be_right(
+    scale = confidence_scale(
         (logits, part.labels[np.arange(len(part)), logits.argmax(axis=1)], weight) for logits, part, weight in calibrated
     )
     return Calibration(scale * float(found[0]), scale * (found[1:] - found[1:].mean()))
