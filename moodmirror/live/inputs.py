@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from moodmirror.fusion import Reading, Source
+from moodmirror.live.message_schemas import MAX_PACKET_BYTES, MAX_TEXT_CHARACTERS
 from moodmirror.live.messages import face_message, hearing_message, words_message
 from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
@@ -26,7 +27,6 @@ from moodmirror.recognition.tracking import FaceTracker
 # Sound comes as 16-bit little-endian samples, mono, at 16 kHz.
 SAMPLE_TYPE: Final = np.dtype("<i2")
 FULL_SCALE: Final = 32_768.0
-MAX_PACKET_BYTES: Final = SAMPLE_RATE * SAMPLE_TYPE.itemsize  # one second: a microphone's packets have a quarter of it
 MAX_AHEAD_SECONDS: Final = 3.0  # sound comes as time passes; a network that stalled may bring so much at once
 FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enough for a first answer
 # Somebody at their own camera is mostly alone there. On a busy server, which gets few frames, a search of the whole picture
@@ -34,7 +34,6 @@ FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enoug
 NEWCOMER_SECONDS: Final = 3.0
 NEWCOMER_FRAMES: Final = 10
 NEWCOMER_SHARE: Final = 0.7  # of the side of the nearest face: a search for a third of the cost of one for all faces
-MAX_CHARACTERS: Final = 1000  # of the text box, which is read at every pause in typing
 
 
 class SenseError(ValueError):
@@ -199,8 +198,8 @@ class Reader(Sense):
         """A text, empty to take it back; answers with its mood and the words that weighed most."""
         if not isinstance(content, str):
             raise SenseError("text must be sent as a string")
-        if len(content) > MAX_CHARACTERS:
-            raise SenseError(f"a text may have {MAX_CHARACTERS} characters at most, this one has {len(content)}")
+        if len(content) > MAX_TEXT_CHARACTERS:
+            raise SenseError(f"a text may have {MAX_TEXT_CHARACTERS} characters at most, this one has {len(content)}")
         if not content.strip():
             self._mood.clear("text")
             return words_message(None)

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.live.message_schemas import MAX_FILTER_CHARACTERS, MAX_QUERY_CHARACTERS, MAX_SEED
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text import TextEncoder, TextError
 from moodmirror.recommendation.catalogue import KINDS
@@ -15,10 +16,6 @@ from moodmirror.recommendation.text_query import TextQuery
 from moodmirror.services import Services
 
 LOGGER = logging.getLogger("moodmirror.preferences")
-
-MAX_WISH: Final = 200  # characters
-MAX_FILTER: Final = 60  # characters of one filter's value: all diets at once
-MAX_SEED: Final = 999_999_999
 
 
 class PreferenceError(ValueError):
@@ -62,8 +59,8 @@ def read_preferences(site: Services, content: Any) -> Preferences:
 
 def read_text_query(site: Services, words: str) -> TextQuery | None:
     """The wish that these words say, with its sentence vector where that can be had; None for no words."""
-    if len(words) > MAX_WISH:
-        raise TextQueryError(f"a wish may have {MAX_WISH} characters at most, this one has {len(words)}")
+    if len(words) > MAX_QUERY_CHARACTERS:
+        raise TextQueryError(f"a wish may have {MAX_QUERY_CHARACTERS} characters at most, this one has {len(words)}")
     if not words.strip():
         return None
     try:
@@ -83,8 +80,8 @@ def _read_filters(site: Services, content: Any) -> dict[str, Filters]:
     for kind, given in content.items():
         if kind not in KINDS or not isinstance(given, dict):
             raise PreferenceError(f"filters must have an object for any of {', '.join(KINDS)}")
-        if not all(isinstance(value, str) and len(value) <= MAX_FILTER for value in given.values()):
-            raise PreferenceError(f"a filter's value must be a string of at most {MAX_FILTER} characters")
+        if not all(isinstance(value, str) and len(value) <= MAX_FILTER_CHARACTERS for value in given.values()):
+            raise PreferenceError(f"a filter's value must be a string of at most {MAX_FILTER_CHARACTERS} characters")
         try:
             site.recommender.check_filters(kind, given)
         except ValueError as error:

@@ -6,6 +6,7 @@ from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
 from moodmirror.emotions import mood_vector
+from moodmirror.live.message_schemas import Mood
 from moodmirror.live.messages import mood_message, recommendations_message
 from moodmirror.live.preferences import TextQueryError, read_text_query
 from moodmirror.recommendation.filters import FILTERS
@@ -29,10 +30,10 @@ def description() -> dict[str, Any]:
     return cast(OpenAPI, current_app).api_doc
 
 
-@bp.get("/api/mood", responses={200: schemas.Mood})
+@bp.get("/api/mood", responses={200: Mood})
 def mood() -> dict[str, Any]:
     """The mood of the room that the server's camera sees; its label is null while that camera reads none."""
-    return schemas.Mood(**mood_message(current_services().camera.mood.refresh())).model_dump()
+    return Mood(**mood_message(current_services().camera.mood.refresh())).model_dump()
 
 
 @bp.get(

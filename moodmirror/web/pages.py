@@ -11,9 +11,8 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
-from moodmirror.live.inputs import MAX_CHARACTERS
+from moodmirror.live.message_schemas import MAX_QUERY_CHARACTERS, MAX_TEXT_CHARACTERS
 from moodmirror.live.messages import camera_message
-from moodmirror.live.preferences import MAX_WISH
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANY_OPTIONS, COSTS, DIETS, FREE_FROM, KINDS, PLACES
@@ -48,8 +47,8 @@ def index() -> str:
         circumplex=CIRCUMPLEX,
         kinds=KINDS,
         camera=camera_message(current_services().camera.status),
-        max_characters=MAX_CHARACTERS,
-        max_wish=MAX_WISH,
+        max_characters=MAX_TEXT_CHARACTERS,
+        max_wish=MAX_QUERY_CHARACTERS,
         keep_days=RETENTION_DAYS,
         certainty=certainty,
     )

@@ -1,107 +1,51 @@
 """What the HTTP interface takes and gives: every answer is made through these, and /openapi.json is made from them."""
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from moodmirror.emotions import EMOTIONS
-from moodmirror.fusion import Source
+from moodmirror.live.message_schemas import (
+    MAX_QUERY_CHARACTERS,
+    MAX_SEED,
+    Count,
+    Emotion,
+    FusedReading,
+    Mode,
+    Reading,
+    Row,
+    Share,
+    TrackedFace,
+    Word,
+)
 from moodmirror.live.messages import ROWS
-from moodmirror.live.preferences import MAX_SEED, MAX_WISH
 from moodmirror.media.formats import Kind
 from moodmirror.recommendation.filters import FILTERS
 
-Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
-Mode = Literal["match", "lift", "journey", "surprise"]
-assert get_args(Emotion) == EMOTIONS
-
 MAX_ROWS: Final = 100
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Signed = Annotated[float, Field(ge=-1, le=1)]
-Whole = Annotated[int, Field(ge=0)]
 
-
-class Vector(BaseModel):
-    """The seven emotions' shares, which sum to 1; all 0 where nothing is read."""
-
-    angry: Share
-    disgust: Share
-    fear: Share
-    happy: Share
-    sad: Share
-    surprise: Share
-    neutral: Share
-
-
-class Reading(BaseModel):
-    """What something is read as; the label is null where nothing is."""
-
-    label: Emotion | None
-    confidence: Share = Field(description="the label's share")
-    vector: Vector
-    valence: Signed = Field(description="how pleasant")
-    arousal: Signed = Field(description="how aroused")
-
-
-class Fused(Reading):
-    """What several sources say together, and each source's share in it."""
-
-    sources: dict[Source, Share]
-
-
-class Contribution(BaseModel):
-    """What one source says now, and when it last spoke, by the server's clock."""
-
-    label: Emotion
-    confidence: Share
-    weight: Share = Field(description="how far to trust it")
-    at: float = Field(description="seconds")
-
-
-class Mood(Fused):
-    """A mood, what to call it, and what each source says."""
-
-    name: str | None = Field(description="its label, or mixed with both names")
-    mixed: list[Emotion] | None = Field(description="the two emotions of sources that contradict each other strongly")
-    said: dict[Source, Contribution]
-    at: float | None = Field(description="when it was made, in seconds by the server's clock")
-
-
-class Moment(Fused):
+class Moment(FusedReading):
     """One moment of a course, in seconds or by its place in a text."""
 
     at: float | None = Field(description="seconds from the start")
-    start: Whole | None = Field(description="Unicode characters from the text's start")
-    end: Whole | None = Field(description="likewise, not included")
+    start: Count | None = Field(description="Unicode characters from the text's start")
+    end: Count | None = Field(description="likewise, not included")
     weight: Share | None = Field(description="how far to trust it")
     snr_db: float | None = Field(description="how far a voice stands above the noise")
     mixed: list[Emotion] | None = Field(description="what face and voice say where they contradict each other strongly")
 
 
-class Face(Reading):
-    """One face. Where it can't be read, the label is null and `obstacle` says why."""
-
-    number: Whole
-    box: list[int] = Field(min_length=4, max_length=4, description="x, y, width and height in pixels of the picture")
-    obstacle: str | None
+class Face(TrackedFace, Reading):
+    """One face, and the emotions recognized in it."""
 
 
-class Word(BaseModel):
-    """A word that weighed much, and how much; places are counted in Unicode characters."""
-
-    start: Whole
-    end: Whole
-    weight: float
-
-
-class Analysis(Fused):
+class Analysis(FusedReading):
     """What was sent was read as: always of this one shape, with null or nothing for what its kind does not have."""
 
     kind: Kind
     share: Share = Field(description="the part of what was read in which the label leads")
-    width: Whole | None
-    height: Whole | None
+    width: Count | None
+    height: Count | None
     seconds: float | None
     course: list[Moment]
     faces: list[Face]
@@ -130,27 +74,6 @@ class FileAnalysis(Analysis):
             }
         },
     )
-
-
-class Link(BaseModel):
-    """Where to look an item up."""
-
-    name: str
-    url: str
-
-
-class Row(BaseModel):
-    """One recommendation."""
-
-    id: str
-    title: str
-    about: str
-    line: str
-    why: str
-    details: list[str] = Field(description="further reasons, in sentences")
-    score: float
-    liked: bool = Field(description="by the visitor; here always false, for nobody's taste is part of it")
-    links: list[Link]
 
 
 class Recommendations(BaseModel):
@@ -197,7 +120,9 @@ class Asked(BaseModel):
     towards: Emotion | None = Field(None, description="where a journey leads")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
     k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
-    wish: str = Field("", max_length=MAX_WISH, description="in own words; counts beside the mood, or alone without one")
+    wish: str = Field(
+        "", max_length=MAX_QUERY_CHARACTERS, description="in own words; counts beside the mood, or alone without one"
+    )
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}
