@@ -68,6 +68,9 @@ vectors: .venv/installed  ## Recompute the catalogue's sentence embeddings, afte
 check-data: .venv/installed  ## Find duplicates, gaps, imbalance and harmful content in the catalogue
 	@$(BIN)/python -m moodmirror.recommendation.catalogue_check
 
+types: .venv/installed  ## Generate the page's types and the documentation of the Socket.IO events
+	@$(BIN)/python -m moodmirror.live.page_types
+
 clean:  ## Remove what setup created
 	rm -rf .venv .venv-peers node_modules static/vendor site
 
