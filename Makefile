@@ -71,9 +71,6 @@ check-data: .venv/installed  ## Find duplicates, gaps, imbalance and harmful con
 types: .venv/installed  ## Generate the page's types and the documentation of the Socket.IO events
 	@$(BIN)/python -m moodmirror.live.page_types
 
-types: .venv/installed  ## Generate the page's types and the documentation of the Socket.IO events
-	@$(BIN)/python -m moodmirror.live.page_types
-
 clean:  ## Remove what setup created
 	rm -rf .venv .venv-peers node_modules static/vendor site
 
