@@ -1,4 +1,4 @@
-"""The seven emotions in their fixed order, the mood vector over them, and every corpus's label map.
+"""The seven emotions in fixed order, mood vectors, and the label maps of the face corpora.
 
 A *mood vector* is ``float32 [7]``, non-negative, sums to 1, in the order of :data:`EMOTIONS`, which is FER2013's.
 """
@@ -13,9 +13,9 @@ EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neut
 
 MoodVector = npt.NDArray[np.float32]
 
-# The ten columns in which annotators voted in FER+ (Barsoum et al., "Training Deep Networks for Facial Expression
-# Recognition with Crowd-Sourced Label Distribution", ICMI 2016). Votes for contempt, unknown and NF (not a face) have
-# no emotion of ours and are left out of the distribution.
+# FER+ has ten columns of annotators' votes (Barsoum et al., "Training Deep Networks for Facial Expression Recognition
+# with Crowd-Sourced Label Distribution", ICMI 2016). The columns contempt, unknown and NF (not a face) map to none of
+# the seven emotions and are left out of the distribution.
 FERPLUS_EMOTIONS: Final[Mapping[str, str]] = {
     "neutral": "neutral",
     "happiness": "happy",
@@ -26,7 +26,7 @@ FERPLUS_EMOTIONS: Final[Mapping[str, str]] = {
     "fear": "fear",
 }
 
-# Other spellings under which FER2013's classes are sold as folders.
+# Folder names that distributions of FER2013 use for its classes.
 FOLDER_EMOTIONS: Final[Mapping[str, str]] = {
     **{emotion: emotion for emotion in EMOTIONS},
     "anger": "angry",
@@ -37,9 +37,9 @@ FOLDER_EMOTIONS: Final[Mapping[str, str]] = {
     "surprised": "surprise",
 }
 
-# Where each emotion lies on the circumplex of affect: (valence, arousal), both in −1…1. The angles follow the
+# Position of each emotion on the circumplex of affect: (valence, arousal), both in −1…1. The angles follow the
 # placement of the emotion words in J. A. Russell, "A circumplex model of affect", Journal of Personality and Social
-# Psychology 39 (1980), figure 2, read to the nearest 0.05; neutral is its centre. Russell has no "surprise" and no
+# Psychology 39 (1980), figure 2, read to the nearest 0.05; neutral is its center. Russell has no "surprise" and no
 # "disgust": surprise takes his "astonished"; disgust lies between his "annoyed" and "distressed".
 CIRCUMPLEX: Final[Mapping[str, tuple[float, float]]] = {
     "angry": (-0.4, 0.8),
@@ -55,24 +55,24 @@ _CIRCUMPLEX_MATRIX: Final = np.array([CIRCUMPLEX[emotion] for emotion in EMOTION
 
 
 class MoodVectorMixin:
-    """What says something by a mood vector, float32 [7], which it has as `vector`."""
+    """Adds the leading emotion to a class whose `vector` is a mood vector, float32 [7]."""
 
-    __slots__ = ()  # thousands of moods are held
+    __slots__ = ()  # subclasses use slots, because thousands of instances exist
     vector: MoodVector
 
     @property
     def label(self) -> str:
-        """The leading emotion."""
+        """Return the leading emotion."""
         return EMOTIONS[int(self.vector.argmax())]
 
     @property
     def confidence(self) -> float:
-        """The leading emotion's share, 0…1."""
+        """Return the leading emotion's share, 0…1."""
         return float(self.vector.max())
 
 
 def mood_vector(weights: Mapping[str, float]) -> MoodVector:
-    """Make a mood vector from non-negative weights by emotion; emotions left out weigh nothing.
+    """Return the mood vector of non-negative weights by emotion; an emotion left out has weight 0.
 
     Raises ValueError for an unknown emotion, a negative or non-finite weight, or weights that are all zero.
     """
@@ -91,6 +91,6 @@ def mood_vector(weights: Mapping[str, float]) -> MoodVector:
 
 
 def valence_arousal(vector: MoodVector) -> tuple[float, float]:
-    """Valence and arousal in −1…1 of a mood vector: its centre of gravity on :data:`CIRCUMPLEX`."""
+    """Return valence and arousal, −1…1, of a mood vector: its weighted mean position on :data:`CIRCUMPLEX`."""
     valence, arousal = vector @ _CIRCUMPLEX_MATRIX
     return float(valence), float(arousal)

@@ -4,7 +4,7 @@ import pytest
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector, valence_arousal
 
 
-def test_the_order_is_fer2013s():
+def test_emotions_have_the_order_of_fer2013():
     assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
@@ -24,15 +24,15 @@ def test_weights_become_shares_in_that_order():
         ({}, "above 0"),
     ],
 )
-def test_impossible_weights_are_refused(weights, message):
+def test_invalid_weights_raise_an_error(weights, message):
     with pytest.raises(ValueError, match=message):
         mood_vector(weights)
 
 
-def test_valence_and_arousal_agree_with_everyday_sense():
+def test_valence_and_arousal_are_plausible():
     valence = {emotion: valence_arousal(mood_vector({emotion: 1}))[0] for emotion in EMOTIONS}
     arousal = {emotion: valence_arousal(mood_vector({emotion: 1}))[1] for emotion in EMOTIONS}
     assert max(valence, key=lambda emotion: valence[emotion]) == "happy"
     assert min(valence, key=lambda emotion: valence[emotion]) == "sad"
     assert arousal["angry"] > arousal["neutral"] > arousal["sad"]
-    assert all(-1 <= value <= 1 for place in CIRCUMPLEX.values() for value in place)
+    assert all(-1 <= value <= 1 for position in CIRCUMPLEX.values() for value in position)
