@@ -10,30 +10,28 @@ from typing import Any
 from flask import Flask
 from flask_socketio import SocketIO
 
-from moodmirror.config import ConfigError
-from moodmirror.logs import settings
-from moodmirror.services import EXTENSION, Services
+from moodmirror.config import Config, ConfigError
+from moodmirror.logs import logging_config
 
 
-def serve(app: Flask, close: Callable[[Flask], None]) -> None:
-    """Serve an application until Ctrl-C or SIGTERM, then close it with `close`."""
-    site: Services = app.extensions[EXTENSION]
+def serve(app: Flask, config: Config, close: Callable[[Flask], None]) -> None:
+    """Serve an application until Ctrl-C or SIGTERM, then call `close` with it."""
     socketio: SocketIO = app.extensions["socketio"]
     try:
-        site.config.require_secret()
+        config.require_secret()
     except ConfigError as error:
         sys.exit(f"Mood Mirror can't start: {error}")
 
-    def end(*_: Any) -> None:
+    def stop(*_: Any) -> None:
         raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, end)
-    logging.config.dictConfig(settings(site.config.log_format))
-    # Its warnings are for those who would put this server on the internet; whoever tries the mirror at home need not worry.
+    signal.signal(signal.SIGTERM, stop)
+    logging.config.dictConfig(logging_config(config.log_format))
+    # Werkzeug warns against using this server in public, which does not concern someone who tries Mood Mirror at home.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    print(f"Mood Mirror is at http://{site.config.host}:{site.config.port}  (Ctrl-C ends it)", flush=True)
+    print(f"Mood Mirror is at http://{config.host}:{config.port}  (press Ctrl-C to stop)", flush=True)
     try:
-        socketio.run(app, host=site.config.host, port=site.config.port, allow_unsafe_werkzeug=True)
+        socketio.run(app, host=config.host, port=config.port, allow_unsafe_werkzeug=True)
     except KeyboardInterrupt:
         pass
     finally:
