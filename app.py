@@ -1,4 +1,4 @@
-"""The site: `gunicorn app:app` in production, `python app.py` for development, `flask …` for its commands."""
+"""The WSGI application: `gunicorn app:app` in production, `python app.py` for development, `flask …` for its commands."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ limit_library_threads()
 try:
     config = Config.from_environment(os.environ)
     app = create_app(config, secret_key=config.secret_key or stored_secret(config.instance))
-except (ConfigError, CatalogueError) as problem:
-    sys.exit(f"Mood Mirror can't start: {problem}")
+except (ConfigError, CatalogueError) as error:
+    sys.exit(f"Mood Mirror can't start: {error}")
 
 if __name__ == "__main__":
-    serve(app, close_app)
+    serve(app, config, close_app)

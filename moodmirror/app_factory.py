@@ -1,4 +1,4 @@
-"""The application factory: create_app() builds one Flask application with all that it serves."""
+"""The application factory: create_app() builds a Flask application with everything it serves."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ from moodmirror.live.handlers import Live
 from moodmirror.logs import log_requests
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
-from moodmirror.metrics import Present
+from moodmirror.metrics import CurrentValues
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
@@ -29,11 +29,12 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.redis_connection import connection_options
 from moodmirror.request_origin import is_own_origin
-from moodmirror.server.websocket_limits import OneAttachment, bound
+from moodmirror.server.packet_validation import StrictPacket
+from moodmirror.server.websocket_limits import limit_connections
 from moodmirror.services import EXTENSION, ServerCamera, Services
 from moodmirror.storage.database import Database
 from moodmirror.visitor_identity import identify
-from moodmirror.web import analyze, api, pages, rate_limits, security, visitor_data
+from moodmirror.web import analyze, api, api_docs, pages, rate_limits, security, visitor_data
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.problem_details import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
@@ -41,36 +42,59 @@ from moodmirror.web.schemas import Problem
 ROOT: Final = Path(__file__).resolve().parents[1]  # holds templates/ and static/
 LIVE_EXTENSION: Final = "moodmirror.live"
 SOCKETIO_CHANNEL: Final = "mood-mirror:socketio"
+MAX_BODY_BYTES: Final = 1_000_000  # of a request; the routes for files set their own limits
+ENVELOPE_BYTES: Final = 10_000  # around the frame in a Socket.IO message
 
 
 def create_app(config: Config | None = None, *, secret_key: str | None = None) -> Flask:
-    """Create the Flask application: check the settings and tables, open no model, camera or database yet.
+    """Create the Flask application; check the settings and tables, but open no model, camera or database yet.
 
-    `config` defaults to the settings of the environment. `secret_key` signs the cookie; it defaults to the one of `config`,
-    else to a random one that lasts as long as the application.
-    Raises ConfigError or CatalogueError, each naming all that is wrong.
+    `config` defaults to the settings in the environment. `secret_key` signs the cookie; it defaults to that of `config`,
+    else to a random key that lasts as long as the application.
+    Raises ConfigError or CatalogueError; each names everything that is wrong.
     """
     config = config or Config.from_environment(os.environ)
     app = OpenAPI(
         __name__,
         root_path=str(ROOT),
         info=api.INFO,
-        security_schemes={},  # none: it is open
+        security_schemes={},  # none: the interface is open
         validation_error_status=400,
         validation_error_model=Problem,
         validation_error_callback=on_invalid,
-        doc_ui=False,  # its pages come from elsewhere
+        doc_ui=False,  # flask-openapi3's own pages load scripts from other sites; moodmirror.web.api_docs serves ours
     )
     app.request_class = MemoryRequest
-    app.config.update(MAX_CONTENT_LENGTH=1_000_000)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
     identify(app, secret_key or config.secret_key or secrets.token_hex(32))
+    services = app.extensions[EXTENSION] = _create_services(config)
+    _register_routes(app)
+    log_requests(app, services.metrics)
+    security.protect(app, config)
+    rate_limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, redis_url=config.redis_url)
+    register_commands(app, config)
+    _add_socketio(app, services)
+    security.trust_proxies(app, config.trusted_proxies)
+    return app
+
+
+def close_app(app: Flask) -> None:
+    """End every stream and WebSocket, and close the camera and the database, so that the server can stop."""
+    services: Services = app.extensions[EXTENSION]
+    services.camera.close()
+    app.extensions[LIVE_EXTENSION].close()
+    services.frames.close()
+    services.database.close()
+
+
+def _create_services(config: Config) -> Services:
     face_analyzer = cached_loader(FaceAnalyzer.load)
     camera: ServerCamera
     if config.camera.kind == "published" and config.redis_url:
         camera = PublishedCamera(config.redis_url)
     else:
         camera = Camera(config.camera, face_analyzer)
-    site = Services(
+    return Services(
         config,
         camera,
         face_analyzer,
@@ -78,56 +102,52 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
         cached_loader(SpeechEmotionRecognizer.load),
         cached_loader(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
-        _open_database(config),
+        _create_database(config),
         threading.BoundedSemaphore(config.max_viewers),
     )
-    app.extensions[EXTENSION] = site
-    app.register_blueprint(pages.bp)
-    app.register_blueprint(connection_auth.bp)
-    app.register_api(api.bp)
-    app.register_api(visitor_data.bp)
-    app.register_api(analyze.bp)
-    app.register_error_handler(HTTPException, on_http_error)
-    log_requests(app, site.metrics)
-    security.guard(app, config)
-    rate_limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, redis_url=config.redis_url)
-    register_commands(app, config)
-    # One frame and the envelope around it; a longer message ends its connection.
-    socketio = SocketIO(
-        app,
-        async_mode="threading",
-        async_handlers=False,  # each connection's messages in their order, in its own thread
-        serializer=OneAttachment,
-        max_http_buffer_size=MAX_FRAME_BYTES + 10_000,
-        cors_allowed_origins=is_own_origin,
-        client_manager=_client_manager(config),
-    )
-    admission = bound(
-        app, socketio, config.max_connections, config.max_per_address, lambda why: site.metrics.rejections.labels(why).inc()
-    )
-    live = app.extensions[LIVE_EXTENSION] = Live(socketio, site, connection_auth.Door(app, config))
-    site.metrics.watch(lambda: Present(camera.counts, camera.viewers, live.visitors, admission.connections, live.pause))
-    security.believe_proxies(app, config.trusted_proxies)
-    return app
 
 
-def close_app(app: Flask) -> None:
-    """End every stream and socket and close the camera, so that the server can stop."""
-    app.extensions[EXTENSION].camera.close()
-    app.extensions[LIVE_EXTENSION].close()
-    app.extensions[EXTENSION].frames.close()
-    app.extensions[EXTENSION].database.close()
-
-
-def _client_manager(config: Config) -> Manager:
-    """Who knows which connections are in which room: of this process, or with Redis of all processes of the site."""
-    if config.redis_url:
-        return RedisManager(config.redis_url, channel=SOCKETIO_CHANNEL, redis_options=connection_options())
-    return Manager()
-
-
-def _open_database(config: Config) -> Database:
+def _create_database(config: Config) -> Database:
     try:
         return Database(config.database)
     except ValueError as error:
         raise ConfigError(f"DATABASE_URL {error}") from None
+
+
+def _register_routes(app: OpenAPI) -> None:
+    for blueprint in (pages.bp, api_docs.bp, connection_auth.bp):
+        app.register_blueprint(blueprint)
+    for api_blueprint in (api.bp, visitor_data.bp, analyze.bp):
+        app.register_api(api_blueprint)
+    app.register_error_handler(HTTPException, on_http_error)
+
+
+def _add_socketio(app: Flask, services: Services) -> None:
+    config, metrics, camera = services.config, services.metrics, services.camera
+    socketio = SocketIO(
+        app,
+        async_mode="threading",
+        async_handlers=False,  # each connection's messages are handled in order, in its own thread
+        serializer=StrictPacket,
+        max_http_buffer_size=MAX_FRAME_BYTES + ENVELOPE_BYTES,
+        cors_allowed_origins=is_own_origin,
+        client_manager=_client_manager(config),
+    )
+    limiter = limit_connections(
+        app,
+        socketio,
+        config.max_connections,
+        config.max_per_address,
+        report=lambda reason: metrics.rejections.labels(reason).inc(),
+    )
+    live = app.extensions[LIVE_EXTENSION] = Live(socketio, services, connection_auth.Door(app, config))
+    metrics.add_current_values(
+        lambda: CurrentValues(camera.counts, camera.viewers, live.visitors, limiter.open_connections, live.pause)
+    )
+
+
+def _client_manager(config: Config) -> Manager:
+    """Return the registry of rooms and connections: of this process, or through Redis of all processes of the site."""
+    if config.redis_url:
+        return RedisManager(config.redis_url, channel=SOCKETIO_CHANNEL, redis_options=connection_options())
+    return Manager()

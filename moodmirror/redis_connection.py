@@ -1,6 +1,7 @@
-"""What the processes of one site tell each other over Redis: whoever listens at that moment hears it, and nothing is kept.
+"""Connections to Redis, and a subscriber to channels that reconnects by itself.
 
-Redis's publish and subscribe pass a message on and forget it: it is in no key, no file and no copy of the database.
+Messages between processes use Redis's publish and subscribe, which stores nothing: they are in no key, file or copy of the
+database.
 """
 
 import logging
@@ -17,95 +18,95 @@ from redis.retry import Retry
 
 LOGGER = logging.getLogger("moodmirror.redis")
 
-ANSWER_SECONDS: Final = 2.0  # to open a connection, or for one answer: after that Redis counts as gone
-PING_SECONDS: Final = 1.0  # how often a silent connection is tried: one whose other end vanished tells nothing by itself
-SILENT_SECONDS: Final = 3.0  # without an answer for so long it is opened anew
-RETRY_SECONDS: Final = 0.5  # between two attempts to connect: one small packet each
-POLL_SECONDS: Final = 0.1  # how soon a change of what is listened to takes effect
+TIMEOUT_SECONDS: Final = 2.0  # to connect, or for one response: after that Redis is considered unavailable
+PING_SECONDS: Final = 1.0  # between checks of an idle connection: one whose other end vanished reports nothing by itself
+SILENCE_SECONDS: Final = 3.0  # without a response for so long, the connection is opened again
+RETRY_SECONDS: Final = 0.5  # between two attempts to connect, each one small packet
+POLL_SECONDS: Final = 0.1  # until a change of the subscribed channels takes effect
 
 
 def connect(url: str) -> redis.Redis:
-    """A client for Redis at `url` that gives up soon. Opens nothing yet; may be used from any thread."""
+    """Return a thread-safe client for Redis at `url` with short timeouts; it connects when it is first used."""
     return redis.Redis.from_url(url, **connection_options())
 
 
 def connection_options() -> dict[str, Any]:
-    """How every connection to Redis of ours is opened: no waiting for one that is gone, no second try behind our back."""
+    """Return the options of every connection to Redis: short timeouts, and no retries inside the client library."""
     return {
-        "socket_connect_timeout": ANSWER_SECONDS,
-        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_timeout": TIMEOUT_SECONDS,
         "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 0),
     }
 
 
-class Listener:
-    """Hears what is published on some channels, in a thread of its own, and connects anew by itself while it runs."""
+class Subscriber:
+    """Receives what is published on some channels, in its own thread, and reconnects until it is closed."""
 
-    def __init__(self, url: str, channels: Collection[str], hear: Callable[[str, bytes], None]) -> None:
-        """`hear` is called with the channel and the content of each message; its errors are logged. Listens at once."""
+    def __init__(self, url: str, channels: Collection[str], on_message: Callable[[str, bytes], None]) -> None:
+        """Start to receive: `on_message` is called with the channel and content of each message; its errors are logged."""
         self._client = connect(url)
-        self._hear = hear
+        self._on_message = on_message
         self._wanted = frozenset(channels)
         self._closing = threading.Event()
-        self._told_gone = False
+        self._reported_unavailable = False
         self._connected = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="redis-listener", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="redis-subscriber", daemon=True)
         self._thread.start()
 
     @property
     def connected(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis responds."""
         return self._connected.is_set()
 
-    def listen_to(self, channels: Collection[str]) -> None:
-        """Listen to these channels and to no others, from the next moment on."""
+    def subscribe(self, channels: Collection[str]) -> None:
+        """Receive from these channels and no others, within POLL_SECONDS."""
         self._wanted = frozenset(channels)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Disconnect, and stop the thread."""
         self._closing.set()
-        self._thread.join(timeout=2 * ANSWER_SECONDS)
+        self._thread.join(timeout=2 * TIMEOUT_SECONDS)
         self._client.close()
 
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    self._listen(subscription)
+                with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    self._receive(pubsub)
             except (RedisError, OSError) as error:
                 self._connected.clear()
-                if not self._told_gone:
-                    self._told_gone = True
-                    LOGGER.warning("Redis can't be reached, it is tried again by itself: %s", error)
+                if not self._reported_unavailable:
+                    self._reported_unavailable = True
+                    LOGGER.warning("Redis is unavailable; retrying every %s s: %s", RETRY_SECONDS, error)
                 self._closing.wait(RETRY_SECONDS)
 
-    def _listen(self, subscription: PubSub) -> None:
-        listened: frozenset[str] = frozenset()
-        heard_at = time.monotonic()
-        pinged_at = heard_at - PING_SECONDS  # the first answer says that it is connected
+    def _receive(self, pubsub: PubSub) -> None:
+        subscribed: frozenset[str] = frozenset()
+        received_at = time.monotonic()
+        pinged_at = received_at - PING_SECONDS  # the first response shows that the connection works
         while not self._closing.is_set():
             wanted, now = self._wanted, time.monotonic()
-            if wanted - listened:
-                subscription.subscribe(*(wanted - listened))
-            if listened - wanted:
-                subscription.unsubscribe(*(listened - wanted))
-            listened = wanted
+            if wanted - subscribed:
+                pubsub.subscribe(*(wanted - subscribed))
+            if subscribed - wanted:
+                pubsub.unsubscribe(*(subscribed - wanted))
+            subscribed = wanted
             if now - pinged_at >= PING_SECONDS:
                 pinged_at = now
-                subscription.ping()
-            if now - heard_at > SILENT_SECONDS:
-                raise redis.ConnectionError(f"no answer for {SILENT_SECONDS:.0f} seconds")
-            message = subscription.get_message(timeout=POLL_SECONDS)
+                pubsub.ping()
+            if now - received_at > SILENCE_SECONDS:
+                raise redis.ConnectionError(f"no response for {SILENCE_SECONDS:.0f} seconds")
+            message = pubsub.get_message(timeout=POLL_SECONDS)
             if message is None:
                 continue
             self._connected.set()
-            if self._told_gone:
-                self._told_gone = False
-                LOGGER.info("Redis is back")
+            if self._reported_unavailable:
+                self._reported_unavailable = False
+                LOGGER.info("Redis is available again")
             if message["type"] == "message":
                 try:
-                    self._hear(message["channel"].decode(), message["data"])
-                except Exception:  # one message that can't be understood must not end the listening
-                    LOGGER.exception("a message of another process can't be understood")
-            heard_at = time.monotonic()
+                    self._on_message(message["channel"].decode(), message["data"])
+                except Exception:  # one invalid message must not end the subscription
+                    LOGGER.exception("a message of another process could not be handled; it is ignored")
+            received_at = time.monotonic()

@@ -104,7 +104,7 @@ def packets() -> tuple[Feed, list[bytes]]:
     from engineio.payload import Payload
 
     from app import app
-    from moodmirror.server.websocket_limits import is_payload
+    from moodmirror.server.packet_validation import is_valid_payload
     from tests.test_damaged_inputs import EVENTS, MESSAGES
     from tests.test_websocket_limits import NO_PACKETS
 
@@ -115,7 +115,7 @@ def packets() -> tuple[Feed, list[bytes]]:
 
     def feed(content: bytes) -> None:
         nonlocal client
-        if not is_payload(content):
+        if not is_valid_payload(content):
             return
         if client is None or not client.is_connected():
             client = socketio.test_client(app, auth=browser.get("/token").json, flask_test_client=browser)

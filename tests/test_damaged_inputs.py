@@ -25,7 +25,7 @@ from app import app
 from moodmirror.media import decoder_worker
 from moodmirror.media.errors import MediaError
 from moodmirror.recognition.audio import SAMPLE_RATE, SoundError, read_sound
-from moodmirror.server.websocket_limits import MalformedError, OneAttachment, is_payload
+from moodmirror.server.packet_validation import MalformedPacketError, StrictPacket, is_valid_payload
 from tests.clips import clip
 from tests.conftest import admitted, own_memory, running, running_frame_decoder, wav
 from tests.test_live import Visitor
@@ -240,12 +240,12 @@ def test_bodies():
 @times(PACKETS)
 @given(PACKET, st.binary(max_size=8) | st.text(max_size=8))
 def test_packets(content, attachment):
-    assert is_payload(content) in (True, False)
+    assert is_valid_payload(content) in (True, False)
     try:
-        packet = OneAttachment(encoded_packet=content.decode(errors="replace")[1:])
+        packet = StrictPacket(encoded_packet=content.decode(errors="replace")[1:])
         if packet.attachment_count:
             assert packet.add_attachment(attachment)
-    except MalformedError:
+    except MalformedPacketError:
         pass
 
 

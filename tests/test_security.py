@@ -107,7 +107,7 @@ class TestNamesAndProxies:
             assert client.get("/", headers={"Host": host}).status_code == 200
         answer = client.get("/", headers={"Host": "rebound.example"})
         assert answer.status_code == 400
-        assert "does not answer to that name" in answer.text
+        assert "not configured for that host name" in answer.text
 
     def test_a_public_one_answers_to_those_that_are_named(self, visit):
         client = visit(host="0.0.0.0", trusted_hosts=("mirror.example",))

@@ -19,7 +19,8 @@ from flask_socketio import SocketIO
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketConnectionClosedException, create_connection
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from moodmirror.server.websocket_limits import MOST_WAITING, bound
+from moodmirror.server.send_queue import MAX_QUEUED_PACKETS
+from moodmirror.server.websocket_limits import limit_connections
 from tests.conftest import Server, admitted, own_memory, serving
 from tests.test_live import Visitor
 from tests.test_server import get
@@ -299,7 +300,7 @@ def test_who_comes_and_goes_again_and_again_leaves_nothing_behind(small, bystand
 def test_a_connection_is_pinged_for_as_long_as_it_answers_and_then_ended():
     app = Flask(__name__)
     site = SocketIO(app, async_mode="threading", ping_interval=0.2, ping_timeout=0.4)
-    bound(app, site, 10, 10, pytest.fail)
+    limit_connections(app, site, 10, 10, pytest.fail)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
     with answering(server), closing(create_connection(url, class_=Client, timeout=PATIENCE)) as client:
@@ -401,9 +402,9 @@ def test_messages_are_handled_in_their_order(hosted):
 def test_what_a_client_is_slow_to_read_comes_whole_and_in_order(waits):
     app, sent = Flask(__name__), threading.Event()
     site = SocketIO(app, async_mode="threading")
-    bound(app, site, 10, 10, pytest.fail)
+    limit_connections(app, site, 10, 10, pytest.fail)
     # Some are more than the system takes at once; all that it holds not at all may wait.
-    contents = ["é" * (100_000 if number % 5 == 0 else 2_000) for number in range(MOST_WAITING - 4)]
+    contents = ["é" * (100_000 if number % 5 == 0 else 2_000) for number in range(MAX_QUEUED_PACKETS - 4)]
 
     def begin() -> None:
         for number, content in enumerate(contents):

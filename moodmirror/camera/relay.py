@@ -24,7 +24,7 @@ from moodmirror.camera.status import ADVICE, PLACARD_SECONDS, CameraStatus, Show
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
 from moodmirror.recognition.face import Face
-from moodmirror.redis_connection import Listener, connect
+from moodmirror.redis_connection import Subscriber, connect
 
 LOGGER = logging.getLogger("moodmirror.camera")
 
@@ -138,7 +138,7 @@ class Publisher:
         """
         self._require_to_be_alone()
         LOGGER.info("camera: published here; it opens when somebody watches, and closes when nobody does")
-        with closing(Listener(self._url, [CAMERA_OWNER], lambda channel, content: None)):
+        with closing(Subscriber(self._url, [CAMERA_OWNER], lambda channel, content: None)):
             self._publish(stopping)
 
     def _require_to_be_alone(self) -> None:
@@ -150,7 +150,7 @@ class Publisher:
         if not owners:
             return
         # A machine that was cut off may be listed for minutes: who lives has news each second.
-        with closing(Listener(self._url, [CAMERA_NEWS], lambda channel, content: heard.set())):
+        with closing(Subscriber(self._url, [CAMERA_NEWS], lambda channel, content: heard.set())):
             if heard.wait(AWAY_SECONDS):
                 raise AlreadyPublishedError(
                     "another process publishes a camera at this Redis. Stop that one first, or give this one's site a Redis "
@@ -224,7 +224,7 @@ class PublishedCamera(ShownCamera):
         self._news_at = clock()
         self._jpeg_at = clock()
         self._closing = threading.Event()
-        self._listener = Listener(url, [CAMERA_NEWS], self._hear)
+        self._listener = Subscriber(url, [CAMERA_NEWS], self._hear)
         self._supervisor = threading.Thread(target=self._supervise, name="camera-supervisor", daemon=True)
         self._supervisor.start()
 
@@ -254,14 +254,14 @@ class PublishedCamera(ShownCamera):
             self._viewers += 1
             if self._viewers == 1:
                 self._watched_at = self._clock()
-                self._listener.listen_to([CAMERA_NEWS, CAMERA_FRAMES])
+                self._listener.subscribe([CAMERA_NEWS, CAMERA_FRAMES])
         try:
             yield
         finally:
             with self._changed:
                 self._viewers -= 1
                 if self._viewers == 0:
-                    self._listener.listen_to([CAMERA_NEWS])
+                    self._listener.subscribe([CAMERA_NEWS])
                     self._jpeg = b""  # nobody shall see it as new who comes later
 
     def _hear(self, channel: str, content: bytes) -> None:

@@ -270,7 +270,7 @@ class Live:
         try:
             self._door.enter(sid, auth)
         except ConnectionRefusedError:
-            self._metrics.rejections.labels("door").inc()
+            self._metrics.rejections.labels("authentication").inc()
             raise
         with self._lock:
             if len(self._visitors) >= self._site.config.max_visitors:
@@ -317,7 +317,7 @@ class Live:
         before, asked_at = sense.readings, time.perf_counter()
 
         def perceive() -> dict[str, Any]:
-            self._metrics.stages.labels("turn").observe(time.perf_counter() - asked_at)
+            self._metrics.stages.labels("wait").observe(time.perf_counter() - asked_at)
             with self._metrics.timed(event):
                 return sense.take(content)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from moodmirror.redis_connection import Listener, connect
+from moodmirror.redis_connection import Subscriber, connect
 
 LOGGER = logging.getLogger("moodmirror.siblings")
 
@@ -27,7 +27,7 @@ class Siblings:
         self._on_changed = on_changed
         self._on_forgotten = on_forgotten
         self._redis = connect(url) if url else None
-        self._listener = Listener(url, [CHANNEL], self._hear) if url else None
+        self._listener = Subscriber(url, [CHANNEL], self._hear) if url else None
 
     def tell_changed(self, visitor: str) -> None:
         """Tell that a visitor's taste, or what they saved, has changed in the database."""

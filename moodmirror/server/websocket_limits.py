@@ -1,9 +1,9 @@
 """Bound what one client costs: the messages it sends, the data it does not read, the connections it opens.
 
-Flask-SocketIO's own connections read ahead without limit, queue without limit what a client does not read, and start a thread
-for each message and each ping. Here a message over the size limit ends its connection while it arrives, a client that reads
-nothing is disconnected, each connection reads its next message after the last one is handled, one thread sends all pings, an
-address may open a limited number of connections, and malformed data ends its session on either transport.
+Flask-SocketIO's own connections read ahead and queue unread data without limit, and start a thread for each message and each
+ping. Here a message over the size limit ends its connection while it arrives, a client that reads nothing is disconnected,
+each connection reads its next message after the last one is handled, one thread sends all pings, an address may open a
+limited number of connections, and malformed data ends its session on either transport.
 """
 
 from collections.abc import Callable

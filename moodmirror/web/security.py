@@ -1,4 +1,4 @@
-"""Who may ask for what: names the site answers to, proxies it believes, pages of other sites, and what browsers are told."""
+"""Protect the site against other sites' pages, unknown host names and untrusted proxies; set the security headers."""
 
 import logging
 from typing import Any, Final
@@ -12,7 +12,7 @@ from moodmirror.config import Config
 from moodmirror.request_origin import is_own_origin, trusted_hosts
 from moodmirror.web.problem_details import on_http_error
 
-LOGGER = logging.getLogger("moodmirror.safety")
+LOGGER = logging.getLogger("moodmirror.security")
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -26,52 +26,53 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-HSTS: Final = "max-age=31536000"  # a year; other names under this one are for their own to judge
+HSTS: Final = "max-age=31536000"  # one year; without includeSubDomains, as subdomains may belong to others
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
-NOT_OURS: Final = "This was asked by a page of another site. Only the mirror's own page may ask it, or a program."
-UNKNOWN_NAME: Final = "This site does not answer to that name. Whoever runs it can add the name to TRUSTED_HOSTS."
+CROSS_SITE_REFUSAL: Final = (
+    "A page of another site sent this request. Open Mood Mirror itself: only its own pages, and programs, may send it."
+)
+UNKNOWN_HOST: Final = "This site is not configured for that host name. Its operator can add the name to TRUSTED_HOSTS."
 
 
-def guard(app: Flask, config: Config) -> None:
-    """Have a site refuse what other sites' pages ask and names that are not its own, and tell browsers to help."""
+def protect(app: Flask, config: Config) -> None:
+    """Refuse requests of other sites' pages and for unknown host names, and set the security headers."""
     app.config["TRUSTED_HOSTS"] = trusted_hosts(config)
-    app.before_request(refuse_other_sites)
+    app.before_request(refuse_cross_site_requests)
     app.after_request(_add_headers)
-    app.register_error_handler(SecurityError, _on_unknown_name)
+    app.register_error_handler(SecurityError, _on_unknown_host)
 
 
-def believe_proxies(app: Flask, proxies: int) -> None:
-    """Take a visitor's address and scheme from what so many proxies in front say. To be called last: it wraps the site."""
+def trust_proxies(app: Flask, proxies: int) -> None:
+    """Take client address and scheme from the `X-Forwarded-*` headers of so many proxies. Call it last: it wraps the app."""
     if proxies:
-        # Not the host: a proxy that passes it on as it came would let anybody name one.
+        # Not X-Forwarded-Host: a proxy that forwards it unchanged would let clients set any host name.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     else:
-        app.wsgi_app = _WarnOfProxies(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = _ProxyWarning(app.wsgi_app)  # type: ignore[method-assign]
 
 
-def refuse_other_sites() -> None:
-    """Raise Forbidden for what a page of another site has its visitor's browser ask.
+def refuse_cross_site_requests() -> None:
+    """Raise Forbidden for a request that a page of another site has a visitor's browser send.
 
-    Told by Fetch Metadata (W3C), as in its resource isolation policy, or by Origin where a browser is too old for that; so
-    no form needs a token. A link that is followed hither is welcome; so are programs, which send neither header: they carry
-    nobody's cookie.
+    It is recognized by Fetch Metadata (W3C), as in its resource isolation policy, or by Origin in browsers without it; so no
+    form needs a token. A followed link is accepted. So are programs, which send neither header: they carry nobody's cookie.
     """
-    own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    followed = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate" and _is_for_reading()
+    same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    followed_link = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate" and _only_displays()
     origin = request.headers.get("Origin")
-    if not (own or followed):
-        raise Forbidden(NOT_OURS)
+    if not (same_site or followed_link):
+        raise Forbidden(CROSS_SITE_REFUSAL)
     if request.method not in SAFE_METHODS and origin is not None and not is_own_origin(origin, request.environ):
-        raise Forbidden(NOT_OURS)
+        raise Forbidden(CROSS_SITE_REFUSAL)
 
 
-def _is_for_reading() -> bool:
-    """Whether opening an address in a window has no effect but to show it: the stream would open the camera."""
+def _only_displays() -> bool:
+    """Return whether opening the URL in a window has no further effect: the stream would open the camera."""
     return request.endpoint != "pages.stream" and request.headers.get("Sec-Fetch-Dest") == "document"
 
 
-def _on_unknown_name(error: SecurityError) -> ResponseReturnValue:
-    error.description = UNKNOWN_NAME
+def _on_unknown_host(error: SecurityError) -> ResponseReturnValue:
+    error.description = UNKNOWN_HOST
     return on_http_error(error)
 
 
@@ -83,18 +84,18 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-class _WarnOfProxies:
-    """Says once in the log that a proxy seems to stand in front though none is to be believed."""
+class _ProxyWarning:
+    """WSGI middleware: logs once that requests come through a proxy although TRUSTED_PROXIES is 0."""
 
-    def __init__(self, site: Any) -> None:
-        self._site = site
-        self._said = False
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._logged = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if not self._said and "HTTP_X_FORWARDED_FOR" in environ:
-            self._said = True
+        if not self._logged and "HTTP_X_FORWARDED_FOR" in environ:
+            self._logged = True
             LOGGER.warning(
-                "requests come through a proxy, but TRUSTED_PROXIES is not set: all visitors count as one address, "
-                "and https:// is not seen. Set TRUSTED_PROXIES=1 if the proxy is yours."
+                "requests come through a proxy, but TRUSTED_PROXIES is not set: all visitors count as one address, and "
+                "https:// is not recognized. Set TRUSTED_PROXIES=1 if the proxy is yours."
             )
-        return self._site(environ, start_response)
+        return self._application(environ, start_response)
