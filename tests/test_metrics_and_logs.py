@@ -65,7 +65,7 @@ class TestMetrics:
         assert grown["mood_mirror_messages_total", "frame", "read"] == 1
         assert grown["mood_mirror_messages_total", "frame", "refused"] == 1
         assert grown["mood_mirror_stage_seconds_count", "frame"] == 2
-        assert grown["mood_mirror_stage_seconds_count", "turn"] == 3
+        assert grown["mood_mirror_stage_seconds_count", "wait"] == 3
         assert grown["mood_mirror_stage_seconds_count", "tables"] >= 1
         assert present["mood_mirror_visitors",] == 1
         assert present["mood_mirror_connections",] == 1
