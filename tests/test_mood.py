@@ -303,14 +303,12 @@ class TestProperties:
 
 class TestMoodHistory:
     @UNHURRIED
-    @given(st.lists(readings(), min_size=1, max_size=60), st.integers(0, 70))
-    def test_holds_the_last_moods_in_order_whatever_their_sources(self, groups, later):
-        """More moods than the first allocation and the limit, with numbers of sources that go up and down."""
+    @given(readings(), st.lists(readings(), max_size=20), st.integers(0, 70))
+    def test_holds_the_last_moods_in_order_whatever_their_sources(self, first, groups, later):
+        """The number of sources grows after the buffer has wrapped round: all rows are copied into a wider array."""
         history = MoodHistory(MIN_ROWS + 8)
-        moods = [
-            fuse([replace(reading, at=float(at)) for reading in group], float(at))
-            for at, group in enumerate((groups * 60)[:60])
-        ]
+        groups = [first[:1]] * 45 + groups
+        moods = [fuse([replace(reading, at=float(at)) for reading in group], float(at)) for at, group in enumerate(groups)]
         for mood in moods:
             history.append(mood)
             assert history.newest_at == mood.at
