@@ -12,20 +12,11 @@ from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError
-from moodmirror.recognition.text import (
-    MAX_CHARACTERS,
-    MAX_TOKENS,
-    MIN_WEIGHT,
-    TEXT_FILES,
-    TOKENIZER,
-    TextEmotionRecognizer,
-    TextEncoder,
-    TextError,
-    TextTokenizer,
-    decode_text,
-    padded_length,
-    sentence_spans,
-)
+from moodmirror.recognition.text import MIN_WEIGHT, TextEmotionRecognizer, TextEncoder
+from moodmirror.recognition.text_input import MAX_CHARACTERS, TextError, decode_text, sentence_spans
+from moodmirror.recognition.text_language import LanguageDetector
+from moodmirror.recognition.text_network import MAX_TOKENS, TEXT_FILES, TOKENIZER_FILE, padded_length
+from moodmirror.recognition.text_tokenizer import TextTokenizer
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, read_table
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors, item_text
 from moodmirror.training import catalogue_vectors
@@ -86,7 +77,8 @@ class TestWhatPeopleNotice:
 
     def test_english_is_known_as_such(self, recognizer, cases):
         english = [case.text for case in cases if case.group != "unknown language"]
-        unknown = [text for text in english if not recognizer.network.gate.is_supported(text)]
+        detector = LanguageDetector(recognizer.network.tokenizer)
+        unknown = [text for text in english if not detector.is_supported(text)]
         assert len(unknown) <= 0.02 * len(english), unknown
 
 
@@ -345,7 +337,7 @@ class TestTokenizer:
         assert tokenizer.encode([once]) == tokenizer.encode([tokenizer.normalize(once)])
 
     def test_words_come_back(self):
-        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         for text in ("i am not happy at all, but why?", "the unbelievable earthquake of yesterday :)"):
             ids = tokenizer.encode(text, add_special_tokens=False).ids
             words = [tokenizer.id_to_token(number) or "" for number in ids]
@@ -353,7 +345,7 @@ class TestTokenizer:
             assert "[UNK]" not in words
 
     def test_what_no_english_text_needs_is_unknown(self):
-        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         assert all(unicodedata.normalize("NFKC", token).isascii() for token in tokenizer.get_vocab())
 
     @pytest.mark.parametrize("tokens", range(2, MAX_TOKENS + 1, 7))
@@ -361,7 +353,7 @@ class TestTokenizer:
         assert tokens <= padded_length(tokens) <= min(tokens + 15, MAX_TOKENS)
 
     def test_counts_decide_how_a_stretched_word_is_spelt(self):
-        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER).read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         counts = np.zeros(tokenizer.get_vocab_size(), np.uint32)
         counts[tokenizer.token_to_id("god")] = 2
         counts[tokenizer.token_to_id("good")] = 1

@@ -21,7 +21,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import ModelError, verified_model_bytes
-from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder, TokenTables
+from moodmirror.recognition.text import TextEmotionRecognizer, TextEncoder
+from moodmirror.recognition.text_network import TokenTables
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text import (

@@ -17,7 +17,8 @@ from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion
 from moodmirror.media.file_analysis import analyze as analyze_file
 from moodmirror.recognition.model_files import ModelError
-from moodmirror.recognition.text import TextEmotionRecognizer, TextError, clean_text, decode_text
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text_input import TextError, clean_text, decode_text
 from moodmirror.services import Services, current_services
 
 BATCH: Final = 256  # lines that are read at once: enough to keep the model busy, few enough to show progress

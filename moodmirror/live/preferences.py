@@ -8,7 +8,8 @@ from typing import Any
 from moodmirror.emotions import EMOTIONS
 from moodmirror.live.message_schemas import MAX_FILTER_CHARACTERS, MAX_QUERY_CHARACTERS, MAX_SEED
 from moodmirror.recognition.model_files import ModelError
-from moodmirror.recognition.text import TextEncoder, TextError
+from moodmirror.recognition.text import TextEncoder
+from moodmirror.recognition.text_input import TextError
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import Filters
 from moodmirror.recommendation.ranking_modes import MODES

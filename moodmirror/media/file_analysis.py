@@ -14,7 +14,8 @@ from moodmirror.media.image_analysis import analyze_image
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer, SpeechReading
-from moodmirror.recognition.text import TextEmotionRecognizer, decode_text
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text_input import decode_text
 
 Progress = float | None  # 0…1; None if the length of the file is unknown
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
-from moodmirror.recognition.text import GRAPH, TEXT_FILES, TextEncoder
-from moodmirror.recognition.text import MAKE_COMMAND as MAKE_ENCODER
+from moodmirror.recognition.text import TextEncoder
+from moodmirror.recognition.text_network import GRAPH_FILE, TEXT_FILES
+from moodmirror.recognition.text_network import MAKE_COMMAND as MAKE_ENCODER
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
 from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS_FILE, CatalogueVectors, item_text
 
@@ -56,7 +57,7 @@ def stored_fault(tables: dict[str, list[Item]], data_dir: Path, models_dir: Path
     """What is wrong with the stored vectors; None if they fit the tables and the encoder."""
     stored = CatalogueVectors.load(data_dir)
     if stored.encoder != encoder_sum(models_dir):
-        return f"the vectors in {VECTORS_FILE} come from another {GRAPH}: make them anew with: {MAKE_COMMAND}"
+        return f"the vectors in {VECTORS_FILE} come from another {GRAPH_FILE}: make them anew with: {MAKE_COMMAND}"
     return stored.find_fault(tables)
 
 

@@ -24,18 +24,18 @@ from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import ModelError, record_in_manifest
-from moodmirror.recognition.text import (
-    GRAPH,
+from moodmirror.recognition.text_network import (
+    GRAPH_FILE,
     MAX_TOKENS,
     MODEL_NAME,
-    TABLES,
+    TABLES_FILE,
     TEXT_FILES,
-    TOKENIZER,
-    TextTokenizer,
+    TOKENIZER_FILE,
     TokenTables,
     padded_length,
     special_token_id,
 )
+from moodmirror.recognition.text_tokenizer import TextTokenizer
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
@@ -609,7 +609,7 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
     store_run(run_dir, config, [])
     counts = token_counts(corpora.training, pretrained)
     np.save(run_dir / COUNTS, counts)
-    write_text(run_dir / TOKENIZER, pretrained.tokenizer.to_str())
+    write_text(run_dir / TOKENIZER_FILE, pretrained.tokenizer.to_str())
     batcher = TokenBatcher(pretrained.tokenizer, counts, config.most_tokens)
     anchors = anchor_vectors(pretrained, corpora, batcher, config, path=run_dir / ANCHORS)
     beginning = Beginning(pretrained, batcher, anchors)
@@ -881,7 +881,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     others = _settings_elsewhere(config)
     averaged = [*trained, *map(Path, config.also_averaged)]
     network = mean_network([folder / NETWORK for folder in averaged])
-    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER))
+    tokenizer = Tokenizer.from_file(str(run_dir / TOKENIZER_FILE))
     counts = np.load(run_dir / COUNTS, allow_pickle=False)
     [token_rows], [position_rows] = (network.get_layer(name).get_weights() for name in (TOKEN_ROWS, POSITION_ROWS))
     tables = TokenTables.quantized(token_rows, position_rows, counts)
@@ -891,9 +891,9 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     served_path = run_dir / f"{MODEL_NAME}.keras"
     served.save(served_path)
     models_dir.mkdir(parents=True, exist_ok=True)
-    export_to_litert(served_path, models_dir / GRAPH)
-    (models_dir / TABLES).write_bytes(tables.to_bytes())
-    write_text(models_dir / TOKENIZER, tokenizer.to_str())
+    export_to_litert(served_path, models_dir / GRAPH_FILE)
+    (models_dir / TABLES_FILE).write_bytes(tables.to_bytes())
+    write_text(models_dir / TOKENIZER_FILE, tokenizer.to_str())
     record_in_manifest(models_dir, list(TEXT_FILES))
     baselines, development_vectors = plainer_ways(corpora, config, TokenBatcher(tokenizer, counts))
     made = Made(

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.text import GRAPH, MODEL_NAME, TABLES, TEXT_FILES, TOKENIZER, TextEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text_network import GRAPH_FILE, MODEL_NAME, TABLES_FILE, TEXT_FILES, TOKENIZER_FILE
 from moodmirror.training import metrics, plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
@@ -98,8 +99,9 @@ def write_card(corpora: TextCorpora, made: Made, models_dir: Path) -> None:
     card = [
         "# Model card: the text network",
         "",
-        f"`{GRAPH}` maps texts to mood vectors over {', '.join(EMOTIONS)}, and to sentence vectors. `{TABLES}` holds its "
-        f"token table (int8, looked up outside the graph), `{TOKENIZER}` its vocabulary: {sum(sizes.values()):.1f} MB "
+        f"`{GRAPH_FILE}` maps texts to mood vectors over {', '.join(EMOTIONS)}, and to sentence vectors. "
+        f"`{TABLES_FILE}` holds its token table (int8, looked up outside the graph), `{TOKENIZER_FILE}` its "
+        f"vocabulary: {sum(sizes.values()):.1f} MB "
         "together. All are checked against `manifest.json` before use.",
         "",
         "## Data",

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.text import GRAPH, TextEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text_network import GRAPH_FILE
 from moodmirror.training import metrics
 from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_texts
 
@@ -180,7 +181,7 @@ def wrong_cases(cases: list[Case], recognizer: Recognizer) -> list[str]:
 def evaluate(data: Path, *, models_dir: Path) -> None:
     """Print the figures of the served model in `models_dir` on the corpora at `data`."""
     corpora = load_texts(data)
-    print(f"the served {GRAPH}\n")
+    print(f"the served {GRAPH_FILE}\n")
     print(evaluation(corpora, TextEmotionRecognizer.load(models_dir)).as_text())
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
-from moodmirror.recognition.text import Texts, clean_texts
+from moodmirror.recognition.text_input import Texts, clean_texts
 
 TFIDF_FILE: Final = "text_tfidf.pickle"
 MAKE_COMMAND: Final = "python train.py text --data PATH --model tfidf"

@@ -18,7 +18,7 @@ from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze, analyze_text, run_to_completion
 from moodmirror.media.formats import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind
 from moodmirror.recognition.model_files import ModelError
-from moodmirror.recognition.text import TextError, decode_text
+from moodmirror.recognition.text_input import TextError, decode_text
 from moodmirror.services import current_services
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem, problem_body

@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import MoodVector, valence_arousal
-from moodmirror.recognition.text import MAX_CHARACTERS, TextEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text_input import MAX_CHARACTERS
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
 from moodmirror.recommendation.importers.source_files import (
