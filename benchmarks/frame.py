@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 
 from benchmarks.scenes import portrait_frame, video
-from camera import draw_faces
-from moodmirror.camera.status import encode
+from moodmirror.camera.annotation import draw_faces
+from moodmirror.camera.frame import encode_jpeg
 from moodmirror.media.frame_decoder import decode
 from moodmirror.recognition.face import Face, FaceAnalyzer, FaceDetector, FaceEmotionRecognizer, GrayImage, crop_faces
 from moodmirror.recognition.tracking import FaceTracker
@@ -56,7 +56,7 @@ def main() -> None:
     def draw_and_encode() -> None:
         picture = frame.copy()
         draw_faces(picture, [Face((260, 170, 120, 120), vector)])
-        encode(picture)
+        encode_jpeg(picture)
 
     print(f"640×480 frames with {len(boxes)} face, one thread, {RUNS} runs (milliseconds of CPU: median, mean)")
     show("search the whole frame (Haar)", *cost(lambda: detector.detect(gray)))

@@ -1,7 +1,8 @@
-"""The server's camera: its faults by a scripted capture, its video file for real."""
+"""The server's camera: faults from a scripted capture, and real video files."""
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -9,35 +10,38 @@ import numpy as np
 import pytest
 
 import camera as camera_module
-from camera import ACCENT_BGR, Camera, CameraFault
-from moodmirror.camera.status import ADVICE, PLACARD_BGR
+from camera import Camera
+from moodmirror.camera.annotation import ACCENT_BGR
+from moodmirror.camera.capture import CameraError
+from moodmirror.camera.status import STATUS_TEXTS
+from moodmirror.camera.status_image import BACKGROUND_BGR
 from moodmirror.config import CameraSource
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import ModelError, cached_loader
 
 WEBCAM = CameraSource.parse("0")
-PATIENCE = 60  # seconds that a busy machine may take for what should take one
+TIMEOUT = 60  # seconds; a busy machine is slow
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Faults are judged in tenths of the seconds that people are given."""
+def short_limits(monkeypatch):
+    """Detect faults in a tenth of the usual time."""
     for name, seconds in {
         "STALE_SECONDS": 0.6,
-        "OPEN_SECONDS": 1.2,
+        "OPEN_TIMEOUT_SECONDS": 1.2,
         "FROZEN_SECONDS": 0.6,
         "BLACK_SECONDS": 0.3,
-        "FIRST_PAUSE_SECONDS": 0.05,
-        "LONGEST_PAUSE_SECONDS": 0.4,
+        "MIN_RETRY_SECONDS": 0.05,
+        "MAX_RETRY_SECONDS": 0.4,
         "IDLE_SECONDS": 0.5,
-        "PLACARD_SECONDS": 0.1,
-        "SUPERVISOR_SECONDS": 0.05,
+        "REPEAT_SECONDS": 0.1,
+        "SUPERVISOR_INTERVAL_SECONDS": 0.05,
     }.items():
         monkeypatch.setattr(camera_module, name, seconds)
 
 
 class Script:
-    """A capture that follows a script: frames, None for a read that fails, an Event for one that blocks until it is set."""
+    """A capture that follows a script: frames, None for a failing read, an Event for a read that blocks until it is set."""
 
     def __init__(self, steps: Iterator[object]):
         self.steps = steps
@@ -46,9 +50,9 @@ class Script:
     def read(self):
         step = next(self.steps, None)
         if isinstance(step, threading.Event):
-            step.wait(PATIENCE)
+            step.wait(TIMEOUT)
             step = None
-        threading.Event().wait(0.02)  # a camera of 50 frames a second
+        time.sleep(0.02)  # a camera of 50 frames per second
         return step is not None, step
 
     def release(self):
@@ -61,18 +65,24 @@ class Script:
         return False
 
 
-class Openings:
-    """Opens one script after the other, the last one again and again; a fault in place of a script is raised."""
+class ScriptedSource:
+    """Opens one script after the other, the last one again and again.
 
-    def __init__(self, *scripts: Callable[[], Iterator[object]] | CameraFault):
+    A CameraError in place of a script is raised; an Event blocks the opening until it is set.
+    """
+
+    def __init__(self, *scripts: Callable[[], Iterator[object]] | CameraError | threading.Event):
         self.scripts = list(scripts)
         self.opened: list[Script] = []
-        self.count = 0
+        self.count = 0  # of opener
 
     def __call__(self, source):
         script = self.scripts[min(self.count, len(self.scripts) - 1)]
         self.count += 1
-        if isinstance(script, CameraFault):
+        if isinstance(script, threading.Event):
+            script.wait(TIMEOUT)
+            raise CameraError("missing")
+        if isinstance(script, CameraError):
             raise script
         self.opened.append(Script(script()))
         return self.opened[-1]
@@ -109,7 +119,7 @@ def moving(scene):
     return lambda number: frames[number % 5]
 
 
-class Watched:
+class WatchedCamera:
     """A camera with a viewer, and the states it goes through."""
 
     def __init__(self, camera: Camera):
@@ -120,65 +130,65 @@ class Watched:
         self.viewer.start()
 
     def await_state(self, wanted: str) -> list[str]:
-        """The states up to and with the wanted one."""
+        """Wait for a state; returns the states up to it, included."""
         seen: list[str] = []
         while wanted not in seen:
             try:
-                seen.append(self.states.get(timeout=PATIENCE))
+                seen.append(self.states.get(timeout=TIMEOUT))
             except queue.Empty:
-                pytest.fail(f"the camera never was {wanted}, only {seen}")
+                pytest.fail(f"the camera never became {wanted}, only {seen}")
         return seen
 
 
 @pytest.fixture
 def watch(load_face_analyzer):
-    """Watch a camera that is made of scripts, or of a real source."""
+    """A function that watches a camera made of scripts, or of a real source."""
     cameras = []
 
     def start(*scripts, source=WEBCAM, load_analyzer=load_face_analyzer):
-        openings = Openings(*scripts)
-        camera = Camera(source, load_analyzer, open_source=openings) if scripts else Camera(source, load_analyzer)
+        opener = ScriptedSource(*scripts)
+        camera = Camera(source, load_analyzer, open_source=opener) if scripts else Camera(source, load_analyzer)
         cameras.append(camera)
-        return Watched(camera), openings
+        return WatchedCamera(camera), opener
 
     yield start
     for camera in cameras:
         camera.close()
 
 
-class TestLife:
-    def test_sleeps_until_somebody_watches_and_again_after_the_last(self, watch, moving):
-        watched, openings = watch(endless(moving))
+class TestStartAndStop:
+    def test_closing_ends_the_stream_and_releases_the_device(self, watch, moving):
+        watched, opener = watch(endless(moving))
         watched.await_state("live")
         watched.camera.close()
-        watched.viewer.join(PATIENCE)
+        watched.viewer.join(TIMEOUT)
         assert not watched.viewer.is_alive()
-        assert openings.opened[0].released.wait(PATIENCE)
+        assert opener.opened[0].released.wait(TIMEOUT)
         assert watched.camera.status.state == "idle"
 
-    def test_closes_the_device_when_the_last_viewer_has_left(self, load_face_analyzer, moving):
-        openings = Openings(endless(moving))
-        camera = Camera(WEBCAM, load_face_analyzer, open_source=openings)
-        assert openings.count == 0
+    def test_opens_for_the_first_viewer_and_closes_after_the_last(self, load_face_analyzer, moving):
+        opener = ScriptedSource(endless(moving))
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=opener)
+        assert opener.count == 0
         pictures = camera.watch()
         next(pictures)
         assert camera.viewers == 1
         pictures.close()
         assert camera.viewers == 0
-        assert openings.opened[0].released.wait(PATIENCE)
+        assert opener.opened[0].released.wait(TIMEOUT)
         again = camera.watch()
-        next(again)  # and the next viewer wakes it
-        assert openings.count == 2
+        next(again)  # the next viewer starts it again
+        assert opener.count == 2
         again.close()
         camera.close()
 
-    def test_sees_the_face_draws_it_and_knows_the_mood(self, load_face_analyzer, moving):
-        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(endless(moving)))
+    def test_finds_and_draws_the_face_and_updates_the_mood(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=ScriptedSource(endless(moving)))
         pictures = camera.watch()
         for _ in pictures:
             if camera.faces:
                 break
-        jpeg = next(pictures)  # the one after is sure to be drawn on
+        jpeg = next(pictures)  # the next picture is certainly annotated
         picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
         assert picture.shape == (480, 640, 3)
         assert accent_pixels(picture) > 400
@@ -186,12 +196,12 @@ class TestLife:
         assert camera.mood.mood is not None
         assert camera.mood.mood.label == "happy"
         x, _, width, _ = camera.faces[0].box
-        assert x + width / 2 < 360  # a webcam's picture is mirrored: the face right of the middle appears left of it
+        assert x + width / 2 < 360  # a webcam's picture is mirrored: the face right of the center appears left of it
         pictures.close()
         camera.close()
 
-    def test_each_frame_is_encoded_once_however_many_watch(self, load_face_analyzer, moving):
-        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(endless(moving)))
+    def test_each_frame_is_encoded_once_for_all_viewers(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=ScriptedSource(endless(moving)))
         seen: list[list[bytes]] = [[], [], []]
 
         def view(mine):
@@ -206,53 +216,57 @@ class TestLife:
         for viewer in viewers:
             viewer.start()
         for viewer in viewers:
-            viewer.join(PATIENCE)
-        # The very same objects reach all three: none was encoded for one viewer.
+            viewer.join(TIMEOUT)
+        # The same objects reach all three viewers: no picture was encoded for only one of them.
         shared = set(map(id, seen[0])) & set(map(id, seen[1])) & set(map(id, seen[2]))
         assert len(shared) > 10
         camera.close()
 
 
 class TestFaults:
-    def test_a_missing_camera_is_tried_until_it_is_there(self, watch, moving):
-        watched, openings = watch(CameraFault("missing"), CameraFault("missing"), CameraFault("missing"), endless(moving))
+    def test_a_missing_camera_is_retried_until_it_appears(self, watch, moving):
+        watched, opener = watch(CameraError("missing"), CameraError("missing"), CameraError("missing"), endless(moving))
         assert watched.await_state("live") == ["starting", "missing", "live"]
-        assert openings.count == 4
+        assert opener.count == 4
 
-    def test_a_busy_camera_is_tried_until_it_is_free(self, watch, moving):
-        watched, _ = watch(CameraFault("busy"), endless(moving))
+    def test_a_busy_camera_is_retried_until_it_is_free(self, watch, moving):
+        watched, _ = watch(CameraError("busy"), endless(moving))
         assert watched.await_state("live") == ["starting", "busy", "live"]
 
-    def test_an_unplugged_camera_comes_back_by_itself(self, watch, moving):
-        watched, openings = watch(first(10, moving), endless(moving))
+    def test_an_unplugged_camera_is_reconnected(self, watch, moving):
+        watched, opener = watch(first(10, moving), endless(moving))
         assert watched.await_state("unplugged")[-2:] == ["live", "unplugged"]
         watched.await_state("live")
-        assert openings.opened[0].released.wait(PATIENCE)
+        assert opener.opened[0].released.wait(TIMEOUT)
 
-    def test_a_read_that_blocks_is_left_behind(self, watch, moving):
+    def test_a_capture_that_blocks_is_abandoned(self, watch, moving):
         stuck = threading.Event()
-        watched, openings = watch(first(10, moving, stuck), endless(moving))
+        watched, opener = watch(first(10, moving, stuck), endless(moving))
         watched.await_state("blocked")
         watched.await_state("live")
-        assert not openings.opened[0].released.is_set()
+        assert not opener.opened[0].released.is_set()
         stuck.set()
-        assert openings.opened[0].released.wait(PATIENCE)  # it closes its device once it wakes
+        assert opener.opened[0].released.wait(TIMEOUT)  # it closes its device once the read returns
 
-    def test_an_opening_that_blocks_is_left_behind(self, watch, moving, load_face_analyzer):
+    def test_an_opening_that_blocks_is_abandoned(self, watch, moving):
         stuck = threading.Event()
-        watched, _ = watch(first(0, moving, stuck), endless(moving))
+        watched, opener = watch(stuck, endless(moving))
         watched.await_state("blocked")
         watched.await_state("live")
+        assert opener.count == 2
         stuck.set()
 
-    def test_captures_left_behind_are_bounded(self, watch, moving):
+    def test_the_number_of_abandoned_captures_is_limited(self, watch, moving):
         stuck = threading.Event()
-        watched, openings = watch(first(0, moving, stuck))
-        watched.await_state("blocked")
+        watched, opener = watch(first(0, moving, stuck))
         pictures = watched.camera.watch()
-        for _ in range(60):
+        while opener.count < camera_module.MAX_ABANDONED:
             next(pictures)
-        assert openings.count <= camera_module.MAX_ABANDONED
+        time_for_two_more = 2 * (camera_module.OPEN_TIMEOUT_SECONDS + camera_module.MAX_RETRY_SECONDS)
+        end = time.monotonic() + time_for_two_more
+        while time.monotonic() < end:
+            next(pictures)  # status images
+        assert opener.count == camera_module.MAX_ABANDONED
         pictures.close()
         stuck.set()
 
@@ -262,22 +276,22 @@ class TestFaults:
         watched.await_state("frozen")
         assert watched.camera.faces == []
         assert watched.camera.mood.mood is None
-        assert watched.await_state("live") == ["live"]  # the second capture stood still too, and never counted as live
+        assert watched.await_state("live") == ["live"]  # the second capture was frozen too, and never counted as live
 
-    def test_a_black_picture_is_told_and_light_mends_it(self, watch, moving):
+    def test_a_black_picture_is_reported_until_there_is_light(self, watch, moving):
         rng = np.random.default_rng(5)
         light = threading.Event()
 
         def picture(number):
             return moving(number) if light.is_set() else rng.integers(0, 6, (480, 640, 3), dtype=np.uint8)
 
-        watched, openings = watch(endless(picture))
+        watched, opener = watch(endless(picture))
         watched.await_state("black")
         light.set()
         watched.await_state("live")
-        assert openings.count == 1  # a covered lens needs no new connection
+        assert opener.count == 1  # a covered lens needs no reconnection
 
-    def test_a_frame_of_another_shape_is_survived(self, watch, moving):
+    def test_frames_of_a_wrong_shape_are_skipped(self, watch, moving):
         odd = threading.Event()
 
         def picture(number):
@@ -290,7 +304,7 @@ class TestFaults:
         odd.clear()
         watched.await_state("live")
 
-    def test_a_model_that_is_missing_is_told_and_frames_go_on_once_it_is_there(self, watch, moving, load_face_analyzer):
+    def test_a_missing_model_is_reported_until_it_can_be_loaded(self, watch, moving, load_face_analyzer):
         attempts = []
 
         def load_analyzer():
@@ -303,32 +317,32 @@ class TestFaults:
         watched.await_state("failing")
         watched.await_state("live")
 
-    def test_no_webcam_anywhere_turns_auto_off_and_ends_the_stream(self, watch):
-        watched, _ = watch(CameraFault("off"), source=CameraSource.parse("auto"))
+    def test_auto_without_any_webcam_turns_off_and_ends_the_stream(self, watch):
+        watched, _ = watch(CameraError("off"), source=CameraSource.parse("auto"))
         watched.await_state("off")
-        watched.viewer.join(PATIENCE)
+        watched.viewer.join(TIMEOUT)
         assert not watched.viewer.is_alive()
 
-    def test_viewers_see_what_is_wrong_not_the_last_good_frame(self, load_face_analyzer, moving):
-        camera = Camera(WEBCAM, load_face_analyzer, open_source=Openings(first(10, moving), CameraFault("unplugged")))
+    def test_viewers_see_a_status_image_instead_of_the_last_good_frame(self, load_face_analyzer, moving):
+        camera = Camera(WEBCAM, load_face_analyzer, open_source=ScriptedSource(first(10, moving), CameraError("unplugged")))
         pictures = camera.watch()
         for _ in pictures:
             if camera.status.state == "unplugged":
                 break
         jpeg = next(pictures)
         picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
-        assert np.abs(picture[:150].astype(int) - PLACARD_BGR).max() < 12
+        assert np.abs(picture[:150].astype(int) - BACKGROUND_BGR).max() < 12
         pictures.close()
         camera.close()
 
-    def test_every_state_has_words_for_the_visitor(self):
-        for state, (message, advice) in ADVICE.items():
+    def test_every_state_has_a_message_and_advice(self):
+        for state, (message, advice) in STATUS_TEXTS.items():
             assert message.endswith(".")
             assert advice.endswith(".") or state == "live"
 
 
 class TestVideoFile:
-    def test_plays_on_after_its_end(self, watch, face_video):
+    def test_repeats_from_the_start_after_its_end(self, watch, face_video):
         source = CameraSource.parse(str(face_video))
         watched, _ = watch(source=source)
         watched.await_state("live")
@@ -339,29 +353,29 @@ class TestVideoFile:
         pictures.close()
 
     @pytest.mark.parametrize("content", [None, b"", b"no video at all" * 100])
-    def test_a_file_that_is_none_is_told(self, watch, tmp_path, content):
+    def test_a_file_that_is_not_a_video_is_reported(self, watch, tmp_path, content):
         path = tmp_path / "clip.mp4"
         if content is not None:
             path.write_bytes(content)
         watched, _ = watch(source=CameraSource.parse(str(path)))
         watched.await_state("unreadable")
 
-    def test_a_truncated_file_plays_what_it_has(self, watch, face_video, tmp_path):
+    def test_a_truncated_file_plays_its_intact_part(self, watch, face_video, tmp_path):
         path = tmp_path / "short.avi"
         content = face_video.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         watched, _ = watch(source=CameraSource.parse(str(path)))
         watched.await_state("live")
 
-    def test_a_missing_webcam_is_told(self, watch):
+    def test_a_missing_webcam_is_reported(self, watch):
         watched, _ = watch(source=CameraSource.parse("97"))
         watched.await_state("missing")
 
-    def test_a_stream_that_nobody_serves_is_told(self, watch):
+    def test_an_unreachable_stream_is_reported(self, watch):
         watched, _ = watch(source=CameraSource.parse("http://127.0.0.1:9/video"))
         watched.await_state("missing")
 
 
 def accent_pixels(picture: np.ndarray) -> int:
-    """How many pixels have the colour in which boxes are drawn."""
+    """Return the number of pixels that have the color in which boxes are drawn."""
     return int((np.abs(picture.astype(int) - ACCENT_BGR).max(axis=2) < 40).sum())

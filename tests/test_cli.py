@@ -35,7 +35,7 @@ def test_check_camera_reads_the_face_it_sees(face_video):
 
 @pytest.mark.parametrize(
     ("camera", "words"),
-    [("off", "This server has no camera."), ("97", "No camera answers."), ("none.mp4", "CAMERA must name a video file")],
+    [("off", "This server has no camera."), ("97", "No camera was found."), ("none.mp4", "CAMERA must name a video file")],
 )
 def test_check_camera_says_what_is_wrong(camera, words):
     done = flask("check-camera", CAMERA=camera)

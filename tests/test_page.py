@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from camera import webcam_indices
+from moodmirror.camera.capture import webcam_indices
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE
 from tests.conftest import DATA, ROOT, Server, Viewer, free_port, launch, need_program, serving, skip

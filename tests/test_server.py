@@ -22,8 +22,8 @@ import pytest
 from flask import request
 
 from app import app
-from camera import ACCENT_BGR
 from moodmirror.app_factory import create_app
+from moodmirror.camera.annotation import ACCENT_BGR
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
 from moodmirror.media import decoder_worker

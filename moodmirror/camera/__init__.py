@@ -1,1 +1,1 @@
-"""The server's camera as the site sees it: its status, the picture of a fault, and frames published through Redis."""
+"""The server's camera: capture, status, annotated stream, and the relay that shares it between processes through Redis."""
