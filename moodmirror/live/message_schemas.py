@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from moodmirror.camera.status import State
+from moodmirror.camera.status import CameraState
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import SOURCES, Source
 from moodmirror.recognition.audio import SAMPLE_RATE
@@ -355,7 +355,7 @@ class RecommendationsPayload(RootModel[dict[Kind, list[TableRow]]]):
 class CameraPayload(BaseModel):
     """The status of the server's camera, with texts for the user."""
 
-    state: State
+    state: CameraState
     message: str
     advice: str
 

@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from moodmirror.camera.status import State
+from moodmirror.camera.status import CameraState
 from moodmirror.fusion import SOURCES
 from moodmirror.live.message_schemas import (
     CLIENT_EVENTS,
@@ -39,7 +39,7 @@ ALIASES: Final[Mapping[tuple[str, ...], str]] = {
     get_args(Verdict): "Verdict",
     get_args(Erasable): "Erasable",
     SOURCES: "Source",
-    get_args(State): "CameraState",
+    get_args(CameraState): "CameraState",
 }
 NOTICE: Final = "Generated from moodmirror/live/message_schemas.py by `make types`: change that module, not this file."
 
