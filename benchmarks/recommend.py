@@ -33,10 +33,10 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
-from moodmirror.recommendation.diversity import Traits
+from moodmirror.recommendation.diversity import ItemTraits
 from moodmirror.recommendation.importers import movies
 from moodmirror.recommendation.importers.imported_table import ImportedTable, import_entries
-from moodmirror.recommendation.importers.movielens_ratings import LIKED
+from moodmirror.recommendation.importers.movielens_ratings import MIN_LIKED_STARS
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.taste import Opinion, Taste
 from moodmirror.recommendation.top_k import top_k_indices
@@ -53,7 +53,7 @@ MOOD_FOLDS: Final = 10
 BOOTSTRAPS: Final = 2000
 
 # From how many stars on somebody who clicks would have liked, opened, skipped and hidden a film.
-VERDICT_FROM: Final = ((LIKED, "like"), (3.0, "play"), (2.0, "skip"), (0.0, "hide"))
+VERDICT_FROM: Final = ((MIN_LIKED_STARS, "like"), (3.0, "play"), (2.0, "skip"), (0.0, "hide"))
 HISTORIES: Final = (5, 10, 20, 50)  # ratings that are known of a person
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -197,7 +197,7 @@ def leave_last_out(ratings: pd.DataFrame, back: int = 1) -> list[Person]:
     """Everybody who liked so many films: what they rated before the last film they liked, or `back` many before, and it."""
     people = []
     for _, own in ratings.groupby("userId"):
-        liked = np.flatnonzero(own["rating"] >= LIKED)
+        liked = np.flatnonzero(own["rating"] >= MIN_LIKED_STARS)
         if len(liked) >= back:
             before = own.iloc[: liked[-back]]
             films, stars, times = (before[name].to_numpy() for name in ("movieId", "rating", "timestamp"))
@@ -212,7 +212,7 @@ class Scores(ABC):
         self.number = {film: number for number, film in enumerate(films.tolist())}
         rows = np.repeat(np.arange(len(people)), [len(person.films) for person in people])
         columns = [self.number[film] for person in people for film in person.films.tolist()]
-        marks = [stars >= LIKED for person in people for stars in person.stars]
+        marks = [stars >= MIN_LIKED_STARS for person in people for stars in person.stars]
         self.likes = sparse.csr_matrix((np.array(marks, np.float32), (rows, columns)), (len(people), len(films)))
         self.likes.eliminate_zeros()
 
@@ -259,7 +259,7 @@ class Als(Scores):
 
     def score(self, films: npt.NDArray[np.int_], stars: Floats) -> Floats:
         """By the factors that fit what the person liked."""
-        liked = films[stars >= LIKED]
+        liked = films[stars >= MIN_LIKED_STARS]
         marks = np.ones(len(liked), np.float32)
         own = sparse.csr_matrix((marks, (np.zeros(len(liked), int), liked)), (1, self.likes.shape[1]))
         factors = self.model.recalculate_user(0, own)
@@ -364,7 +364,7 @@ def taste(folder: Path, back: int = 1) -> list[Finding]:
     show("its NDCG above popularity's", *(f"{share:+.0%}" for share in lead))
     show("people", *(count for _, _, count in found))
     print(
-        f"  Held out: each person's last film of {LIKED:g} stars or more; known are the newest ratings before "
+        f"  Held out: each person's last film of {MIN_LIKED_STARS:g} stars or more; known are the newest ratings before "
         "it, and of others all before theirs.\n  The mirror imports these ratings, ranks the shipped films too, "
         "and its lists are kept diverse, as on the page.\n  Half-life, shrinkage and shares were chosen on the last but one."
     )
@@ -394,13 +394,13 @@ class Table:
 
     items: list[Item]
     directions: npt.NDArray[np.float32]
-    traits: Traits
+    traits: ItemTraits
 
     @classmethod
     def read(cls, kind: str) -> "Table":
         """The shipped table."""
         items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
-        return cls(items, np.stack([item.vector / np.linalg.norm(item.vector) for item in items]), Traits(items))
+        return cls(items, np.stack([item.vector / np.linalg.norm(item.vector) for item in items]), ItemTraits(items))
 
     def fits(self, mood: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Each item's cosine similarity to a mood."""
@@ -430,7 +430,7 @@ class Table:
         for mood in _moods():
             chosen = listing(mood)
             fits.append(float(self.fits(mood)[chosen].mean()))
-            likeness, _ = self.traits.likeness(chosen)
+            likeness, _ = self.traits.similarity(chosen)
             alike.append(float(likeness[np.triu_indices(len(chosen), 1)].mean()))
             seen |= set(chosen.tolist())
         match, likeness_in_list, coverage = float(np.mean(fits)), float(np.mean(alike)), len(seen) / len(self.items)

@@ -1,4 +1,4 @@
-"""What is not offered to who feels low, and that nothing of the kind is shipped."""
+"""Tests of content safety: items that are not recommended for a low mood, and that none of them is shipped."""
 
 import csv
 from dataclasses import replace
@@ -37,11 +37,11 @@ LOW = ("angry", "disgust", "fear", "sad")
         ("activities", "A pub crawl", "", ["alcohol"]),
     ],
 )
-def test_harm_is_told_by_words_and_not_by_words_like_them(kind, name, text, found):
+def test_risks_are_found_by_words_and_not_by_similar_words(kind, name, text, found):
     assert find_risks(kind, name, text) == found
 
 
-def test_which_moods_are_low():
+def test_low_moods_are_mostly_unpleasant():
     assert all(is_low_mood(mood_vector({emotion: 1})) is (emotion in LOW) for emotion in EMOTIONS)
     assert is_low_mood(mood_vector({"sad": 0.3, "fear": 0.3, "neutral": 0.4}))
     assert not is_low_mood(mood_vector({"sad": 0.4, "happy": 0.6}))
@@ -49,7 +49,7 @@ def test_which_moods_are_low():
 
 @pytest.fixture(scope="module")
 def with_gin():
-    """The shipped catalogue, where one dish of comfort has become a gin."""
+    """The shipped catalogue, where one comforting dish is renamed Gin."""
     tables = {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
     saddest = max(tables["food"], key=lambda item: item.vector[EMOTIONS.index("sad")] / np.linalg.norm(item.vector))
     tables["food"] = [replace(item, title="Gin") if item is saddest else item for item in tables["food"]]
@@ -58,7 +58,7 @@ def with_gin():
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("emotion", LOW)
-def test_no_mode_and_no_wish_offers_it_to_a_low_mood(with_gin, emotion, mode):
+def test_no_mode_or_text_query_recommends_it_for_a_low_mood(with_gin, emotion, mode):
     recommender, gin = with_gin
     rows = recommender.recommend(
         mood_vector({emotion: 1}),
@@ -72,7 +72,7 @@ def test_no_mode_and_no_wish_offers_it_to_a_low_mood(with_gin, emotion, mode):
     assert gin not in [row.item.id for row in rows]
 
 
-def test_a_bright_mood_may_have_it(with_gin):
+def test_it_is_recommended_for_a_bright_mood(with_gin):
     recommender, gin = with_gin
     assert gin in [row.item.id for row in recommender.recommend(mood_vector({"happy": 1}), "food", 1000)]
 
@@ -93,16 +93,16 @@ def test_imported_films_are_marked_by_their_keywords_and_overviews(tmp_path):
     done = app.test_cli_runner().invoke(args=["import", "movies", str(path)])
     assert "3 added" in done.output, done.output
     recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
-    offered = {
+    recommended = {
         emotion: {row.item.title for row in recommender.recommend(mood_vector({emotion: 1}), "movies", 1000)}
         for emotion in ("sad", "happy")
     }
-    assert offered["happy"] - offered["sad"] == {"Made-up Despair", "Made-up Letter"}
+    assert recommended["happy"] - recommended["sad"] == {"Made-up Despair", "Made-up Letter"}
 
 
-def test_what_is_shipped_holds_nothing_of_the_kind_and_a_row_that_does_is_named():
+def test_the_catalogue_check_finds_harmful_rows_and_the_shipped_table_has_none():
     food = read_table(CATALOGUE_DIR / "food.csv", "food")
     harmful = [fault for fault in catalogue_check.find_faults({"food": food}) if "harm" in fault]
     assert harmful == []
     faults = catalogue_check.find_faults({"food": [*food, replace(food[0], id="new", title="Whisky sour")]})
-    assert "food: new may harm who feels low: alcohol" in faults
+    assert "food: new may do harm in a low mood (alcohol): delete or reword it" in faults

@@ -1,4 +1,4 @@
-"""Importing catalogues, on small made-up files in each form; grouping songs; selecting the best of many."""
+"""Tests of the importers on small made-up files of each format, of playlist clustering, and of top-k selection."""
 
 import csv
 import json
@@ -93,7 +93,7 @@ def exportify(path):
 
 @pytest.fixture
 def flask(tmp_path):
-    """Run a command of a site whose imported tables lie in a folder of its own."""
+    """Run a `flask` command of an app with its own instance folder."""
 
     def run(*arguments):
         app = create_app(Config(camera=CameraSource("off", "off"), instance=tmp_path))
@@ -110,14 +110,14 @@ def leading(item):
     return EMOTIONS[int(item.vector.argmax())]
 
 
-class TestBroken:
-    """An imported table or file of likes that can't be used: named and left out, and the rest works."""
+class TestUnusableTables:
+    """An imported table or co-likes file that can't be used is reported and ignored, and the rest works."""
 
     def write(self, tmp_path, flask):
         flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
         return tmp_path / "catalogue" / "songs.csv"
 
-    def test_every_command_goes_on_without_it_and_names_it(self, flask, tmp_path, caplog):
+    def test_commands_ignore_an_invalid_table_and_log_it(self, flask, tmp_path, caplog):
         path = self.write(tmp_path, flask)
         path.write_text(path.read_text(encoding="utf-8").replace("0.9", "much", 1), encoding="utf-8")
         done = flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake")
@@ -125,29 +125,29 @@ class TestBroken:
         assert "Made-up" not in done.output
         assert re.search(rf"{re.escape(str(path))}, line \d, column .*delete that file", caplog.text)
 
-    def test_importing_again_drops_what_is_broken(self, flask, tmp_path, caplog):
+    def test_importing_again_drops_invalid_rows(self, flask, tmp_path, caplog):
         path = self.write(tmp_path, flask)
         path.write_text(path.read_text(encoding="utf-8").replace("made-up-feast,", "no id at all,"), encoding="utf-8")
         done = flask("import", "songs", tmp_path / "songs.csv")
-        assert "1 broken rows of an earlier import were dropped" in done.output
-        assert caplog.text.count("The imported songs are left out") == 1
+        assert "1 invalid rows of an earlier import were dropped" in done.output
+        assert caplog.text.count("Ignoring the imported songs") == 1
         assert set(imported(tmp_path, "songs")) == {"Made-up Feast", "Made-up Wake"}
         caplog.clear()
         assert "Made-up Wake" in flask("recommend", "--mood", "sad", "--kind", "songs", "--wish", "Made-up Wake").output
         assert not caplog.text
 
     @pytest.mark.parametrize("content", [b"", b"title\nx\n", b"\xff\xfe", b'id,title\n"a'])
-    def test_what_is_no_table_is_told_and_never_written_over(self, flask, tmp_path, content, caplog):
+    def test_an_unreadable_table_is_reported_and_never_overwritten(self, flask, tmp_path, content, caplog):
         path = self.write(tmp_path, flask)
         path.write_bytes(content)
         assert flask("recommend", "--mood", "sad", "--kind", "songs").exit_code == 0
-        assert "The imported songs are left out" in caplog.text
+        assert "Ignoring the imported songs" in caplog.text
         done = flask("import", "songs", tmp_path / "songs.csv")
         assert done.exit_code == 1
         assert str(path) in done.output
         assert path.read_bytes() == content
 
-    def test_damaged_likes_are_left_out_and_named(self, flask, tmp_path, caplog):
+    def test_a_damaged_co_likes_file_is_ignored_and_logged(self, flask, tmp_path, caplog):
         (tmp_path / "catalogue").mkdir()
         (tmp_path / "catalogue" / "movies_likes.npz").write_bytes(b"no archive")
         assert flask("recommend", "--mood", "sad", "--kind", "movies").exit_code == 0
@@ -155,12 +155,12 @@ class TestBroken:
 
 
 class TestSongs:
-    @pytest.mark.parametrize("form", [kaggle, tidytuesday, exportify])
-    def test_each_form_is_told_by_its_columns_and_its_moods_measured(self, flask, tmp_path, form):
-        file = write_csv(tmp_path / "whatever.txt", form(tmp_path))
+    @pytest.mark.parametrize("make_rows", [kaggle, tidytuesday, exportify])
+    def test_each_format_is_detected_by_its_columns_and_moods_are_measured(self, flask, tmp_path, make_rows):
+        file = write_csv(tmp_path / "whatever.txt", make_rows(tmp_path))
         done = flask("import", "songs", file)
         assert done.exit_code == 0, done.output
-        assert "2 added, 0 there before, 2 skipped" in done.output
+        assert "2 added, 0 already imported, 2 skipped" in done.output
         found = imported(tmp_path, "songs")
         assert leading(found["Made-up Feast"]) == "happy"
         assert leading(found["Made-up Wake"]) == "sad"
@@ -169,38 +169,42 @@ class TestSongs:
         assert found["Made-up Feast"].facts["popularity"] == "61"
 
     @pytest.mark.parametrize(
-        ("names", "addresses", "artist"),
+        ("names", "uris", "artist"),
         [
             ("Tyler, The Inventor", "spotify:artist:1", "Tyler, The Inventor"),
             ("Tyler, The Inventor;A Guest", "spotify:artist:1;spotify:artist:2", "Tyler, The Inventor|A Guest"),
             ("The Inventions,A Guest", "spotify:artist:1,spotify:artist:2", "The Inventions|A Guest"),
         ],
     )
-    def test_a_comma_in_an_artist_s_name_parts_nobody(self, flask, tmp_path, names, addresses, artist):
-        row = {**exportify(tmp_path)[0], "Artist Name(s)": names, "Artist URI(s)": addresses}
+    def test_a_comma_in_an_artists_name_is_no_separator(self, flask, tmp_path, names, uris, artist):
+        row = {**exportify(tmp_path)[0], "Artist Name(s)": names, "Artist URI(s)": uris}
         flask("import", "songs", write_csv(tmp_path / "songs.csv", [row]))
         assert imported(tmp_path, "songs")["Made-up Feast"].facts["artist"] == artist
 
-    def test_a_second_import_adds_nothing_and_says_so(self, flask, tmp_path):
+    def test_a_second_import_adds_nothing_and_reports_it(self, flask, tmp_path):
         file = write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path))
         flask("import", "songs", file)
         before = (tmp_path / "catalogue" / "songs.csv").read_bytes()
         done = flask("import", "songs", file)
-        assert "0 added, 2 there before, 2 skipped" in done.output
+        assert "0 added, 2 already imported, 2 skipped" in done.output
         assert "Nothing new." in done.output
         assert (tmp_path / "catalogue" / "songs.csv").read_bytes() == before
 
-    def test_the_report_says_why_rows_were_skipped(self, flask, tmp_path):
+    def test_the_report_gives_the_reasons_for_skipped_rows(self, flask, tmp_path):
         shipped = read_table(CATALOGUE_DIR / "songs.csv", "songs")[0]
         rows = [
             *kaggle(tmp_path),
             {**kaggle(tmp_path)[0], "name": shipped.title, "artists": f"[{shipped.facts['artist']!r}]"},
         ]
         done = flask("import", "songs", write_csv(tmp_path / "songs.csv", rows))
-        for line in ("1 skipped: the same again", "1 skipped: an audio feature is no number", "1 skipped: in the shipped"):
+        for line in (
+            "1 skipped: duplicate of an earlier row",
+            "1 skipped: an audio feature is not a number",
+            "1 skipped: already in the shipped catalogue",
+        ):
             assert line in done.output
 
-    def test_a_library_without_features_looks_them_up_or_guesses_and_says_so(self, flask, tmp_path):
+    def test_missing_audio_features_are_looked_up_or_moods_are_guessed(self, flask, tmp_path):
         library = tmp_path / "YourLibrary.json"
         tracks = [
             {"artist": "The Inventions", "album": "x", "track": "Made-up Feast", "uri": "spotify:track:a1"},
@@ -212,7 +216,7 @@ class TestSongs:
         done = flask("import", "songs", library, "--features", features)
         assert done.exit_code == 0, done.output
         assert "3 added" in done.output
-        assert "1 came without audio features" in done.output
+        assert "1 song has no audio features" in done.output
         found = imported(tmp_path, "songs")
         assert leading(found["Made-up Feast"]) == "happy"
         assert leading(found["Made-up Wake"]) == "sad"
@@ -221,12 +225,12 @@ class TestSongs:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            ("colour,shape\nred,round\n", "its columns are colour, shape"),
+            ("color,shape\nred,round\n", "its columns are color, shape"),
             ("", "its columns are none"),
-            ('{"playlists": []}', "JSON in no form that is known"),
+            ('{"playlists": []}', "JSON in an unknown format"),
         ],
     )
-    def test_an_unknown_form_is_refused_and_the_known_ones_named(self, flask, tmp_path, content, words):
+    def test_an_unknown_format_is_rejected_with_the_supported_ones(self, flask, tmp_path, content, words):
         file = tmp_path / "spotify_songs.csv"
         file.write_text(content, encoding="utf-8")
         done = flask("import", "songs", file)
@@ -235,7 +239,7 @@ class TestSongs:
         assert "YourLibrary.json" in done.output
         assert not (tmp_path / "catalogue").exists()
 
-    def test_a_file_that_is_missing_is_named(self, flask, tmp_path):
+    def test_a_missing_file_is_reported(self, flask, tmp_path):
         done = flask("import", "songs", tmp_path / "none.csv")
         assert done.exit_code == 1
         assert "none.csv can't be read" in done.output
@@ -274,13 +278,13 @@ WEDDING = {
 
 
 class TestMovies:
-    def test_tmdb_is_read_with_its_json_columns_and_directors_beside_it(self, flask, tmp_path):
+    def test_tmdb_is_parsed_with_json_columns_and_directors(self, flask, tmp_path):
         file = write_csv(tmp_path / "movies.csv", [TMDB, WEDDING, {**TMDB, "id": "3", "genres": "[{broken"}])
         crew = json.dumps([{"job": "Editor", "name": "E. Cutter"}, {"job": "Director", "name": "D. Shouter"}])
         write_csv(tmp_path / "tmdb_5000_credits.csv", [{"movie_id": "1", "title": "x", "cast": "[]", "crew": crew}])
         done = flask("import", "movies", file)
-        assert "2 added, 0 there before, 1 skipped" in done.output
-        assert "genres or keywords are no JSON" in done.output
+        assert "2 added, 0 already imported, 1 skipped" in done.output
+        assert "genres or keywords are not JSON" in done.output
         found = imported(tmp_path, "movies")
         haunting, wedding = found["Made-up Haunting"], found["Made-up Wedding"]
         assert (leading(haunting), leading(wedding)) == ("fear", "happy")
@@ -292,14 +296,14 @@ class TestMovies:
         )
         assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
         assert wedding.line == WEDDING["overview"]
-        assert "0 added, 2 there before" in flask("import", "movies", file).output
+        assert "0 added, 2 already imported" in flask("import", "movies", file).output
 
-    def test_a_folder_of_something_else_is_told(self, flask, tmp_path):
+    def test_a_folder_without_movielens_is_rejected(self, flask, tmp_path):
         done = flask("import", "movies", tmp_path)
         assert done.exit_code == 1
         assert "is a folder without MovieLens' movies.csv" in done.output
 
-    def test_movielens_ratings_say_what_people_like_together_and_how_well_known_a_film_is(self, tmp_path, flask):
+    def test_movielens_ratings_give_co_likes_and_popularity(self, tmp_path, flask):
         folder = tmp_path / "ml"
         folder.mkdir()
         films = ("Invented Story, The (1991)", "Another Story (1992)", "Third Story (1993)")
@@ -320,14 +324,14 @@ class TestMovies:
         assert best.item.title == "Another Story"
         assert "others who liked The Invented Story like it too" in best.why
 
-    def test_ratings_in_another_form_are_told(self, tmp_path, flask):
+    def test_ratings_in_another_format_are_rejected(self, tmp_path, flask):
         write_csv(tmp_path / "movies.csv", [{"movieId": 1, "title": "Another Story (1992)", "genres": "Drama"}])
         write_csv(tmp_path / "ratings.csv", [{"user": 1, "stars": 5}])
         done = flask("import", "movies", tmp_path / "movies.csv")
         assert done.exit_code == 1
-        assert re.search(r"ratings\.csv can't be read as MovieLens' ratings, with the columns userId", done.output)
+        assert re.search(r"ratings\.csv can't be read as MovieLens' ratings, which have the columns userId", done.output)
 
-    def test_movielens_is_read_with_people_s_tags(self, tmp_path, flask):
+    def test_movielens_is_parsed_with_user_tags(self, tmp_path, flask):
         rows = [
             {"movieId": "1", "title": "Made-up Night, The (1995)", "genres": "Thriller"},
             {"movieId": "2", "title": "Made-up Day", "genres": "(no genres listed)"},
@@ -343,7 +347,7 @@ class TestMovies:
         recommender = Recommender.open(imported_dir=tmp_path / "catalogue")
         for filters in ({"decade": 1990}, {"minutes": 100}, {"language": "en"}, {"audience": "family"}):
             passing = recommender.recommend(mood_vector({"fear": 1}), "movies", k=1000, filters=filters)
-            assert "Made-up Day" not in {row.item.title for row in passing}  # what is not known passes no filter
+            assert "Made-up Day" not in {row.item.title for row in passing}  # an unknown value passes no filter
 
     @pytest.mark.parametrize(
         ("row", "expected"),
@@ -375,26 +379,26 @@ class TestMovies:
             ),
         ],
     )
-    def test_imdb_lists(self, tmp_path, row, expected):
+    def test_imdb_lists_are_parsed(self, tmp_path, row, expected):
         entry = movies.read(write_csv(tmp_path / "list.csv", [row])).entries[0]
         assert entry.id == "made-up-tale-2001"
         facts = entry.cells
         assert (facts["director"], facts["minutes"], facts["audience"], facts["kind"]) == expected
 
-    def test_an_unknown_form_names_the_known(self, tmp_path):
+    def test_an_unknown_format_is_rejected_with_the_supported_ones(self, tmp_path):
         file = write_csv(tmp_path / "movies.csv", [{"film": "x"}])
         with pytest.raises(SourceError, match=r"TMDB: id, title(.|\n)*MovieLens(.|\n)*IMDb"):
             movies.read(file)
 
 
-class TestThings:
-    def test_food_by_guessed_columns(self, flask, tmp_path):
+class TestGenericCsv:
+    def test_food_is_imported_by_guessed_columns(self, flask, tmp_path):
         rows = [
             {"Name": "Made-up soup", "Category": "Soup", "Description": "Warm and soft.", "Total_Time": "PT1H10M"},
             {"Name": "", "Category": "", "Description": "", "Total_Time": ""},
         ]
         done = flask("import", "food", write_csv(tmp_path / "f.csv", rows))
-        assert "1 added, 0 there before, 1 skipped" in done.output
+        assert "1 added, 0 already imported, 1 skipped" in done.output
         assert "title from 'Name'" in done.output
         soup = imported(tmp_path, "food")["Made-up soup"]
         assert soup.tags[0] == "comfort"
@@ -404,7 +408,7 @@ class TestThings:
         )
         assert soup.id not in {row.item.id for row in vegan}
 
-    def test_activities_by_told_columns(self, flask, tmp_path):
+    def test_activities_are_imported_by_given_columns(self, flask, tmp_path):
         row = {"Idee": "Made-up walk in the woods", "Art": "relaxation", "participants": "1", "price": "0"}
         file = write_csv(tmp_path / "a.csv", [row])
         refused = flask("import", "activities", file)
@@ -421,13 +425,13 @@ class TestThings:
     @pytest.mark.parametrize(
         ("cell", "minutes"), [("15", "15"), ("1 h 30 min", "90"), ("10 min|5 min", "15"), ("PT45M", "45"), ("a while", "")]
     )
-    def test_minutes(self, cell, minutes):
-        assert generic_csv.minutes_in(cell) == minutes
+    def test_minutes_are_parsed(self, cell, minutes):
+        assert generic_csv.parse_minutes(cell) == minutes
 
 
-class TestTables:
+class TestImportedTables:
     @pytest.mark.parametrize("mood", ["1|2", "a|b|c|d|e|f|g", "0|0|0|0|0|0|0", "1|1|1|1|1|1|-1", "nan|1|1|1|1|1|1"])
-    def test_a_stated_mood_is_checked(self, flask, tmp_path, mood):
+    def test_an_invalid_mood_is_rejected(self, flask, tmp_path, mood):
         flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
         path = tmp_path / "catalogue" / "songs.csv"
         with path.open(encoding="utf-8", newline="") as file:
@@ -436,14 +440,14 @@ class TestTables:
         with pytest.raises(CatalogueError, match="line 2, column mood"):
             read_table(path, "songs", imported=True)
 
-    def test_ids_keep_what_ascii_can_t(self):
+    def test_ids_distinguish_names_in_other_scripts(self):
         assert slug("Björk", "Jóga") == "bjork-joga"
         assert slug("10cc", "I'm Not in Love") == "10cc-im-not-in-love"
         assert slug("Кино", "Группа крови") != slug("Кино", "Звезда")
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug("東京", "夜"))
 
 
-class TestClusters:
+class TestPlaylistClustering:
     @pytest.fixture
     def some_songs(self):
         generator = np.random.default_rng(5)
@@ -457,13 +461,13 @@ class TestClusters:
             for number in range(12)
         ]  # fmt: skip
 
-    def test_groups_that_sound_apart_are_found_and_named(self, some_songs):
+    def test_distinct_groups_are_found_and_named(self, some_songs):
         clusters = {cluster.emotion: cluster for cluster in cluster_songs(some_songs, 3, ("happy", "sad", "angry"))}
         for emotion, name in (("happy", "festive"), ("sad", "mournful"), ("angry", "dark")):
             assert {song.title.split()[0] for song in clusters[emotion].songs} == {name}
 
     @pytest.mark.parametrize("k", [1, 6, 7])
-    def test_no_two_groups_bear_one_name_and_none_is_lost(self, some_songs, k):
+    def test_names_are_unique_and_no_song_is_lost(self, some_songs, k):
         clusters = cluster_songs(some_songs, k)
         names = [cluster.emotion for cluster in clusters]
         assert len(set(names)) == k
@@ -473,15 +477,15 @@ class TestClusters:
     @pytest.mark.parametrize(
         ("k", "emotions", "words"), [(8, None, "8 groups"), (3, ["happy"], "3 groups"), (1, ["bored"], "bored")]
     )
-    def test_what_can_t_be_named_is_refused(self, some_songs, k, emotions, words):
+    def test_too_few_emotions_are_rejected(self, some_songs, k, emotions, words):
         with pytest.raises(ClusterError, match=words):
             cluster_songs(some_songs, k, emotions)
 
-    def test_fewer_songs_than_groups_are_refused(self, some_songs):
+    def test_fewer_songs_than_groups_are_rejected(self, some_songs):
         with pytest.raises(ClusterError, match="2 songs with audio features are too few for 6 groups"):
             cluster_songs(some_songs[:2])
 
-    def test_playlists_parse_back(self, some_songs, tmp_path):
+    def test_playlists_contain_the_songs(self, some_songs, tmp_path):
         clusters = cluster_songs([*some_songs, Song('Odd, "one"\nmore', "Ärtist", "", some_songs[0].features)], 2)
         write_playlists(clusters, tmp_path)
         for cluster in clusters:
@@ -524,39 +528,42 @@ class TestClusters:
 
 
 class TestSongMood:
-    def test_moods_are_shares_and_move_with_the_sound(self):
+    def test_moods_are_distributions_and_follow_the_features(self):
         mood = SongMood.load()
         features = np.array([[song[name] for name in AUDIO_FEATURES] for song in (FESTIVE, MOURNFUL)], dtype=float)
-        vectors, places = mood.vectors(features), mood.places(features)
+        vectors, positions = mood.mood_vectors(features), mood.positions(features)
         assert vectors.dtype == np.float32
         assert vectors.sum(axis=1) == pytest.approx(1)
-        assert (places[0] > places[1]).all()
-        assert np.abs(places).max() <= 1
+        assert (positions[0] > positions[1]).all()
+        assert np.abs(positions).max() <= 1
 
-    def test_what_lies_far_outside_the_training_is_brought_within(self):
+    def test_features_are_clipped_to_the_training_range(self):
         wild = np.array([[9, -9, -200, 5, 7, 9, 9, -4, 5000]], dtype=float)
-        assert np.isfinite(SongMood.load().vectors(wild)).all()
+        mood = SongMood.load()
+        clipped = np.clip(wild, mood.least, mood.most)
+        assert np.isfinite(mood.mood_vectors(wild)).all()
+        np.testing.assert_array_equal(mood.mood_vectors(wild), mood.mood_vectors(clipped))
 
-    def test_the_weights_survive_being_stored(self):
+    def test_weights_are_stored_and_loaded_unchanged(self):
         mood = SongMood.load()
         assert SongMood.from_json(mood.to_json()).to_json() == mood.to_json()
 
 
-class TestSelection:
+class TestTopK:
     @pytest.mark.parametrize("n", [1, 20, BLOCK_SIZE - 1, BLOCK_SIZE, 3 * BLOCK_SIZE + 17])
     @pytest.mark.parametrize("k", [1, 20])
-    def test_it_is_what_sorting_gives_with_the_earlier_of_equals_first(self, n, k):
+    def test_it_equals_a_stable_sort(self, n, k):
         values = np.random.default_rng(n).integers(0, 1000, n).astype(np.float32)
         k = min(k, n)
         assert top_k_indices(values, k).tolist() == np.argsort(-values, kind="stable")[:k].tolist()
 
     @pytest.mark.parametrize("order", [1, -1])
-    def test_sorted_values(self, order):
+    def test_sorted_values_are_selected_exactly(self, order):
         values = np.arange(2 * BLOCK_SIZE, dtype=np.float32)[::order]
         assert top_k_indices(values, 3).tolist() == np.argsort(-values, kind="stable")[:3].tolist()
 
     def test_a_million_moods_are_ranked_exactly(self):
-        # Quarters, so that sums are exact and no order of adding changes them.
+        # Multiples of 0.25, so that sums are exact in any order.
         features = np.random.default_rng(0).integers(0, 8, (1_000_000, 7)).astype(np.float32) / 4
         fits = (np.asfortranarray(features) @ np.arange(1, 8, dtype=np.float32)).astype(np.float32)
         expected = np.argsort(-(features.astype(np.float64) @ np.arange(1, 8)), kind="stable")[:20]

@@ -1,4 +1,4 @@
-"""Signing in to Spotify, against a local stand-in that speaks its HTTP."""
+"""Tests of the Spotify commands against a local HTTP server that stands in for Spotify."""
 
 import json
 import threading
@@ -16,14 +16,14 @@ from tests.conftest import free_port
 
 TOKEN = "made-up-token"
 
-# spotipy leaves the socket on which it waits for the sign-in to the garbage collector.
+# spotipy does not close the socket on which it waits for the sign-in.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning")
 
 
-class Spotify(BaseHTTPRequestHandler):
+class SpotifyHandler(BaseHTTPRequestHandler):
     """One user with 51 liked songs and one playlist."""
 
-    server: "StandIn"
+    server: "SpotifyServer"
 
     liked = [  # noqa: RUF012
         {
@@ -39,7 +39,7 @@ class Spotify(BaseHTTPRequestHandler):
     def log_message(self, format, *args):  # the name of the base class
         pass
 
-    def answer(self, message, status=200):
+    def respond(self, message, status=200):
         content = json.dumps(message).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -47,11 +47,11 @@ class Spotify(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def refused(self):
+    def rejected(self):
         if self.server.forbidden:
-            self.answer({"error": {"status": 403, "message": "user not registered"}}, 403)
+            self.respond({"error": {"status": 403, "message": "user not registered"}}, 403)
         elif self.headers["Authorization"] != f"Bearer {TOKEN}":
-            self.answer({"error": {"status": 401, "message": "no token"}}, 401)
+            self.respond({"error": {"status": 401, "message": "no token"}}, 401)
         else:
             return False
         return True
@@ -65,17 +65,17 @@ class Spotify(BaseHTTPRequestHandler):
             self.send_header("Location", f"{asked['redirect_uri']}?{urlencode({'code': 'yes', 'state': asked['state']})}")
             self.send_header("Content-Length", "0")
             self.end_headers()
-        elif self.refused():
+        elif self.rejected():
             pass
         elif address.path == "/v1/me/tracks":
             start, count = int(asked.get("offset", 0)), int(asked["limit"])
             later = start + count < len(self.liked)
             further = f"{self.server.address}/v1/me/tracks?limit={count}&offset={start + count}" if later else None
-            self.answer({"items": [{"track": track} for track in self.liked[start : start + count]], "next": further})
+            self.respond({"items": [{"track": track} for track in self.liked[start : start + count]], "next": further})
         elif address.path == "/v1/me/playlists":
-            self.answer({"items": [{"id": "happylist", "name": "Mood: happy"}], "next": None})
+            self.respond({"items": [{"id": "happylist", "name": "Mood: happy"}], "next": None})
         else:
-            self.answer({"error": {"status": 404, "message": "not there"}}, 404)
+            self.respond({"error": {"status": 404, "message": "not there"}}, 404)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -83,19 +83,19 @@ class Spotify(BaseHTTPRequestHandler):
             assert self.headers["Authorization"].startswith("Basic ")
             assert parse_qs(body)["code"] == ["yes"]
             self.server.signed_in += 1
-            self.answer({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "again"})
-        elif not self.refused():
+            self.respond({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "again"})
+        elif not self.rejected():
             self.server.written.append(("POST", self.path.partition("?")[0], json.loads(body)))
-            self.answer({"id": "newlist", "snapshot_id": "1"}, 201)
+            self.respond({"id": "newlist", "snapshot_id": "1"}, 201)
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if not self.refused():
+        if not self.rejected():
             self.server.written.append(("PUT", self.path, json.loads(body)))
-            self.answer({"snapshot_id": "1"})
+            self.respond({"snapshot_id": "1"})
 
 
-class StandIn(ThreadingHTTPServer):
+class SpotifyServer(ThreadingHTTPServer):
     address: str
     forbidden = False
     signed_in = 0
@@ -104,8 +104,8 @@ class StandIn(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def spotify() -> Iterator[StandIn]:
-    server = StandIn(("127.0.0.1", 0), Spotify)
+def spotify() -> Iterator[SpotifyServer]:
+    server = SpotifyServer(("127.0.0.1", 0), SpotifyHandler)
     server.address = f"http://127.0.0.1:{server.server_address[1]}"
     server.written = []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -118,7 +118,7 @@ def spotify() -> Iterator[StandIn]:
 
 @pytest.fixture
 def flask(spotify, tmp_path, monkeypatch):
-    """Run a command of a site that knows the stand-in; who signs in says yes at once."""
+    """Run a `flask` command against the local server; the browser sign-in succeeds at once."""
     browsers = []
 
     def open_browser(address):
@@ -145,18 +145,18 @@ def flask(spotify, tmp_path, monkeypatch):
         browser.join()
 
 
-def test_liked_songs_are_imported_page_by_page_with_one_sign_in(flask, spotify, tmp_path):
+def test_liked_songs_of_all_pages_are_imported_with_one_sign_in(flask, spotify, tmp_path):
     first, second = flask("spotify", "import"), flask("spotify", "import")
     assert "51 added" in first.output, first.output
-    assert "51 came without audio features" in first.output
-    assert "0 added, 51 there before" in second.output
+    assert "51 songs have no audio features" in first.output
+    assert "0 added, 51 already imported" in second.output
     assert spotify.signed_in == 1
     songs = read_table(tmp_path / "catalogue" / "songs.csv", "songs", imported=True)
     assert songs[50].title == "Made-up 50"
     assert (tmp_path / "catalogue" / "spotify-token.json").stat().st_mode & 0o077 == 0
 
 
-def test_playlists_are_saved_anew_or_in_place_of_the_old(flask, spotify, tmp_path):
+def test_playlists_are_created_or_replaced(flask, spotify, tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
     uris = [f"spotify:track:{number:022}" for number in range(120)]
@@ -174,7 +174,7 @@ def test_playlists_are_saved_anew_or_in_place_of_the_old(flask, spotify, tmp_pat
     assert sad == ("PUT", "/v1/playlists/newlist/items", {"uris": uris[:1]})
 
 
-def test_a_user_whom_the_app_may_not_have_is_told_why(flask, spotify):
+def test_a_forbidden_account_gets_the_reason(flask, spotify):
     spotify.forbidden = True
     done = flask("spotify", "import")
     assert done.exit_code == 1
@@ -182,12 +182,12 @@ def test_a_user_whom_the_app_may_not_have_is_told_why(flask, spotify):
     assert "Traceback" not in done.output
 
 
-def test_a_folder_without_playlists_is_named(flask, tmp_path):
+def test_a_folder_without_playlists_is_reported(flask, tmp_path):
     done = flask("spotify", "save", tmp_path)
     assert "has no playlists" in done.output
 
 
 @pytest.mark.parametrize("settings", [{}, {"SPOTIFY_CLIENT_ID": "made-up"}])
-def test_without_an_app_at_spotify_there_is_no_such_command(settings):
+def test_the_command_exists_only_if_spotify_is_configured(settings):
     config = Config.from_environment({"CAMERA": "off", **settings})
     assert "spotify" not in create_app(config).test_cli_runner().invoke(args=["--help"]).output

@@ -1,4 +1,4 @@
-"""What likes, skips, hides and wishes do to the lists."""
+"""Tests of taste, freshness and text queries in the ranking."""
 
 from itertools import pairwise
 
@@ -8,18 +8,18 @@ import pytest
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
-from moodmirror.recommendation.diversity import traits_of
-from moodmirror.recommendation.explanations import in_common
+from moodmirror.recommendation.diversity import item_traits
+from moodmirror.recommendation.explanations import explain_shared_trait
 from moodmirror.recommendation.item_moods import compute_item_mood
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors
-from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ItemFeatures, Opinion, Taste
+from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ContentModel, Opinion, Taste
 from moodmirror.recommendation.text_query import TextQuery
 
 SAD = mood_vector({"sad": 1})
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that is set by the test."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -53,7 +53,7 @@ def ids(recommendations):
 
 
 def shown(recommender, taste, kind="songs", mood=SAD, **options):
-    """What the page would show, and takes note of."""
+    """Recommend, and mark the rows as shown, as the page does."""
     rows = recommender.recommend(mood, kind, **options)
     taste.mark_shown(kind, ids(rows))
     return rows
@@ -66,13 +66,13 @@ def song(name, artist="somebody", tags=("grief",), genres="folk", **facts):
 
 
 class TestTaste:
-    def test_it_starts_from_nothing(self, tables, recommender):
+    def test_an_empty_taste_changes_nothing(self, tables, recommender):
         for kind in KINDS:
             for mode in ("match", "lift", "surprise"):
                 assert recommender.recommend(SAD, kind, mode=mode) == tables.recommend(SAD, kind, mode=mode)
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_like_raises_what_is_like_it_at_once(self, tables, recommender, taste, kind):
+    def test_a_like_raises_similar_items_at_once(self, tables, recommender, taste, kind):
         everything = 10_000
         before = ids(recommender.recommend(SAD, kind, everything))
         liked = tables.recommend(SAD, kind, 30)[25].item
@@ -80,14 +80,14 @@ class TestTaste:
         after = ids(recommender.recommend(SAD, kind, everything))
         items = {row.item.id: row.item for row in tables.recommend(SAD, kind, everything)}
         others = [item for item in items.values() if item.id != liked.id]
-        alike = sorted(others, key=lambda item: -len(traits_of(item) & traits_of(liked)))[:10]
-        unlike = [item for item in others if not traits_of(item) & traits_of(liked)]
-        risen = np.mean([before.index(item.id) - after.index(item.id) for item in alike])
+        similar = sorted(others, key=lambda item: -len(item_traits(item) & item_traits(liked)))[:10]
+        dissimilar = [item for item in others if not item_traits(item) & item_traits(liked)]
+        risen = np.mean([before.index(item.id) - after.index(item.id) for item in similar])
         assert risen > 0
-        if unlike:
-            assert risen > np.mean([before.index(item.id) - after.index(item.id) for item in unlike])
+        if dissimilar:
+            assert risen > np.mean([before.index(item.id) - after.index(item.id) for item in dissimilar])
 
-    def test_likes_of_an_artist_bring_the_artist_and_are_told(self, tables, recommender, taste):
+    def test_likes_of_an_artist_are_explained(self, tables, recommender, taste):
         works = [r.item for r in tables.recommend(SAD, "songs", 10_000) if r.item.facts["artist"] == "Nina Simone"]
         assert len(works) >= 3
         for work in works[:2]:
@@ -99,19 +99,19 @@ class TestTaste:
         assert by_id[works[0].id].liked
         assert not by_id[works[2].id].liked
 
-    def test_reasons_of_taste_are_true(self, tables, recommender, taste):
+    def test_explanations_of_taste_are_true(self, tables, recommender, taste):
         liked = {r.item.title: r.item for r in tables.recommend(SAD, "movies", 6)}
         for item in liked.values():
             taste.add_opinion("movies", item.id, "like")
-        told = 0
+        explained = 0
         for row in recommender.recommend(SAD, "movies", 60):
-            _, _, said = row.why.partition("; ")
-            if said.startswith("you liked ") and ", also " in said:
-                named = [item for title, item in liked.items() if said.startswith(f"you liked {title}, ")]
+            _, _, phrase = row.why.partition("; ")
+            if phrase.startswith("you liked ") and ", also " in phrase:
+                named = [item for title, item in liked.items() if phrase.startswith(f"you liked {title}, ")]
                 assert named
-                assert traits_of(named[0]) & traits_of(row.item)
-                told += 1
-        assert told > 0
+                assert item_traits(named[0]) & item_traits(row.item)
+                explained += 1
+        assert explained > 0
 
     @pytest.mark.parametrize(
         ("kind", "trait", "words"),
@@ -124,10 +124,10 @@ class TestTaste:
             ("activities", ("place", "outdoors"), "also outdoors"),
         ],
     )
-    def test_what_one_has_in_common_is_said_in_english(self, kind, trait, words):
-        assert in_common(kind, song("blue days"), trait) == f"you liked Blue Days, {words}"
+    def test_shared_traits_are_explained_in_english(self, kind, trait, words):
+        assert explain_shared_trait(kind, song("blue days"), trait) == f"you liked Blue Days, {words}"
 
-    def test_what_is_hidden_never_returns_whatever_is_asked_for(self, recommender, taste, clock):
+    def test_hidden_items_are_never_listed(self, recommender, taste, clock):
         hidden = ids(recommender.recommend(SAD, "food", 5))
         for item in hidden:
             taste.add_opinion("food", item, "hide")
@@ -138,12 +138,12 @@ class TestTaste:
         taste.remove_opinion("food", hidden[0], "hide")
         assert hidden[0] in ids(recommender.recommend(SAD, "food", 10_000))
 
-    def test_hiding_takes_back_a_like(self, taste):
+    def test_hiding_removes_a_like(self, taste):
         taste.add_opinion("songs", "a", "like")
         taste.add_opinion("songs", "a", "hide")
         assert [(opinion.item, opinion.verdict) for opinion in taste.opinions] == [("a", "hide")]
 
-    def test_a_skip_steps_back_and_comes_again_within_days(self, recommender, taste, clock):
+    def test_a_skipped_item_leaves_and_returns_within_days(self, recommender, taste, clock):
         first = ids(recommender.recommend(SAD, "songs"))[0]
         taste.add_opinion("songs", first, "skip")
         assert first not in ids(recommender.recommend(SAD, "songs", 40))
@@ -151,7 +151,7 @@ class TestTaste:
         taste.replace_opinions([Opinion("songs", first, "skip", clock.now - 14 * SKIP_HALF_LIFE)])
         assert first in ids(recommender.recommend(SAD, "songs", 40))
 
-    def test_dislikes_lower_what_is_like_them(self, tables, recommender, taste):
+    def test_hides_lower_similar_items(self, tables, recommender, taste):
         before = tables.recommend(SAD, "songs", 10_000)
         genre = "country"
         for row in [row for row in before if genre in row.item.facts["genres"].split("|")][:6]:
@@ -160,26 +160,26 @@ class TestTaste:
         count = sum(genre in row.item.facts["genres"].split("|") for row in after)
         assert count < sum(genre in row.item.facts["genres"].split("|") for row in before[:40])
 
-    def test_opinions_on_what_is_gone_from_the_catalogue_do_no_harm(self, tables, recommender, taste):
+    def test_opinions_on_removed_items_are_ignored(self, tables, recommender, taste):
         for verdict in ("like", "skip", "hide", "play"):
             taste.add_opinion("songs", f"gone-{verdict}", verdict)
         assert ids(recommender.recommend(SAD, "songs")) == ids(tables.recommend(SAD, "songs"))
 
-    def test_an_unknown_verdict_is_refused(self, taste):
+    def test_an_unknown_verdict_is_rejected(self, taste):
         with pytest.raises(ValueError, match="unknown verdict 'adore': use one of like"):
             taste.add_opinion("songs", "a", "adore")
 
-    def test_taste_does_without_sentence_vectors(self, clock):
+    def test_taste_works_without_sentence_vectors(self, clock):
         items = [song("a", "x"), song("b", "y"), song("c", "x"), song("d", "z", ("party",), "disco")]
         taste = Taste(clock=clock)
         recommender = Recommender({"songs": items}, taste)
         taste.add_opinion("songs", "a", "like")
         rows = {row.item.id: row for row in recommender.recommend(SAD, "songs")}
         assert rows["c"].why.endswith("you liked a song by x")
-        liked, same_genre, same_artist, other = ItemFeatures(items).worth(np.array([0]), np.ones(1, np.float32))
+        liked, same_genre, same_artist, other = ContentModel(items).predict(np.array([0]), np.ones(1, np.float32))
         assert liked >= same_artist > same_genre > other
 
-    def test_popularity_chooses_only_among_equals(self):
+    def test_popularity_decides_only_among_equals(self):
         equal = [song("a", "x", popularity="1"), song("b", "y", popularity="90"), song("c", "z", popularity="")]
         assert ids(Recommender({"songs": equal}).recommend(SAD, "songs")) == ["b", "a", "c"]
         known = [song("a", "x", ("party",), popularity="100"), song("b", "y", popularity="0")]
@@ -187,30 +187,30 @@ class TestTaste:
 
 
 class TestFreshness:
-    def test_a_list_stays_while_the_mood_drifts(self, recommender, taste):
+    def test_a_list_is_stable_while_the_mood_drifts(self, recommender, taste):
         first = ids(shown(recommender, taste))
         drifted = mood_vector({"sad": 0.97, "neutral": 0.03})
         assert len(set(ids(shown(recommender, taste, mood=drifted))) & set(first)) >= 9
 
-    def test_a_surprise_stays_while_the_mood_drifts(self, recommender, taste):
+    def test_a_surprise_is_stable_while_the_mood_drifts(self, recommender, taste):
         first = ids(shown(recommender, taste, mode="surprise", seed=3))
         drifted = mood_vector({"sad": 0.98, "neutral": 0.02})
         assert len(set(ids(shown(recommender, taste, mood=drifted, mode="surprise", seed=3))) & set(first)) >= 7
 
-    def test_who_comes_back_to_a_mood_is_shown_others(self, recommender, taste, clock):
+    def test_a_returning_mood_gets_other_items(self, recommender, taste, clock):
         first = ids(shown(recommender, taste))
         clock.now += READING_SECONDS
         shown(recommender, taste, mood=mood_vector({"happy": 1}))
         clock.now += READING_SECONDS
         assert not set(ids(shown(recommender, taste))) & set(first)
 
-    def test_a_mood_that_only_flickers_brings_the_same_list(self, recommender, taste, clock):
+    def test_a_short_change_of_mood_keeps_the_list(self, recommender, taste, clock):
         first = ids(shown(recommender, taste))
         clock.now += READING_SECONDS / 5
         shown(recommender, taste, mood=mood_vector({"happy": 1}))
         assert ids(shown(recommender, taste)) == first
 
-    def test_who_asks_for_others_gets_others_again_and_again(self, recommender, taste):
+    def test_dismissed_items_are_replaced_each_time(self, recommender, taste):
         seen: set[str] = set()
         for _ in range(4):
             rows = ids(shown(recommender, taste, "activities"))
@@ -218,7 +218,7 @@ class TestFreshness:
             seen |= set(rows)
             taste.dismiss_shown("activities")
 
-    def test_a_wall_clock_that_is_set_back_keeps_nothing_away(self, tables, clock):
+    def test_setting_the_wall_clock_back_does_not_prolong_penalties(self, tables, clock):
         wall = Clock()
         taste = Taste(clock=wall, monotonic=clock)
         recommender = tables.with_taste(taste)
@@ -230,17 +230,17 @@ class TestFreshness:
         assert ids(recommender.recommend(SAD, "songs")) == first
 
     @pytest.mark.parametrize("verdict", ["skip", "hide"])
-    @pytest.mark.parametrize("place", [0, 9])
-    def test_what_is_called_back_is_back_in_the_list(self, recommender, taste, clock, verdict, place):
+    @pytest.mark.parametrize("position", [0, 9])
+    def test_an_undone_verdict_restores_the_item(self, recommender, taste, clock, verdict, position):
         first = ids(shown(recommender, taste))
         clock.now += 10 * READING_SECONDS
-        taste.add_opinion("songs", first[place], verdict)
-        assert first[place] not in ids(shown(recommender, taste))
-        taste.remove_opinion("songs", first[place], verdict)
-        assert first[place] in ids(shown(recommender, taste))
+        taste.add_opinion("songs", first[position], verdict)
+        assert first[position] not in ids(shown(recommender, taste))
+        taste.remove_opinion("songs", first[position], verdict)
+        assert first[position] in ids(shown(recommender, taste))
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_journey_keeps_its_way_however_much_is_liked(self, tables, recommender, taste, kind):
+    def test_likes_do_not_change_the_course_of_a_journey(self, tables, recommender, taste, kind):
         for row in tables.recommend(SAD, kind, 30)[::2]:
             taste.add_opinion(kind, row.item.id, "like")
         rows = recommender.recommend(SAD, kind, 10, "journey", towards="happy")
@@ -249,7 +249,7 @@ class TestFreshness:
         assert max(happy[:2]) < 0.4
         assert min(happy[-2:]) > 0.6
 
-    def test_no_artist_stands_twice_in_a_row_however_much_they_are_liked(self, tables, recommender, taste):
+    def test_liked_artists_are_not_listed_twice_in_a_row(self, tables, recommender, taste):
         for row in tables.recommend(SAD, "songs", 10_000):
             if row.item.facts["artist"] in ("Nina Simone", "Radiohead"):
                 taste.add_opinion("songs", row.item.id, "like")
@@ -257,7 +257,7 @@ class TestFreshness:
         assert all(one != other for one, other in pairwise(artists))
 
 
-class TestWishes:
+class TestTextQueries:
     @pytest.mark.parametrize(
         ("kind", "words", "wanted"),
         [
@@ -267,28 +267,28 @@ class TestWishes:
             ("movies", "TRAINS!", "train"),
         ],
     )
-    def test_what_is_named_comes_to_the_fore(self, tables, kind, words, wanted):
+    def test_items_with_a_word_of_the_query_are_listed(self, tables, kind, words, wanted):
         def count(rows):
             facts = [" ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold() for row in rows]
             return sum(wanted in text for text in facts)
 
-        plain, wished = tables.recommend(SAD, kind), tables.recommend(SAD, kind, text_query=TextQuery(words))
-        assert count(wished) > count(plain)
-        assert any("close to your wish" in row.why for row in wished)
+        plain, queried = tables.recommend(SAD, kind), tables.recommend(SAD, kind, text_query=TextQuery(words))
+        assert count(queried) > count(plain)
+        assert any("close to your wish" in row.why for row in queried)
 
     @pytest.mark.parametrize("kind", ["movies", "food", "activities"])
-    def test_something_short_is_short_and_not_of_a_short_life(self, tables, kind):
+    def test_short_means_a_short_duration(self, tables, kind):
         rows = [row for row in tables.recommend(SAD, kind, text_query=TextQuery("something short")) if "(short)" in row.why]
         assert len(rows) >= 5
         assert all(int(row.item.facts["minutes"]) <= (90 if kind == "movies" else 20) for row in rows)
 
-    def test_no_song_is_said_to_be_short_for_a_word_in_its_line(self, tables):
+    def test_short_in_a_songs_line_is_no_match(self, tables):
         rows = tables.recommend(SAD, "songs", 10_000, text_query=TextQuery("something short"))
         assert any("short" in row.item.line.split() for row in rows)
         assert not any("your wish" in row.why for row in rows)
 
     @pytest.mark.parametrize(("kind", "light"), [("movies", "comedy"), ("songs", "novelty"), ("activities", "playful")])
-    def test_something_funny_is_made_to_be_laughed_at(self, tables, kind, light):
+    def test_funny_means_comedy(self, tables, kind, light):
         rows = [row for row in tables.recommend(None, kind, 10, text_query=TextQuery("funny")) if "(funny)" in row.why]
         assert len(rows) >= 5
         for row in rows:
@@ -297,13 +297,13 @@ class TestWishes:
                 *row.item.tags,
             }
 
-    def test_the_mood_counts_beside_the_wish(self, tables):
+    def test_the_mood_counts_beside_the_query(self, tables):
         moods = [mood_vector({emotion: 1}) for emotion in ("sad", "happy")]
         sad, happy = (tables.recommend(mood, "songs", text_query=TextQuery("piano")) for mood in moods)
         emotions = [np.mean([row.item.vector[3] for row in rows]) for rows in (sad, happy)]
         assert emotions[0] < emotions[1]
 
-    def test_sentences_that_mean_the_same_find_each_other(self, tables):
+    def test_semantically_similar_items_are_found(self, tables):
         stored = CatalogueVectors.load()
         items = [row.item for row in tables.recommend(SAD, "songs", 10_000)]
         row = stored.ids["songs"].index(items[300].id)
@@ -313,16 +313,16 @@ class TestWishes:
         assert items[300].id in ids(tables.recommend(own_mood, "songs", text_query=TextQuery("", vector)))
 
     @pytest.mark.parametrize("words", ["", "the of and", "zzzzqq", "🎉", "ß" * 200])
-    def test_a_wish_that_says_nothing_changes_nothing(self, tables, words):
+    def test_a_query_without_content_changes_nothing(self, tables, words):
         assert ids(tables.recommend(SAD, "food", text_query=TextQuery(words))) == ids(tables.recommend(SAD, "food"))
 
-    def test_a_wish_alone_ranks_while_no_mood_is_known(self, tables):
+    def test_a_query_ranks_without_a_mood(self, tables):
         rows = tables.recommend(None, "food", text_query=TextQuery("soup"))
         assert all("soup" in f"{row.item.title} {row.item.line}".casefold() for row in rows[:5])
         assert all("close to your wish" in row.why and "feel" not in row.why for row in rows[:5])
         assert all(0 <= row.score <= 1 for row in rows)
 
-    def test_only_what_has_a_word_of_the_wish_is_said_to_be_close_to_it(self, tables):
+    def test_only_items_with_a_word_of_the_query_are_called_close(self, tables):
         vector = CatalogueVectors.load().vectors["songs"][0].astype(np.float32) / 127
         rows = tables.recommend(SAD, "songs", 10_000, text_query=TextQuery("Some PIANO, and unicorns", vector))
         close = [row for row in rows if "close to your wish" in row.why]
@@ -332,15 +332,15 @@ class TestWishes:
             assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
 
     @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])
-    def test_what_starts_from_a_mood_needs_one(self, tables, options):
+    def test_other_modes_need_a_mood(self, tables, options):
         with pytest.raises(ValueError, match="needs a mood to start from"):
             tables.recommend(None, "songs", **options)
 
-    def test_no_wish_stands_in_a_log(self):
+    def test_a_querys_text_is_not_in_its_repr(self):
         assert "secret" not in repr(TextQuery("my secret", np.ones(3, np.float32)))
 
 
-def test_the_catalogue_vectors_are_for_the_tables_rows(tables):
+def test_vectors_of_unknown_items_are_zero(tables):
     assert (CATALOGUE_DIR / "catalogue_vectors.npz").exists()
     items = [row.item for row in tables.recommend(SAD, "food", 5)]
     rows = CatalogueVectors.load().rows([*items, song("not there")], "food")

@@ -83,7 +83,7 @@ def songs_to_cluster(file: Path | None) -> "tuple[list[Song], int]":
         found = [
             Song(row["title"], row["artist"].replace("|", ", "), row[SPOTIFY_ID], features)
             for row in rows
-            if (features := songs.features_of({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
+            if (features := songs.parse_features({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
         ]
         count = len(rows)
     if not found:

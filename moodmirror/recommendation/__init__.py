@@ -1,5 +1,5 @@
 """Recommend songs, movies, food and activities for a mood."""
 
-from moodmirror.recommendation.ranking import Recommendation, Recommender
+from moodmirror.recommendation.recommender import Recommendation, Recommender
 
 __all__ = ["Recommendation", "Recommender"]

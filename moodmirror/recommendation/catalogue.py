@@ -1,12 +1,12 @@
-"""The catalogue: four tables of things to recommend, each row with a mood vector of its own.
+"""The catalogue: four tables of items to recommend, each row with its own mood vector.
 
-A row holds the parts that its vector is computed from (energy, valence, tags, genres) by
-:mod:`moodmirror.recommendation.item_moods`. Every row is checked when the tables are read; a fault is reported with its
+A row holds the attributes that its vector is computed from (energy, valence, tags, genres) by
+:mod:`moodmirror.recommendation.item_moods`. Every row is checked when the tables are read; an error is reported with its
 file, line and column.
 
-Imported tables (:mod:`moodmirror.recommendation.importers`) have the same columns and some more. A row of theirs may state
-its ``mood`` as seven shares, measured rather than made from parts; and what it does not know is an empty cell, which
-passes no filter that asks for it.
+Imported tables (:mod:`moodmirror.recommendation.importers`) have the same columns and some more. Their rows may state
+the ``mood`` as seven shares, measured rather than computed from attributes. An unknown value is an empty cell, which no
+filter on that column passes.
 """
 
 import csv
@@ -20,37 +20,37 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.recommendation.item_moods import TAGS, compute_item_mood
+from moodmirror.recommendation.item_moods import TAG_EMOTIONS, compute_item_mood
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
 
 LOGGER = logging.getLogger("moodmirror.catalogue")
 
-MOOD: Final = "mood"  # the column of a measured mood in an imported table
-RISKS: Final = "risks"  # the column of an imported table that says why a row is not for who feels low; mostly empty
+MOOD_COLUMN: Final = "mood"  # in imported tables: the measured mood
+RISKS_COLUMN: Final = "risks"  # in imported tables: why an item is not recommended for a low mood; mostly empty
 MAX_TAGS: Final = 4
 DIETS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
-"""Who eats a dish, from the strictest on: each also eats what those before eat."""
+"""The diets of a dish, the strictest first: each includes those before it."""
 FREE_FROM: Final = ("gluten-free", "dairy-free", "nut-free")
 AUDIENCES: Final = ("family", "teen", "adult")
-"""Whom a movie is fit for, from the youngest on: each also sees what is fit for those before."""
+"""The audiences of a movie, the youngest first: each includes those before it."""
 PLACES: Final = ("indoors", "outdoors")
 COMPANY_OPTIONS: Final = ("alone", "together")
 COSTS: Final = ("free", "low", "medium", "high")
-"""What an activity costs, rising."""
+"""The costs of an activity, ascending."""
 
 
 class CatalogueError(ValueError):
-    """A table can't be used; each line of the message names file, line, column and what is wrong there."""
+    """A table can't be used; each line of the message names file, line, column and the error."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to recommend.
+    """An item to recommend.
 
-    `energy` (0 soothing … 1 stirring), `valence` (0 bleak … 1 bright) and `tags` (strongest first) are what its mood
-    `vector`, float32 [7], is made from; `line` is its own sentence, `facts` its other cells by column.
+    Its mood `vector`, float32 [7], is computed from `energy` (0 soothing … 1 stirring), `valence` (0 bleak … 1 bright) and
+    `tags` (strongest first). `line` is a sentence that describes it; `facts` are its other cells by column.
     """
 
     id: str
@@ -63,9 +63,9 @@ class Item:
     facts: Mapping[str, str]
 
 
-def _text(value: str) -> None:
+def _check_not_empty(value: str) -> None:
     if not value:
-        raise ValueError("is empty")
+        raise ValueError("must not be empty")
 
 
 def _one_of(*allowed: str) -> Callable[[str], None]:
@@ -77,113 +77,113 @@ def _one_of(*allowed: str) -> Callable[[str], None]:
     return check
 
 
-def _whole(least: int, most: int) -> Callable[[str], None]:
+def _integer(minimum: int, maximum: int) -> Callable[[str], None]:
     def check(value: str) -> None:
-        if not value.isdigit() or not least <= int(value) <= most:
-            raise ValueError(f"{value!r} is no whole number from {least} to {most}")
+        if not value.isdigit() or not minimum <= int(value) <= maximum:
+            raise ValueError(f"{value!r} is not a whole number from {minimum} to {maximum}")
 
     return check
 
 
-def _share(value: str) -> None:
+def _check_share(value: str) -> None:
     try:
         inside = 0 <= float(value) <= 1
     except ValueError:
         inside = False
     if not inside:
-        raise ValueError(f"{value!r} is no number in 0…1")
+        raise ValueError(f"{value!r} is not a number in 0…1")
 
 
-def _language(value: str) -> None:
+def _check_language(value: str) -> None:
     if not re.fullmatch(r"[a-z]{2,3}", value):
-        raise ValueError(f"{value!r} is no ISO 639 code")
+        raise ValueError(f"{value!r} is not an ISO 639 code")
 
 
-def _slug(value: str) -> None:
+def _check_id(value: str) -> None:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise ValueError(f"{value!r} is no id of small letters, digits and hyphens")
+        raise ValueError(f"{value!r} is not an id of lower-case letters, digits and hyphens")
 
 
-def _tags(value: str) -> None:
+def _check_tags(value: str) -> None:
     tags = value.split("|")
-    _one_of(*TAGS)(value)
+    _one_of(*TAG_EMOTIONS)(value)
     if len(tags) > MAX_TAGS:
-        raise ValueError(f"{len(tags)} tags are too many: at most {MAX_TAGS}")
+        raise ValueError(f"{len(tags)} tags are too many: use at most {MAX_TAGS}")
     if len(set(tags)) < len(tags):
-        raise ValueError(f"a tag stands twice in {value!r}")
+        raise ValueError(f"{value!r} contains a tag twice")
 
 
-def _genres(value: str) -> None:
+def _check_genres(value: str) -> None:
     for genre in value.split("|"):
         if not genre or genre != genre.lower().strip():
-            raise ValueError(f"{genre!r} is no genre in small letters")
+            raise ValueError(f"{genre!r} is not a genre in lower-case letters")
 
 
-def _diet(value: str) -> None:
+def _check_diet(value: str) -> None:
     _one_of(*DIETS, *FREE_FROM)(value)
-    eaters = [label for label in value.split("|") if label in DIETS]
-    if len(eaters) != 1:
-        raise ValueError(f"{value!r} must hold exactly one of {', '.join(DIETS)}")
+    diets = [label for label in value.split("|") if label in DIETS]
+    if len(diets) != 1:
+        raise ValueError(f"{value!r} must contain exactly one of {', '.join(DIETS)}")
 
 
-_ANY_TABLE: Final[Mapping[str, Callable[[str], None]]] = {
-    "id": _slug,
-    "title": _text,
-    "energy": _share,
-    "valence": _share,
-    "tags": _tags,
-    "line": _text,
+_COMMON_COLUMNS: Final[Mapping[str, Callable[[str], None]]] = {
+    "id": _check_id,
+    "title": _check_not_empty,
+    "energy": _check_share,
+    "valence": _check_share,
+    "tags": _check_tags,
+    "line": _check_not_empty,
 }
-_ALWAYS_KNOWN: Final = (*_ANY_TABLE, "artist")  # in imported tables too
-_MINUTES: Final = _whole(1, 2880)  # two days: a weekend
-_YEAR: Final = _whole(1850, 2100)
+_REQUIRED_COLUMNS: Final = (*_COMMON_COLUMNS, "artist")  # in imported tables too
+_MINUTES: Final = _integer(1, 2880)  # two days: a weekend
+_YEAR: Final = _integer(1850, 2100)
 
 COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
     "songs": {
-        **_ANY_TABLE,
-        "artist": _text,
+        **_COMMON_COLUMNS,
+        "artist": _check_not_empty,
         "year": _YEAR,
-        "language": _language,
-        "genres": _genres,
+        "language": _check_language,
+        "genres": _check_genres,
     },
     "movies": {
-        **_ANY_TABLE,
+        **_COMMON_COLUMNS,
         "year": _YEAR,
-        "director": _text,
-        "language": _language,
-        "genres": _genres,
+        "director": _check_not_empty,
+        "language": _check_language,
+        "genres": _check_genres,
         "kind": _one_of("film", "series"),
         "minutes": _MINUTES,
         "audience": _one_of(*AUDIENCES),
     },
     "food": {
-        **_ANY_TABLE,
-        "cuisine": _text,
-        "diet": _diet,
+        **_COMMON_COLUMNS,
+        "cuisine": _check_not_empty,
+        "diet": _check_diet,
         "minutes": _MINUTES,
     },
     "activities": {
-        **_ANY_TABLE,
+        **_COMMON_COLUMNS,
         "place": _one_of(*PLACES),
         "minutes": _MINUTES,
         "company": _one_of(*COMPANY_OPTIONS),
         "cost": _one_of(*COSTS),
     },
 }
-"""The columns of each table, and what checks a cell: it raises ValueError saying what is wrong."""
+"""The columns of each table, each with the check of its cells, which raises ValueError with the reason."""
 
 
 def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
-    """Read and check one table, shipped or `imported`. Raises CatalogueError naming every bad cell."""
+    """Read and check one table, shipped or `imported`. Raises CatalogueError naming every invalid cell."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        advice = "Import it anew." if imported else "Restore it from the repository."
+        advice = "Import it again." if imported else "Restore it from the repository."
         raise CatalogueError(f"{path} is missing. {advice}") from None
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
     rows = csv.reader(text.splitlines(keepends=True), strict=True)
-    problems: list[str] = []
+    errors: list[str] = []
     items: list[Item] = []
     try:
         header = next(rows, [])
@@ -192,42 +192,42 @@ def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
             raise CatalogueError(f"{path}, line 1: no column {', '.join(missing)}")
         seen: set[str] = set()
         for row in rows:
-            item, wrong = _read_row(dict(zip(header, row, strict=False)), len(row) - len(header), kind, seen, imported)
-            problems += [f"{path}, line {rows.line_num}, {what}" for what in wrong]
+            item, row_errors = _read_row(dict(zip(header, row, strict=False)), len(row) - len(header), kind, seen, imported)
+            errors += [f"{path}, line {rows.line_num}, {error}" for error in row_errors]
             if item:
                 items.append(item)
     except csv.Error as error:
         raise CatalogueError(f"{path}, line {rows.line_num}: {error}") from None
-    if not items and not problems:
-        problems.append(f"{path} has no rows")
-    if problems:
-        raise CatalogueError("\n".join(problems))
+    if not items and not errors:
+        errors.append(f"{path} has no rows")
+    if errors:
+        raise CatalogueError("\n".join(errors))
     return items
 
 
 def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
-    """All items of a kind: the shipped table, and what was imported, if anything was.
+    """Return all items of a kind, of the shipped table and, if there is one, of the imported table.
 
-    Raises CatalogueError naming every bad cell of the shipped table. An imported one that can't be used is left out, and the
-    log says why and what to do. A row whose id has come to be shipped since it was imported is passed over.
+    Raises CatalogueError naming every invalid cell of the shipped table. An imported table that can't be used is ignored,
+    and a warning in the log gives the reason and the next step. An imported row is ignored if its id is shipped.
     """
     items = read_table(catalogue_dir / f"{kind}.csv", kind)
     imported = imported_dir / f"{kind}.csv" if imported_dir is not None else None
     if imported is not None and imported.exists():
         try:
-            further = read_table(imported, kind, imported=True)
+            imported_items = read_table(imported, kind, imported=True)
         except CatalogueError as error:
             first, *others = str(error).splitlines()
-            more = f" And {len(others):,} faults more." if others else ""
+            more = f" And {len(others):,} more errors." if others else ""
             LOGGER.warning(
-                "The imported %s are left out: %s.%s Import them again, which drops what is broken, or delete that file.",
+                "Ignoring the imported %s: %s.%s Import them again, which drops the invalid rows, or delete that file.",
                 kind,
                 first.rstrip("."),
                 more,
             )
             return items
         shipped = {item.id for item in items}
-        items += [item for item in further if item.id not in shipped]
+        items += [item for item in imported_items if item.id not in shipped]
     return items
 
 
@@ -236,45 +236,45 @@ def _read_row(
 ) -> tuple[Item | None, list[str]]:
     if surplus:
         return None, [f"all columns: {abs(surplus)} {'cells too many' if surplus > 0 else 'cells missing'}"]
-    wrong = cell_faults(cells, kind, imported=imported)
+    errors = cell_errors(cells, kind, imported=imported)
     if cells["id"] in seen:
-        wrong.append(f"column id: {cells['id']!r} stands twice")
+        errors.append(f"column id: {cells['id']!r} is there twice")
     seen.add(cells["id"])
-    if wrong:
-        return None, wrong
-    facts = {column: value for column, value in cells.items() if column not in _ANY_TABLE and column != MOOD}
+    if errors:
+        return None, errors
+    facts = {column: value for column, value in cells.items() if column not in _COMMON_COLUMNS and column != MOOD_COLUMN}
     energy, valence, tags = float(cells["energy"]), float(cells["valence"]), tuple(cells["tags"].split("|"))
-    if imported and cells.get(MOOD):
-        vector = _stated_mood(cells[MOOD])
+    if imported and cells.get(MOOD_COLUMN):
+        vector = _parse_mood(cells[MOOD_COLUMN])
     else:
         vector = compute_item_mood(energy, valence, tags, facts.get("genres", "").split("|"))
     return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts), []
 
 
-def cell_faults(cells: Mapping[str, str], kind: str, *, imported: bool = False) -> list[str]:
-    """What is wrong with the cells of a row, by column; an empty list if nothing is."""
-    wrong = []
+def cell_errors(cells: Mapping[str, str], kind: str, *, imported: bool = False) -> list[str]:
+    """Return the errors in the cells of a row, one message for each column; empty if the row is valid."""
+    errors = []
     for column, check in COLUMNS[kind].items():
-        if imported and not cells[column] and column not in _ALWAYS_KNOWN:
+        if imported and not cells[column] and column not in _REQUIRED_COLUMNS:
             continue
         try:
             check(cells[column])
         except ValueError as error:
-            wrong.append(f"column {column}: {error}")
-    if imported and cells.get(MOOD):
+            errors.append(f"column {column}: {error}")
+    if imported and cells.get(MOOD_COLUMN):
         try:
-            _stated_mood(cells[MOOD])
+            _parse_mood(cells[MOOD_COLUMN])
         except ValueError as error:
-            wrong.append(f"column {MOOD}: {error}")
-    return wrong
+            errors.append(f"column {MOOD_COLUMN}: {error}")
+    return errors
 
 
-def _stated_mood(value: str) -> MoodVector:
+def _parse_mood(value: str) -> MoodVector:
     try:
         shares = [float(share) for share in value.split("|")]
     except ValueError:
-        raise ValueError(f"{value!r} is no list of numbers") from None
+        raise ValueError(f"{value!r} is not a list of numbers") from None
     total = sum(shares)
     if len(shares) != len(EMOTIONS) or min(shares) < 0 or not 0 < total < float("inf"):
-        raise ValueError(f"{value!r} must be {len(EMOTIONS)} shares of at least 0, parted by |, some of them above")
+        raise ValueError(f"{value!r} must be {len(EMOTIONS)} non-negative numbers separated by |, some of them above 0")
     return np.array([share / total for share in shares], dtype=np.float32)

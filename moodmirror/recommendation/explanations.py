@@ -1,4 +1,4 @@
-"""One true line on why an item is offered: what it is like, and how that lies to the mood."""
+"""Explanations: one line on why an item is recommended, from what it is like and how it relates to the mood."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,17 +7,17 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recommendation.catalogue import Item
-from moodmirror.recommendation.diversity import MAKERS
-from moodmirror.recommendation.item_moods import place
+from moodmirror.recommendation.diversity import CREATOR_COLUMNS
+from moodmirror.recommendation.item_moods import circumplex_position
 
-# A cosine similarity from which on two moods count as close: an angle below 37 degrees.
-CLOSE: Final = 0.8
-# A share from which on an emotion is worth a word: above one in seven, what each has when all are equal.
-PRESENT: Final = 0.2
-# A difference of valence or arousal (−1…1) from which on people would say "brighter" or "calmer".
-NOTICEABLE: Final = 0.3
+# The smallest cosine similarity at which two moods count as close: an angle below 37 degrees.
+MIN_CLOSE_COSINE: Final = 0.8
+# The smallest share of an emotion that is mentioned: above one in seven, the share when all are equal.
+MIN_MENTIONED_SHARE: Final = 0.2
+# The smallest difference of valence or arousal (−1…1) that is called "brighter" or "calmer".
+MIN_NOTICEABLE_CHANGE: Final = 0.3
 
-NOUNS: Final[Mapping[str, str]] = {
+EMOTION_NOUNS: Final[Mapping[str, str]] = {
     "angry": "anger",
     "disgust": "disgust",
     "fear": "fear",
@@ -27,10 +27,10 @@ NOUNS: Final[Mapping[str, str]] = {
     "neutral": "calm",
 }
 
-COUNTS: Final = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+COUNT_WORDS: Final = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-# What a tag says of a song or a movie, which carry a feeling …
-CARRIES: Final[Mapping[str, str]] = {
+# Phrases for the tags of songs and movies, which express a feeling.
+TAG_PHRASES: Final[Mapping[str, str]] = {
     "heartbreak": "heartbroken",
     "grief": "full of grief",
     "lonely": "lonely",
@@ -73,8 +73,8 @@ CARRIES: Final[Mapping[str, str]] = {
     "focus": "focused",
 }
 
-# … and of a dish or a thing to do, which meet one, where that is not the same.
-MEETS: Final[Mapping[str, str]] = {
+# Phrases for the tags of food and activities, which answer a feeling, where they differ from those above.
+FOOD_AND_ACTIVITY_TAG_PHRASES: Final[Mapping[str, str]] = {
     "heartbreak": "for a sore heart",
     "grief": "for times of grief",
     "lonely": "for lonely hours",
@@ -96,11 +96,11 @@ MEETS: Final[Mapping[str, str]] = {
 }
 
 
-def describe(kind: str, item: Item) -> str:
-    """What an item is like, from its stated parts: its first tag, and its pace, its light, or its second tag."""
-    words = CARRIES if kind in ("songs", "movies") else {**CARRIES, **MEETS}
-    feelings = [words[tag] for tag in item.tags[:2]]
-    # The plainest thing that can be said beside the first tag: energy and valence where they stand out.
+def describe_item(kind: str, item: Item) -> str:
+    """Describe an item by its first tag, and its energy, its valence, or its second tag."""
+    phrases = _tag_phrases(kind)
+    feelings = [phrases[tag] for tag in item.tags[:2]]
+    # Beside the first tag, the plainest further property: energy and valence where they stand out.
     if item.energy <= 0.25:
         return f"quiet, {feelings[0]}"
     if item.energy >= 0.8:
@@ -112,86 +112,92 @@ def describe(kind: str, item: Item) -> str:
     return ", ".join(feelings)
 
 
-def nearness(item: Item, mood: MoodVector, cosine: float) -> str:
-    """How an item's mood lies to the person's, by their cosine similarity: close, sharing an emotion, or apart."""
-    if cosine >= CLOSE:
+def explain_match(item: Item, mood: MoodVector, cosine: float) -> str:
+    """Explain an item's similarity to the mood, by their cosine: close, sharing an emotion, or apart."""
+    if cosine >= MIN_CLOSE_COSINE:
         return "close to how you feel"
-    both = np.minimum(item.vector, mood)
-    shared = int(both.argmax())
-    if both[shared] >= PRESENT:
-        return f"it shares the {NOUNS[EMOTIONS[shared]]} in how you feel"
+    common = np.minimum(item.vector, mood)
+    shared = int(common.argmax())
+    if common[shared] >= MIN_MENTIONED_SHARE:
+        return f"it shares the {EMOTION_NOUNS[EMOTIONS[shared]]} in how you feel"
     return "some way from how you feel"
 
 
-def change(item: Item, mood: MoodVector) -> str:
-    """How an item's place on the circumplex lies to the person's: brighter or less so, calmer or livelier."""
-    valence, arousal = (
-        there - here for there, here in zip(place(item.energy, item.valence), valence_arousal(mood), strict=True)
-    )
+def explain_lift(item: Item, mood: MoodVector) -> str:
+    """Explain how an item's position on the circumplex differs from the mood's: brighter or less so, calmer or livelier."""
+    position = circumplex_position(item.energy, item.valence)
+    valence, arousal = (there - here for there, here in zip(position, valence_arousal(mood), strict=True))
     words = []
-    if abs(valence) >= NOTICEABLE:
+    if abs(valence) >= MIN_NOTICEABLE_CHANGE:
         words.append("brighter" if valence > 0 else "less bright")
-    if abs(arousal) >= NOTICEABLE:
+    if abs(arousal) >= MIN_NOTICEABLE_CHANGE:
         words.append("livelier" if arousal > 0 else "calmer")
     return f"{' and '.join(words)} than you feel" if words else "about as bright and lively as you feel"
 
 
-def on_the_way(mood: MoodVector, towards: str, step: int, steps: int) -> str:
-    """Where on a journey an item stands."""
+def explain_journey_step(mood: MoodVector, towards: str, step: int, steps: int) -> str:
+    """Explain an item's step on a journey."""
     start = EMOTIONS[int(mood.argmax())]
-    way = f"staying with {NOUNS[start]}" if start == towards else f"from {NOUNS[start]} to {NOUNS[towards]}"
-    return f"step {step} of {steps}, {way}"
+    if start == towards:
+        path = f"staying with {EMOTION_NOUNS[start]}"
+    else:
+        path = f"from {EMOTION_NOUNS[start]} to {EMOTION_NOUNS[towards]}"
+    return f"step {step} of {steps}, {path}"
 
 
-def by_the_same(item: Item, liked: Sequence[Item]) -> tuple[str, list[Item]] | None:
-    """That some of the `liked` items, others than this one, share its maker, in words, and which do; None if none does."""
-    for column in MAKERS:
-        for maker in filter(None, item.facts.get(column, "").split("|")):
-            works = [other for other in liked if other.id != item.id and maker in other.facts.get(column, "").split("|")]
+def explain_same_creator(item: Item, liked: Sequence[Item]) -> tuple[str, list[Item]] | None:
+    """Return a phrase naming the creator that an item shares with other `liked` items, and those; None if none does."""
+    for column in CREATOR_COLUMNS:
+        for creator in filter(None, item.facts.get(column, "").split("|")):
+            works = [other for other in liked if other.id != item.id and creator in other.facts.get(column, "").split("|")]
             if works:
-                count = COUNTS[len(works)] if len(works) < len(COUNTS) else str(len(works))
-                return f"you liked {count} {_called(works)} by {maker}", works
+                count = COUNT_WORDS[len(works)] if len(works) < len(COUNT_WORDS) else str(len(works))
+                return f"you liked {count} {_noun_for(works)} by {creator}", works
     return None
 
 
-def _called(works: Sequence[Item]) -> str:
-    sorts = {work.facts.get("kind", "song") for work in works}
-    if sorts == {"series"}:
+def _noun_for(works: Sequence[Item]) -> str:
+    nouns = {work.facts.get("kind", "song") for work in works}
+    if nouns == {"series"}:
         return "series"
-    name = sorts.pop() if len(sorts) == 1 else "title"
-    return name if len(works) == 1 else f"{name}s"
+    noun = nouns.pop() if len(nouns) == 1 else "title"
+    return noun if len(works) == 1 else f"{noun}s"
 
 
-def in_common(kind: str, liked: Item, trait: tuple[str, str]) -> str:
-    """That an item has a trait, as column and value, in common with one that was liked."""
+def explain_shared_trait(kind: str, liked: Item, trait: tuple[str, str]) -> str:
+    """Return a phrase naming a trait, as column and value, that an item shares with a liked one."""
     column, value = trait
     match column:
         case "tag":
-            word = (CARRIES if kind in ("songs", "movies") else {**CARRIES, **MEETS})[value]
+            phrase = _tag_phrases(kind)[value]
         case "cuisine":
-            word = value.title()
+            phrase = value.title()
         case "decade":
-            word = f"from the {value}0s"
+            phrase = f"from the {value}0s"
         case "company":
-            word = {"alone": "to do alone", "together": "for company"}.get(value, value)
+            phrase = {"alone": "to do alone", "together": "for company"}.get(value, value)
         case _:
-            word = value
-    return f"you liked {liked.title}, also {word}"
+            phrase = value
+    return f"you liked {liked.title}, also {phrase}"
 
 
-def liked_together(liked: Item) -> str:
-    """That people who like an item as the visitor does, like this one too."""
+def explain_co_likes(liked: Item) -> str:
+    """Return a phrase naming the liked item that an item is co-liked with."""
     return f"others who liked {liked.title} like it too"
 
 
-def own_mood(item: Item) -> str:
-    """What an item's own mood is made of: its two strongest emotions and their shares."""
+def describe_item_mood(item: Item) -> str:
+    """Describe an item's own mood by its two strongest emotions and their shares."""
     first, second = np.argsort(-item.vector, kind="stable")[:2]
-    shares = " and ".join(f"{NOUNS[EMOTIONS[e]]} {100 * float(item.vector[e]):.0f} %" for e in (first, second))
+    shares = " and ".join(f"{EMOTION_NOUNS[EMOTIONS[e]]} {100 * float(item.vector[e]):.0f} %" for e in (first, second))
     return f"Its own mood: mostly {shares}."
 
 
-def reason(kind: str, item: Item, *relations: str) -> str:
-    """The line for an item of a kind, which says what it is like and its `relations`, if any, to mood, wish and taste."""
-    line = ": ".join(filter(None, (describe(kind, item), "; ".join(relations))))
+def compose_explanation(kind: str, item: Item, *phrases: str) -> str:
+    """Compose the one-line explanation of an item: its description, and `phrases` on mood, text query and taste."""
+    line = ": ".join(filter(None, (describe_item(kind, item), "; ".join(phrases))))
     return line[0].upper() + line[1:]
+
+
+def _tag_phrases(kind: str) -> Mapping[str, str]:
+    return TAG_PHRASES if kind in ("songs", "movies") else {**TAG_PHRASES, **FOOD_AND_ACTIVITY_TAG_PHRASES}

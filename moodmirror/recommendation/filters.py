@@ -1,4 +1,4 @@
-"""What people may narrow a list by: each kind of thing knows its own filters."""
+"""Filters for each kind of item, such as a genre, a decade or a maximal duration."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,17 +7,17 @@ from typing import Final
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANY_OPTIONS, COSTS, DIETS, FREE_FROM, KINDS, PLACES, Item
 
 FILTERS: Final[Mapping[str, str]] = {
-    "genre": "a genre, as jazz or comedy",
-    "decade": "the decade it first came out in, as 1990",
-    "language": "its ISO 639 code, as fr; zxx: instrumental",
-    "minutes": "at most so many",
-    "audience": f"fit for: {', '.join(AUDIENCES)}",
-    "diet": f"any of {', '.join((*DIETS, *FREE_FROM))}, parted by |",
+    "genre": "a genre, such as jazz or comedy",
+    "decade": "the decade of its first release, such as 1990",
+    "language": "an ISO 639 code, such as fr; zxx: instrumental",
+    "minutes": "the longest duration in minutes",
+    "audience": f"suitable for: {', '.join(AUDIENCES)}",
+    "diet": f"any of {', '.join((*DIETS, *FREE_FROM))}, separated by |",
     "cost": f"at most: {', '.join(COSTS)}",
     "place": " or ".join(PLACES),
     "company": " or ".join(COMPANY_OPTIONS),
 }
-"""The filters by name, and what each asks for."""
+"""The filters by name, and the value that each takes."""
 
 FILTERS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "songs": ("genre", "decade", "language"),
@@ -25,26 +25,29 @@ FILTERS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "food": ("minutes", "diet"),
     "activities": ("minutes", "cost", "place", "company"),
 }
-"""The filters that each kind knows."""
+"""The filters that each kind has."""
 
 Filters = Mapping[str, str | int]
 """Values by the names in :data:`FILTERS`."""
 
-Test = Callable[[Item], bool]
+Predicate = Callable[[Item], bool]
 
 
-def make_tests(kind: str, filters: Filters) -> list[Test]:
-    """What an item of a kind must pass. Raises ValueError for a filter that the kind does not know, or a wrong value."""
+def make_predicates(kind: str, filters: Filters) -> list[Predicate]:
+    """Return the predicates that an item must satisfy.
+
+    Raises ValueError for a filter that the kind does not have, or an invalid value.
+    """
     for name in filters:
         if name not in FILTERS_BY_KIND[kind]:
             raise ValueError(f"{kind} can't be filtered by {name!r}: use {', '.join(FILTERS_BY_KIND[kind])}")
-    return [_MAKERS[name](str(value)) for name, value in filters.items()]
+    return [_FACTORIES[name](str(value)) for name, value in filters.items()]
 
 
-def filters_by_kind(kinds: tuple[str, ...], filters: Filters) -> dict[str, Filters]:
-    """For each of some kinds those filters that it knows: "vegan, at most 30 minutes" leaves songs as they are.
+def split_by_kind(kinds: tuple[str, ...], filters: Filters) -> dict[str, Filters]:
+    """Return for each kind the filters that it has: "vegan, at most 30 minutes" does not filter songs.
 
-    Raises ValueError for a filter that none of the kinds knows.
+    Raises ValueError for a filter that none of the kinds has.
     """
     known = {name for kind in kinds for name in FILTERS_BY_KIND[kind]}
     for name in filters:
@@ -54,72 +57,72 @@ def filters_by_kind(kinds: tuple[str, ...], filters: Filters) -> dict[str, Filte
     return {kind: {name: value for name, value in filters.items() if name in FILTERS_BY_KIND[kind]} for kind in kinds}
 
 
-def _genre(value: str) -> Test:
+def _genre(value: str) -> Predicate:
     return lambda item: value in item.facts["genres"].split("|")
 
 
-def _decade(value: str) -> Test:
+def _decade(value: str) -> Predicate:
     if not re.fullmatch(r"\d{3}0s?", value):
-        raise ValueError(f"decade must be a year that ends in 0, as 1990, not {value!r}")
+        raise ValueError(f"decade must be a year that ends in 0, such as 1990, not {value!r}")
     return lambda item: item.facts["year"][:3] == value[:3]
 
 
-def _language(value: str) -> Test:
+def _language(value: str) -> Predicate:
     if not re.fullmatch(r"[a-z]{2,3}", value):
-        raise ValueError(f"language must be an ISO 639 code, as fr, not {value!r}")
+        raise ValueError(f"language must be an ISO 639 code, such as fr, not {value!r}")
     return lambda item: item.facts["language"] == value
 
 
-def _minutes(value: str) -> Test:
+def _max_minutes(value: str) -> Predicate:
     if not (value.isascii() and value.isdigit() and int(value) > 0):
         raise ValueError(f"minutes must be a whole number above 0, not {value!r}")
-    most = int(value)
-    return lambda item: item.facts["minutes"] != "" and int(item.facts["minutes"]) <= most
+    limit = int(value)
+    return lambda item: item.facts["minutes"] != "" and int(item.facts["minutes"]) <= limit
 
 
-def _at_most(column: str, rising: tuple[str, ...]) -> Callable[[str], Test]:
-    def make(value: str) -> Test:
-        _require(column, value, rising)
-        allowed = rising[: rising.index(value) + 1]
+def _at_most(column: str, ascending: tuple[str, ...]) -> Callable[[str], Predicate]:
+    def make(value: str) -> Predicate:
+        _check_choice(column, value, ascending)
+        allowed = ascending[: ascending.index(value) + 1]
         return lambda item: item.facts[column] in allowed
 
     return make
 
 
-def _diet(value: str) -> Test:
-    wanted = value.split("|")
-    for label in wanted:
-        _require("diet", label, (*DIETS, *FREE_FROM))
+def _diet(value: str) -> Predicate:
+    required = value.split("|")
+    for label in required:
+        _check_choice("diet", label, (*DIETS, *FREE_FROM))
 
     def passes(item: Item) -> bool:
         labels = item.facts["diet"].split("|")
-        if labels == [""]:  # an imported dish of which nothing is known: whoever has an allergy must not get it
+        if labels == [""]:  # an imported dish with unknown diet must not be shown to somebody with an allergy
             return False
-        # Whoever eats fish also eats what vegans do, never the other way round.
-        eaten_by = DIETS[next(rank for rank, eater in enumerate(DIETS) if eater in labels) :]
-        return all(label in labels or label in eaten_by for label in wanted)
+        # Each diet includes the stricter ones: pescatarians also eat vegan dishes, not the other way round.
+        suits = DIETS[next(rank for rank, diet in enumerate(DIETS) if diet in labels) :]
+        return all(label in labels or label in suits for label in required)
 
     return passes
 
 
-def _includes(column: str, choices: tuple[str, ...]) -> Callable[[str], Test]:
-    def make(value: str) -> Test:
-        _require(column, value, choices)
+def _includes(column: str, choices: tuple[str, ...]) -> Callable[[str], Predicate]:
+    def make(value: str) -> Predicate:
+        _check_choice(column, value, choices)
         return lambda item: value in item.facts[column].split("|")
 
     return make
 
 
-def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-_MAKERS: Final[Mapping[str, Callable[[str], Test]]] = {
+_FACTORIES: Final[Mapping[str, Callable[[str], Predicate]]] = {
     "genre": _genre,
     "decade": _decade,
     "language": _language,
-    "minutes": _minutes,
+    "minutes": _max_minutes,
     "audience": _at_most("audience", AUDIENCES),
     "diet": _diet,
     "cost": _at_most("cost", COSTS),

@@ -1,7 +1,7 @@
-"""The catalogue's sentence vectors, to find items by a wish in one's own words.
+"""Sentence vectors of the catalogue's items, for text queries.
 
 They are computed at build time, by ``python -m moodmirror.training.catalogue_vectors``, and stored as int8 in
-data/catalogue_vectors.npz: nothing is encoded when the site starts.
+data/catalogue_vectors.npz: no item is encoded when the server starts.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueE
 
 VECTORS_FILE: Final = "catalogue_vectors.npz"
 MAKE_COMMAND: Final = "python -m moodmirror.training.catalogue_vectors"
-SCALE: Final = 127  # what 1 is stored as
+SCALE: Final = 127  # the int8 value of 1
 
 
 def item_text(item: Item, kind: str) -> str:
-    """What an item's vector is computed from: its title, who made it, its line, and its genres and tags as words."""
-    maker = item.facts.get("artist") or item.facts.get("director")
-    title = f"{item.title} by {maker.replace('|', ' and ')}" if maker and kind == "songs" else item.title
+    """Return the text that an item's vector is computed from: title, artist or director, line, genres and tags."""
+    creator = item.facts.get("artist") or item.facts.get("director")
+    title = f"{item.title} by {creator.replace('|', ' and ')}" if creator and kind == "songs" else item.title
     words = [word for word in (item.facts.get("genres", ""), item.facts.get("cuisine", ""), "|".join(item.tags)) if word]
     return f"{title}. {item.line} {', '.join('|'.join(words).split('|'))}"
 
 
 def fingerprint(tables: Mapping[str, Sequence[Item]]) -> str:
-    """A SHA-256 sum of all that the vectors are computed from: it changes with any row's id or words."""
+    """Return a SHA-256 hash of everything that the vectors are computed from: it changes with any row's id or text."""
     parts = (f"{kind}\0{item.id}\0{item_text(item, kind)}\n" for kind in KINDS for item in tables[kind])
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
@@ -38,7 +38,7 @@ def fingerprint(tables: Mapping[str, Sequence[Item]]) -> str:
 class CatalogueVectors:
     """Sentence vectors by kind: `ids` in the order of the rows of `vectors`, int8 [n, 384], 127 times the unit vector.
 
-    `made_from` is the :func:`fingerprint` of the tables, `encoder` the sum of the encoder's file: what they were made of.
+    `made_from` is the :func:`fingerprint` of the tables, and `encoder` the hash of the encoder's file, that they come from.
     """
 
     ids: Mapping[str, tuple[str, ...]]
@@ -50,7 +50,7 @@ class CatalogueVectors:
     def from_float32(
         cls, tables: Mapping[str, Sequence[Item]], vectors: Mapping[str, npt.NDArray[np.float32]], encoder: str
     ) -> Self:
-        """Store float32 vectors of unit length, [n, 384] for each kind, in the order of the tables' items."""
+        """Quantize unit vectors, float32 [n, 384] for each kind, in the order of the tables' items."""
         return cls(
             ids={kind: tuple(item.id for item in items) for kind, items in tables.items()},
             vectors={kind: np.rint(SCALE * rows).astype(np.int8) for kind, rows in vectors.items()},
@@ -80,22 +80,22 @@ class CatalogueVectors:
         arrays |= {f"{kind}_vectors": rows for kind, rows in self.vectors.items()}
         np.savez_compressed(folder / VECTORS_FILE, **arrays)
 
-    def similarity(self, wish: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
-        """How alike each item of a kind is to a wish's vector, float32 [384] of unit length: −1…1, in the order of `ids`."""
-        return np.asarray(self.vectors[kind] @ wish / SCALE, dtype=np.float32)
+    def similarity(self, query: npt.NDArray[np.float32], kind: str) -> npt.NDArray[np.float32]:
+        """Return each item's cosine similarity to a query's vector, float32 [384] of unit length, in the order of `ids`."""
+        return np.asarray(self.vectors[kind] @ query / SCALE, dtype=np.float32)
 
     def rows(self, items: Sequence[Item], kind: str) -> npt.NDArray[np.float32]:
-        """The vectors of these items of a kind, float32 [n, 384], about of unit length; zeros where none is stored."""
-        places = {item: place for place, item in enumerate(self.ids[kind])}
+        """Return the vectors of a kind's items, float32 [n, 384], about of unit length; zeros where none is stored."""
+        row_of = {item: row for row, item in enumerate(self.ids[kind])}
         rows = np.zeros((len(items), self.vectors[kind].shape[1]), dtype=np.float32)
         for index, item in enumerate(items):
-            if item.id in places:
-                rows[index] = self.vectors[kind][places[item.id]]
+            if item.id in row_of:
+                rows[index] = self.vectors[kind][row_of[item.id]]
         rows /= SCALE
         return rows
 
     def find_fault(self, tables: Mapping[str, Sequence[Item]]) -> str | None:
-        """What is wrong with the stored vectors for these tables; None if they are up to date."""
+        """Return what is wrong with the stored vectors for these tables; None if they are up to date."""
         if self.made_from == fingerprint(tables):
             return None
-        return f"the vectors in {VECTORS_FILE} are older than the tables: make them anew with: {MAKE_COMMAND}"
+        return f"the vectors in {VECTORS_FILE} are older than the tables: make them again with: {MAKE_COMMAND}"

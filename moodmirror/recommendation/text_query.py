@@ -1,4 +1,4 @@
-"""Find items by a wish in one's own words: "something short and funny with dogs"."""
+"""Find items by a text query, such as "something short and funny with dogs"."""
 
 import re
 import unicodedata
@@ -12,75 +12,75 @@ import numpy.typing as npt
 from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.sentence_vectors import item_text
 
-# What the best answer to a wish gains over an average one, beside a fit to the mood whose cosine lies in 0…1: who wishes for
-# something means it, and the mood decides among what answers it.
+# What the best match of a query gains over an average item, beside a fit to the mood whose cosine lies in 0…1: a query is a
+# deliberate request, so the mood only decides among the items that match it.
 TEXT_QUERY_WEIGHT: Final = 0.6
-# Of the likeness to a wish; the rest is what the sentences mean. A word that is named counts most: who says dogs wants dogs.
-WORDS_SHARE: Final = 0.6
-MOST_NAMED: Final = 3  # words of a wish that a reason repeats
+# The keyword share of a match; the rest is semantic similarity. An exact word counts most: "dogs" means dogs.
+KEYWORD_SHARE: Final = 0.6
+MAX_MATCHED_WORDS: Final = 3  # words of a query that an explanation repeats
 
-SHORT_MINUTES: Final = {"movies": 90, "food": 20, "activities": 20}  # up to which people call a thing of a kind short
+SHORT_MINUTES: Final = {"movies": 90, "food": 20, "activities": 20}  # the longest duration that people call short
 FUNNY_GENRES: Final = {"comedy", "novelty"}
-FUNNY_TAGS: Final = {"satire", "dark-humour"}  # and of a dish or a thing to do, playful: a song may be so and frighten
+FUNNY_TAGS: Final = {"satire", "dark-humour"}  # food and activities also: "playful", but a playful song may be frightening
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d+")
 
 
 @dataclass(frozen=True)
 class TextQuery:
-    """A wish: its words, and their sentence vector, float32 [d] of unit length, where there is an encoder."""
+    """A text query: its text, and its sentence vector, float32 [d] of unit length, if an encoder is available."""
 
-    words: str = field(repr=False)  # nothing that people write stands in a log
+    text: str = field(repr=False)  # what visitors write must not appear in a log
     vector: npt.NDArray[np.float32] | None = field(default=None, repr=False)
 
 
 class TextQueryIndex:
-    """The words and the sentence vectors of a table's items."""
+    """An index of the words and sentence vectors of a table's items."""
 
     def __init__(self, items: Sequence[Item], kind: str, vectors: npt.NDArray[np.float32] | None = None) -> None:
-        """`vectors`, float32 [n, d], are the items' sentence vectors; a row of zeros stands for none."""
+        """Index the items; `vectors`, float32 [n, d], are their sentence vectors, with a row of zeros for a missing one."""
         self._size = len(items)
         self._vectors = vectors
         self._items_with: dict[str, list[int]] = {}
         for index, item in enumerate(items):
             facts = " ".join(item.facts.values()).replace("|", " ")
-            words = _words(f"{item_text(item, kind)} {facts}") - _MEANT.keys()
-            for word in words | {word for word, is_meant in _MEANT.items() if is_meant(kind, item)}:
+            words = _words(f"{item_text(item, kind)} {facts}") - _PROPERTY_WORDS.keys()
+            for word in words | {word for word, has_property in _PROPERTY_WORDS.items() if has_property(kind, item)}:
                 self._items_with.setdefault(word, []).append(index)
 
-    def likeness(self, wish: TextQuery) -> npt.NDArray[np.float32]:
-        """How well each item answers a wish, float32 [n]: 1 the best, 0 an average one or worse."""
-        by_words = np.zeros(self._size, dtype=np.float32)
-        for word in _words(wish.words) - _EMPTY_WORDS:
-            having = self._items_with.get(word, [])
-            if having:
-                by_words[having] += np.log(1 + self._size / len(having))
-        answer = WORDS_SHARE * _to_best(by_words)
-        if self._vectors is not None and wish.vector is not None:
-            near = self._vectors @ wish.vector
-            answer = answer + (1 - WORDS_SHARE) * _to_best(near - near.mean())
-        return _to_best(answer)
+    def similarity(self, query: TextQuery) -> npt.NDArray[np.float32]:
+        """Return how well each item matches a query, float32 [n]: 1 for the best, 0 for an average item or worse."""
+        by_keywords = np.zeros(self._size, dtype=np.float32)
+        for word in _words(query.text) - _STOP_WORDS:
+            matching = self._items_with.get(word, [])
+            if matching:
+                by_keywords[matching] += np.log(1 + self._size / len(matching))
+        scores = KEYWORD_SHARE * _scaled_to_best(by_keywords)
+        if self._vectors is not None and query.vector is not None:
+            cosines = self._vectors @ query.vector
+            scores = scores + (1 - KEYWORD_SHARE) * _scaled_to_best(cosines - cosines.mean())
+        return _scaled_to_best(scores)
 
-    def named(self, wish: TextQuery, index: int) -> list[str]:
-        """The words of a wish, as they were written, that stand in an item's own words; some of them if there are many.
+    def matched_words(self, query: TextQuery, index: int) -> list[str]:
+        """Return up to :data:`MAX_MATCHED_WORDS` words of a query, as written, that an item's own text contains.
 
-        What sentences mean alike ranks too, but is too vague to be told as a reason.
+        Semantic similarity counts in the ranking too, but is too vague for an explanation.
         """
-        written = dict.fromkeys(_WORD.findall(wish.words))
-        mine = [word for word in written if any(index in self._items_with.get(w, ()) for w in _words(word) - _EMPTY_WORDS)]
-        return mine[:MOST_NAMED]
+        written = dict.fromkeys(_WORD.findall(query.text))
+        matched = [word for word in written if any(index in self._items_with.get(w, ()) for w in _words(word) - _STOP_WORDS)]
+        return matched[:MAX_MATCHED_WORDS]
 
 
-def _to_best(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Values that end at 1 for the greatest, with nothing below 0."""
-    above = np.maximum(values, 0)
-    best = above.max(initial=0)
-    shares: npt.NDArray[np.float32] = (above / best if best > 0 else above).astype(np.float32)
+def _scaled_to_best(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return values scaled so that the greatest is 1, with negative ones set to 0."""
+    positive = np.maximum(values, 0)
+    best = positive.max(initial=0)
+    shares: npt.NDArray[np.float32] = (positive / best if best > 0 else positive).astype(np.float32)
     return shares
 
 
 def _words(text: str) -> set[str]:
-    """The words of a text, in small letters, without accents and without the s of a plural."""
+    """Return the words of a text in lower case, without accents and without a plural's s."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
     return {_singular(word) for word in _WORD.findall(plain)}
 
@@ -105,16 +105,16 @@ def _is_cheap(kind: str, item: Item) -> bool:
     return item.facts.get("cost") in ("free", "low")
 
 
-# Words of a wish that ask what an item is like, which its facts tell. Where they stand in its line they say something else:
-# who wishes for something short is not served by a song about falling short.
-_MEANT: Final[Mapping[str, Callable[[str, Item], bool]]] = {
+# Query words that ask for a property which an item's facts state. In an item's own line these words mean something else: a
+# song about falling short does not match a query for something short.
+_PROPERTY_WORDS: Final[Mapping[str, Callable[[str, Item], bool]]] = {
     **dict.fromkeys(("short", "quick", "brief"), _is_short),
     **dict.fromkeys(("funny", "hilarious", "humorous", "comic"), _is_funny),
     **dict.fromkeys(("cheap", "inexpensive"), _is_cheap),
 }
 
-# Words of a wish that say nothing of what is wished for.
-_EMPTY_WORDS: Final = frozenset(
+# Query words without content of their own.
+_STOP_WORDS: Final = frozenset(
     _words(
         "a about an and any anything are as at be but by can do for from give has have i in is it its like me my of on or "
         "please really so some something that the their them there these thing this to too very want was we what which with "

@@ -1,6 +1,7 @@
-"""Bring real catalogues in: songs, movies, food and activities from the files in which people have them.
+"""Import songs, movies, food and activities from the files in which people have them.
 
-:mod:`songs`, :mod:`movies` and :mod:`things` tell a file's form by its columns and read it into entries; each then makes
-rows of entries, with a mood that is measured as well as the form allows. :mod:`table` keeps the rows: one CSV file a kind,
-in the format of data/, to which an entry is added once however often it is imported.
+:mod:`songs`, :mod:`movies` and :mod:`generic_csv` detect a file's format by its columns and parse it into entries; each then
+makes table rows of the entries, with a mood that is measured as well as the format allows. :mod:`tag_lexicon` maps keywords
+to tags. :mod:`imported_table` stores the rows: one CSV file for each kind, in the format of data/, to which an entry is
+added once, however often it is imported.
 """

@@ -1,6 +1,6 @@
-"""Food and activities, from any CSV file with a title and, if possible, tags and a text.
+"""Import food and activities from any CSV file with a title and, if possible, tags and a text.
 
-Which column holds what is guessed from its name (:data:`COLUMN_NAMES`) unless it is told.
+The meaning of a column is guessed from its name (:data:`COLUMN_NAMES`) unless it is given.
 """
 
 import re
@@ -13,28 +13,28 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import COSTS, MAX_TAGS
-from moodmirror.recommendation.importers.imported_table import Row, row_of
-from moodmirror.recommendation.importers.movies import story_moods
+from moodmirror.recommendation.importers.imported_table import Row, make_row
+from moodmirror.recommendation.importers.movies import predict_story_moods
 from moodmirror.recommendation.importers.source_files import (
     Entry,
-    Form,
+    FileFormat,
     Source,
     SourceError,
-    entries_of,
     first_sentence,
-    listed,
+    normalized_values,
+    parse_entries,
     read_csv,
-    required,
+    required_cell,
     slug,
 )
-from moodmirror.recommendation.importers.tag_lexicon import mood_of_tags, plain_tags, tags_in
+from moodmirror.recommendation.importers.tag_lexicon import mood_of_tags, plain_tags, tags_of_keywords
 
 BATCH: Final = 64
-# What a thing's tags and title say outweighs the text: directions are written in even words.
-WORDS_SHARE: Final = 0.75
-MOST_READ: Final = 280  # characters of a text
-# Upper ends of what a share of the dearest, 0…1, is called.
-COST_ENDS: Final = (0.0, 0.3, 0.6, 1.0)
+# Tags and title outweigh the text, because directions are written in a neutral tone.
+TAGS_SHARE: Final = 0.75
+MAX_TEXT_CHARACTERS: Final = 280  # of a text, for its mood
+# Upper ends of the costs, as a share, 0…1, of the highest price.
+COST_UPPER_ENDS: Final = (0.0, 0.3, 0.6, 1.0)
 
 COLUMN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "title": ("title", "name", "activity", "recipe", "dish", "recipe_name", "recipename", "label", "what"),
@@ -42,57 +42,61 @@ COLUMN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("text", "description", "summary", "overview", "about", "notes", "directions", "instructions", "line"),
     "minutes": ("minutes", "totaltime", "total_time", "times", "time", "cook_time", "cooktime", "duration"),
 }
-"""Names, in small letters, by which each column is known; the first that is there counts."""
+"""Names, in lower case, of each column; the first that is present is used."""
 _HOURS: Final = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:h\b|hours?\b|hrs?\b)", re.IGNORECASE)
 _MINUTES: Final = re.compile(r"(\d+)\s*(?:m\b|mins?\b|minutes?\b)", re.IGNORECASE)
-# ISO 8601, as schema.org writes a recipe's time: PT1H20M.
-_ISO_TIME: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?", re.IGNORECASE)
+# ISO 8601 duration, as in schema.org recipes: PT1H20M.
+_ISO_DURATION: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?", re.IGNORECASE)
 
 
-def guess_columns(path: Path, columns: Sequence[str], told: Mapping[str, str]) -> dict[str, str]:
-    """Which column holds what; `told` goes first.
+def guess_columns(path: Path, columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the column names by meaning; those in `given` take precedence.
 
-    Raises SourceError for a told column that is not there, and if none can be the title.
+    Raises SourceError for a given column that does not exist, and if no column can be the title.
     """
-    for option, column in told.items():
+    for option, column in given.items():
         if column not in columns:
-            raise SourceError(f"{path} has no column {column!r} for --{option}-column: it has {', '.join(columns)}.")
-    named = {column.lower(): column for column in columns}
-    found = {what: next((named[name] for name in names if name in named), None) for what, names in COLUMN_NAMES.items()}
-    chosen = {what: column for what, column in found.items() if column is not None} | dict(told)
+            raise SourceError(
+                f"{path} has no column {column!r} for --{option}-column: its columns are {', '.join(columns)}."
+            )
+    by_name = {column.lower(): column for column in columns}
+    found = {
+        meaning: next((by_name[name] for name in names if name in by_name), None) for meaning, names in COLUMN_NAMES.items()
+    }
+    chosen = {meaning: column for meaning, column in found.items() if column is not None} | dict(given)
     if "title" not in chosen:
         raise SourceError(
             f"{path} has no column that looks like a title, one of {', '.join(COLUMN_NAMES['title'])}: "
-            f"it has {', '.join(columns) or 'none'}. Name it with --title-column."
+            f"its columns are {', '.join(columns) or 'none'}. Name it with --title-column."
         )
     return chosen
 
 
-def read(path: Path, kind: str, told: Mapping[str, str] | None = None) -> Source:
-    """The rows of a file as entries of a `kind`, food or activities. Raises SourceError if there is no title."""
+def read(path: Path, kind: str, given: Mapping[str, str] | None = None) -> Source:
+    """Parse a file into entries of a `kind`, food or activities. Raises SourceError if there is no title column."""
     columns, rows = read_csv(path)
-    chosen = guess_columns(path, columns, told or {})
+    chosen = guess_columns(path, columns, given or {})
 
-    def entry(row: Mapping[str, str]) -> Entry:
-        title = required(row, chosen["title"], "title")
-        cells = {"cuisine": row.get("cuisine", "").lower()} if kind == "food" else _circumstances(row)
+    def parse_row(row: Mapping[str, str]) -> Entry:
+        title = required_cell(row, chosen["title"], "title")
+        cells = {"cuisine": row.get("cuisine", "").lower()} if kind == "food" else _company_and_cost(row)
         return Entry(
             id=slug(title),
             title=title,
-            cells={**cells, "minutes": minutes_in(row.get(chosen.get("minutes", ""), ""))},
-            words=listed(re.split(r"[|,;]", row.get(chosen.get("tags", ""), ""))),
+            cells={**cells, "minutes": parse_minutes(row.get(chosen.get("minutes", ""), ""))},
+            words=normalized_values(re.split(r"[|,;]", row.get(chosen.get("tags", ""), ""))),
             text=row.get(chosen.get("text", ""), ""),
         )
 
-    named = ", ".join(f"{what} from {column!r}" for what, column in chosen.items())
-    return entries_of(Form(named, (), entry), rows)
+    description = ", ".join(f"{meaning} from {column!r}" for meaning, column in chosen.items())
+    return parse_entries(FileFormat(description, (), parse_row), rows)
 
 
-def minutes_in(cell: str) -> str:
-    """The minutes that a cell states, those of its parts added up; empty if it states none."""
+def parse_minutes(cell: str) -> str:
+    """Return the minutes that a cell states, as the sum of hours and minutes; empty if it states none."""
     if cell.isdigit():
         total = int(cell)
-    elif match := _ISO_TIME.fullmatch(cell):
+    elif match := _ISO_DURATION.fullmatch(cell):
         total = 60 * int(match[1] or 0) + int(match[2] or 0)
     else:
         hours = sum(float(number.replace(",", ".")) for number in _HOURS.findall(cell))
@@ -100,8 +104,8 @@ def minutes_in(cell: str) -> str:
     return str(total) if 1 <= total <= 2880 else ""
 
 
-def _circumstances(row: Mapping[str, str]) -> dict[str, str]:
-    """Company and cost of an activity, where columns `participants` and `price` tell."""
+def _company_and_cost(row: Mapping[str, str]) -> dict[str, str]:
+    """Return company and cost of an activity from the columns `participants` and `price`, where present."""
     cells = {"place": "", "company": "", "cost": ""}
     if row.get("participants", "").isdigit():
         cells["company"] = "alone" if int(row["participants"]) == 1 else "together"
@@ -110,22 +114,24 @@ def _circumstances(row: Mapping[str, str]) -> dict[str, str]:
     except ValueError:
         return cells
     if 0 <= price <= 1:
-        cells["cost"] = next(cost for cost, end in zip(COSTS, COST_ENDS, strict=True) if price <= end)
+        cells["cost"] = next(cost for cost, end in zip(COSTS, COST_UPPER_ENDS, strict=True) if price <= end)
     return cells
 
 
 def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entries: Sequence[Entry]) -> list[Row]:
-    """Rows of food or activities: the mood is what tags and title stand for, and what is read in text or title."""
-    moods = story_moods(recognizer(), [(entry.text.strip() or entry.title)[:MOST_READ] for entry in entries])
+    """Make rows of food or activities, with a mood from tags and title and from the reading of text or title."""
+    moods = predict_story_moods(
+        recognizer(), [(entry.text.strip() or entry.title)[:MAX_TEXT_CHARACTERS] for entry in entries]
+    )
     rows = []
-    for entry, read_mood in zip(entries, moods, strict=True):
-        tags = tags_in((*entry.words, entry.title.lower()), kind)
-        vector: MoodVector = read_mood.astype(np.float32)
+    for entry, text_mood in zip(entries, moods, strict=True):
+        tags = tags_of_keywords((*entry.words, entry.title.lower()), kind)
+        vector: MoodVector = text_mood.astype(np.float32)
         if tags:
-            vector = WORDS_SHARE * mood_of_tags(tags) + (1 - WORDS_SHARE) * vector
+            vector = TAGS_SHARE * mood_of_tags(tags) + (1 - TAGS_SHARE) * vector
         assert vector.shape == (len(EMOTIONS),)
         rows.append(
-            row_of(
+            make_row(
                 entry,
                 vector,
                 valence_arousal(vector),

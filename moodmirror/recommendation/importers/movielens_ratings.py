@@ -1,4 +1,4 @@
-"""MovieLens' ratings.csv: how often each film is rated, and as counts of several people, what they like together."""
+"""MovieLens' ratings.csv: ratings of films, and co-like counts of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from moodmirror.recommendation.item_item import CoLikeCounts
 if TYPE_CHECKING:
     import pandas as pd
 
-LIKED: Final = 4.0  # stars from which on a film counts as liked, of 0.5…5
+MIN_LIKED_STARS: Final = 4.0  # of 0.5…5: a film with at least this rating counts as liked
 COLUMNS: Final = {"userId": "int64", "movieId": "str", "rating": "float64", "timestamp": "float64"}
 
 
 def read(path: Path) -> "pd.DataFrame | None":
-    """The ratings of a file, oldest first; None if there is no such file. Raises SourceError if it is in another form."""
-    import pandas as pd  # noqa: PLC0415  # takes a second, and serving does without
+    """Read the ratings, oldest first; None if the file does not exist. Raises SourceError if it is in another format."""
+    import pandas as pd  # noqa: PLC0415  # importing pandas takes a second, and serving does not need it
 
     if not path.is_file():
         return None
@@ -24,11 +24,11 @@ def read(path: Path) -> "pd.DataFrame | None":
         table = pd.read_csv(path, usecols=list(COLUMNS), dtype=COLUMNS)
     except (OSError, ValueError) as error:
         needed = ", ".join(COLUMNS)
-        raise SourceError(f"{path} can't be read as MovieLens' ratings, with the columns {needed}: {error}") from None
+        raise SourceError(f"{path} can't be read as MovieLens' ratings, which have the columns {needed}: {error}") from None
     return table.sort_values("timestamp", kind="stable")
 
 
-def count_likes(ratings: "pd.DataFrame", id_of: Mapping[str, str]) -> CoLikeCounts:
-    """What people like together of the films in `id_of`, which gives our ids by MovieLens' own."""
-    liked = ratings[(ratings["rating"] >= LIKED) & ratings["movieId"].isin(list(id_of))]
+def count_co_likes(ratings: "pd.DataFrame", id_of: Mapping[str, str]) -> CoLikeCounts:
+    """Count co-likes of the films in `id_of`, which maps MovieLens' ids to catalogue ids."""
+    liked = ratings[(ratings["rating"] >= MIN_LIKED_STARS) & ratings["movieId"].isin(list(id_of))]
     return CoLikeCounts.from_likes(liked["userId"].to_numpy(), liked["movieId"].map(id_of).to_numpy())

@@ -1,13 +1,13 @@
-"""Songs, from the forms in which people have them from Spotify.
+"""Import songs from the file formats in which people get them from Spotify.
 
 - the Kaggle file "Spotify 1921–2020": ``id, name, artists, year, release_date`` and audio features;
 - the TidyTuesday file ``spotify_songs.csv``: ``track_id, track_name, track_artist, …`` and audio features;
 - an Exportify CSV of a playlist: ``Track Name, Artist Name(s), …``, with audio features or, since Spotify closed them to
   new apps, without;
-- ``YourLibrary.json`` of the account data download, which has names alone.
+- ``YourLibrary.json`` of the account data download, which has names only.
 
-A song with audio features gets the mood that :mod:`moodmirror.recommendation.song_mood` measures. For one without, they are
-looked up among the songs that are known; failing that, its mood is guessed from the artist's other songs or the title.
+The mood of a song with audio features is predicted by :mod:`moodmirror.recommendation.song_mood`. Missing features are
+looked up among the known songs; if they are not found, the mood is guessed from the artist's other songs or the title.
 """
 
 import ast
@@ -24,40 +24,40 @@ from moodmirror.emotions import MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import MAX_CHARACTERS
 from moodmirror.recommendation.catalogue import Item
-from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, row_of
+from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, make_row
 from moodmirror.recommendation.importers.source_files import (
     Entry,
-    Form,
+    FileFormat,
     Source,
     SourceError,
-    entries_of,
-    form_of,
-    listed,
+    detect_format,
+    extract_year,
+    normalized_values,
+    parse_entries,
     read_csv,
-    required,
+    required_cell,
     slug,
-    year_in,
 )
 from moodmirror.recommendation.importers.tag_lexicon import plain_tags
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
-BATCH: Final = 2000  # songs whose moods are made at once
-LIBRARY: Final = "the account data download's YourLibrary.json: an object with a list of tracks"
-# What the title's words weigh in a guess; the rest is the typical song's mood, for a title says little.
+BATCH: Final = 2000  # songs whose moods are computed at once
+LIBRARY_FORMAT: Final = "the account data download's YourLibrary.json: an object with a list of tracks"
+# The title's weight in a guess; the rest is the typical song's mood, because a title says little.
 TITLE_SHARE: Final = 0.3
-GUESSED: Final = "guessed"  # in ORIGIN, of a song without audio features
-FAST, SLOW = 130, 90  # beats a minute, in the words of a song's line
+GUESSED: Final = "guessed"  # beginning of ORIGIN for a song without audio features
+FAST_TEMPO, SLOW_TEMPO = 130, 90  # beats per minute, for a song's line
 
-# Versions of one recording: "… - 2011 Remaster", "… (feat. somebody)".
-_VERSION: Final = re.compile(
+# Suffixes of versions of one recording: "… - 2011 Remaster", "… (feat. somebody)".
+_VERSION_SUFFIX: Final = re.compile(
     r"\s+-\s+(\d{4}\s+)?((digital|digitally|stereo|mono)\s+)?remaster(ed)?\b.*$|\s+[(\[](feat\.?|ft\.?|with)\s[^)\]]*[)\]]",
     re.IGNORECASE,
 )
 
 
 def song_id(artist: str, title: str) -> str:
-    """A song's id; remasters and the naming of guests make no other song."""
-    return slug(artist, _VERSION.sub("", title) or title)
+    """Return a song's id, which is the same for remasters and for titles with featured artists."""
+    return slug(artist, _VERSION_SUFFIX.sub("", title) or title)
 
 
 def make_entry(
@@ -70,51 +70,49 @@ def make_entry(
     popularity: str = "",
     features: Mapping[str, object] | None = None,
 ) -> Entry:
-    """An entry of what is known of a song; `features` are nine numbers by AUDIO_FEATURES, or None."""
-    makers = [artist.strip() for artist in artists if artist.strip()]
+    """Make an entry from a song's known attributes; `features` are its audio features by name, or None."""
+    names = [artist.strip() for artist in artists if artist.strip()]
     if not title:
         raise ValueError("no title")
-    if not makers:
+    if not names:
         raise ValueError("no artist")
     return Entry(
-        id=song_id(makers[0], title),
+        id=song_id(names[0], title),
         title=title,
         cells={
-            "artist": "|".join(maker.replace("|", "/") for maker in makers),
-            "year": year_in(date),
-            "language": "",  # no form states it
-            "genres": "|".join(listed(re.split(r"[|,;]", genres))),
+            "artist": "|".join(name.replace("|", "/") for name in names),
+            "year": extract_year(date),
+            "language": "",  # no format has it
+            "genres": "|".join(normalized_values(re.split(r"[|,;]", genres))),
             POPULARITY: popularity if popularity.isdigit() and int(popularity) <= 100 else "",
             SPOTIFY_ID: spotify_id,
         },
-        features=features_of(features) if features else None,
+        features=parse_features(features) if features else None,
     )
 
 
-def features_of(cells: Mapping[str, object]) -> tuple[float, ...] | None:
-    """Audio features by name as numbers; None if some are empty. Raises ValueError if some are no finite numbers."""
+def parse_features(cells: Mapping[str, object]) -> tuple[float, ...] | None:
+    """Parse the audio features of a row; None if some are empty. Raises ValueError if some are not finite numbers."""
     values = [cells.get(name) for name in AUDIO_FEATURES]
     if any(value in ("", None) for value in values):
         return None
     try:
         numbers = tuple(float(str(value)) for value in values)
     except ValueError:
-        raise ValueError("an audio feature is no number") from None
+        raise ValueError("an audio feature is not a number") from None
     if not np.isfinite(numbers).all():
-        raise ValueError("an audio feature is no number")
+        raise ValueError("an audio feature is not a number")
     return numbers
 
 
 def _kaggle(row: Mapping[str, str]) -> Entry:
-    artists = required(row, "artists", "artist")
+    artists = required_cell(row, "artists", "artist")
     try:
-        makers = ast.literal_eval(artists) if artists.startswith("[") else [artists]
+        names = ast.literal_eval(artists) if artists.startswith("[") else [artists]
     except (ValueError, SyntaxError):
-        raise ValueError("the artists are no list") from None
+        raise ValueError("the artists are not a list") from None
     date = row.get("year") or row.get("release_date", "")
-    return make_entry(
-        row["name"], map(str, makers), row["id"], date=date, popularity=row.get("popularity", ""), features=row
-    )
+    return make_entry(row["name"], map(str, names), row["id"], date=date, popularity=row.get("popularity", ""), features=row)
 
 
 def _tidytuesday(row: Mapping[str, str]) -> Entry:
@@ -131,13 +129,13 @@ def _tidytuesday(row: Mapping[str, str]) -> Entry:
 
 
 def _exportify(row: Mapping[str, str]) -> Entry:
-    # Names are parted by what may stand in them: "Tyler, The Creator" is one, as his one address tells.
+    # The separator may occur in a name: "Tyler, The Creator" is one artist, which the single artist URI shows.
     artists = row["Artist Name(s)"]
-    alone = row.get("Artist URI(s)", "").count("spotify:artist:") == 1
+    single = row.get("Artist URI(s)", "").count("spotify:artist:") == 1
     identity = row.get("Track URI") or row.get("Track ID") or row.get("Spotify ID") or ""
     return make_entry(
         row["Track Name"],
-        [artists] if alone else re.split(r";" if ";" in artists else r",", artists),
+        [artists] if single else re.split(r";" if ";" in artists else r",", artists),
         identity.rpartition(":")[2],
         date=row.get("Release Date") or row.get("Album Release Date", ""),
         genres=row.get("Genres") or row.get("Artist Genres", ""),
@@ -146,15 +144,15 @@ def _exportify(row: Mapping[str, str]) -> Entry:
     )
 
 
-FORMS: Final = (
-    Form("the Kaggle file “Spotify 1921–2020”", ("id", "name", "artists", *AUDIO_FEATURES), _kaggle),
-    Form("the TidyTuesday file", ("track_id", "track_name", "track_artist", *AUDIO_FEATURES), _tidytuesday),
-    Form("an Exportify CSV", ("Track Name", "Artist Name(s)"), _exportify),
+FORMATS: Final = (
+    FileFormat("the Kaggle file “Spotify 1921–2020”", ("id", "name", "artists", *AUDIO_FEATURES), _kaggle),
+    FileFormat("the TidyTuesday file", ("track_id", "track_name", "track_artist", *AUDIO_FEATURES), _tidytuesday),
+    FileFormat("an Exportify CSV", ("Track Name", "Artist Name(s)"), _exportify),
 )
 
 
 def read(path: Path) -> Source:
-    """The songs of a file in one of the forms. Raises SourceError if it is in none."""
+    """Parse a file of songs. Raises SourceError if the format is unknown."""
     try:
         with path.open("rb") as file:
             is_json = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
@@ -163,7 +161,7 @@ def read(path: Path) -> Source:
     if is_json:
         return _read_library(path)
     columns, rows = read_csv(path)
-    return entries_of(form_of(path, columns, FORMS, also=(LIBRARY,)), rows)
+    return parse_entries(detect_format(path, columns, FORMATS, other_formats=(LIBRARY_FORMAT,)), rows)
 
 
 def _read_library(path: Path) -> Source:
@@ -172,27 +170,27 @@ def _read_library(path: Path) -> Source:
         tracks = library["tracks"]
         rows = [{name: str(track.get(name) or "") for name in ("track", "artist", "uri")} for track in tracks]
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SourceError(f"{path} is JSON in no form that is known. Known is {LIBRARY}.") from None
-    form = Form(
+        raise SourceError(f"{path} is JSON in an unknown format. The supported one is {LIBRARY_FORMAT}.") from None
+    file_format = FileFormat(
         "the account data download's library",
         (),
         lambda row: make_entry(row["track"], [row["artist"]], row["uri"].rpartition(":")[2]),
     )
-    return entries_of(form, rows)
+    return parse_entries(file_format, rows)
 
 
 class SongRowBuilder:
-    """Makes rows of songs, with what is known already to help those that come without audio features."""
+    """Makes rows of songs, using the known songs for those without audio features."""
 
     def __init__(self, known: Sequence[Item], recognizer: Callable[[], TextEmotionRecognizer]) -> None:
-        """`known` songs are shipped or imported ones; `recognizer` opens what reads a title, if one must be read."""
+        """Index the `known` songs, shipped or imported; `recognizer` opens the text recognizer, if needed."""
         self._mood = SongMood.load()
         self._recognizer = recognizer
         self._features: dict[str, tuple[float, ...]] = {}
         for item in known:
-            features = features_of({name: item.facts.get(column) for name, column in AUDIO_COLUMNS.items()})
+            features = parse_features({name: item.facts.get(column) for name, column in AUDIO_COLUMNS.items()})
             if features:
-                self._learn(item.id, item.facts.get(SPOTIFY_ID, ""), features)
+                self._add_features(item.id, item.facts.get(SPOTIFY_ID, ""), features)
         vectors: dict[str, list[MoodVector]] = {}
         for item in known:
             if not item.facts.get(ORIGIN, "").startswith(GUESSED):
@@ -201,48 +199,51 @@ class SongRowBuilder:
         self._typical: MoodVector = np.mean([item.vector for item in known], axis=0).astype(np.float32)
 
     def add_audio_features(self, source: Source) -> None:
-        """Take in the audio features of a source, to look up those of songs that come without."""
+        """Add the audio features of a source, to look up those of songs without."""
         for entry in source.entries:
             if entry.features:
-                self._learn(entry.id, entry.cells[SPOTIFY_ID], entry.features)
+                self._add_features(entry.id, entry.cells[SPOTIFY_ID], entry.features)
 
-    def _learn(self, identity: str, spotify_id: str, features: tuple[float, ...]) -> None:
+    def _add_features(self, identity: str, spotify_id: str, features: tuple[float, ...]) -> None:
         self._features[identity] = features
         if spotify_id:
             self._features[spotify_id] = features
 
     def features(self, entry: Entry) -> tuple[float, ...] | None:
-        """A song's audio features, its own or those looked up."""
+        """Return a song's audio features, its own or those of a known song; None if there are none."""
         return entry.features or self._features.get(entry.cells[SPOTIFY_ID]) or self._features.get(entry.id)
 
     def build(self, entries: Sequence[Entry]) -> list[Row]:
-        """Rows of songs."""
+        """Make rows of songs."""
         features = [self.features(entry) for entry in entries]
         vectors = np.empty((len(entries), len(self._typical)), dtype=np.float32)
-        places = np.empty((len(entries), 2))
+        positions = np.empty((len(entries), 2))
         measured = [index for index, own in enumerate(features) if own]
         guessed = [index for index, own in enumerate(features) if not own]
         if measured:
             numbers = np.array([features[index] for index in measured])
-            vectors[measured], places[measured] = self._mood.vectors(numbers), self._mood.places(numbers)
+            vectors[measured] = self._mood.mood_vectors(numbers)
+            positions[measured] = self._mood.positions(numbers)
         if guessed:
             vectors[guessed] = self._guess([entries[index] for index in guessed])
-            places[guessed] = [valence_arousal(vectors[index]) for index in guessed]
+            positions[guessed] = [valence_arousal(vectors[index]) for index in guessed]
         return [
-            row_of(
+            make_row(
                 entry,
                 vector,
-                (place[0], place[1]),
+                (position[0], position[1]),
                 tags=tags,
-                line=_line(entry, own),
+                line=_default_line(entry, own),
                 origin="measured from audio features" if own else f"{GUESSED} from artist or title",
             )
             | _audio_cells(own)
-            for entry, own, vector, place, tags in zip(entries, features, vectors, places, plain_tags(vectors), strict=True)
+            for entry, own, vector, position, tags in zip(
+                entries, features, vectors, positions, plain_tags(vectors), strict=True
+            )
         ]
 
     def _guess(self, entries: Sequence[Entry]) -> list[MoodVector]:
-        """The mean mood of the artist's known songs; for an unknown artist what the title says, and mostly the typical."""
+        """Return the mean mood of the artist's known songs, or for an unknown artist a mix of title and typical mood."""
         artists = [self._artists.get(slug(entry.cells["artist"].split("|")[0])) for entry in entries]
         unknown = [entry.title[:MAX_CHARACTERS] for entry, artist in zip(entries, artists, strict=True) if artist is None]
         titles = iter(self._recognizer().predict_proba(unknown) if unknown else ())
@@ -253,14 +254,15 @@ class SongRowBuilder:
 
 
 def guessed_note(rows: Iterable[Mapping[str, str]], entries: Sequence[Entry]) -> str | None:
-    """What to tell about songs of an import whose mood is only guessed; None if there are none."""
+    """Return a note for the user on the imported songs whose mood is only guessed; None if there are none."""
     imported = {entry.id for entry in entries}
     count = Counter(row["id"] in imported and row[ORIGIN].startswith(GUESSED) for row in rows)[True]
     if not count:
         return None
+    subject = "song has" if count == 1 else "songs have"
     return (
-        f"{count:,} came without audio features: their moods are guessed from the artist's other songs or the title. "
-        "Give a file that has the features with --features FILE to measure them."
+        f"{count:,} {subject} no audio features: moods are guessed from the artist's other songs or the title. "
+        "To measure them, name a file with their features: --features FILE."
     )
 
 
@@ -270,10 +272,10 @@ def _audio_cells(own: tuple[float, ...] | None) -> Row:
     return {column: f"{number:g}" for column, number in zip(AUDIO_COLUMNS.values(), own, strict=True)}
 
 
-def _line(entry: Entry, features: tuple[float, ...] | None) -> str:
+def _default_line(entry: Entry, features: tuple[float, ...] | None) -> str:
     genre = entry.cells["genres"].split("|")[0] or "a song"
     if features is None:
         return f"{genre[0].upper()}{genre[1:]} from your library."
     tempo = features[AUDIO_FEATURES.index("tempo")]
-    pace = "fast" if tempo >= FAST else "slow" if tempo <= SLOW else "at a medium pace"
+    pace = "fast" if tempo >= FAST_TEMPO else "slow" if tempo <= SLOW_TEMPO else "at a medium pace"
     return f"{genre[0].upper()}{genre[1:]}, {pace}: {tempo:.0f} beats a minute."

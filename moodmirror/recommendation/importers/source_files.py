@@ -1,4 +1,4 @@
-"""What importers share: entries, the forms of files, and how names become ids."""
+"""Source files of an import: CSV reading, format detection, entries and their ids."""
 
 import csv
 import hashlib
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-SHOWN_COLUMNS: Final = 12  # of a file in no known form
+MAX_LISTED_COLUMNS: Final = 12  # in the error message for an unknown format
 
 
 class SourceError(ValueError):
-    """A file can't be imported; the message says why, and what can."""
+    """A file can't be imported; the message gives the reason and the next step."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing of a file, before its mood is known.
+    """One item of a file, before its mood is measured.
 
-    `cells` are what is known of its table's other columns; `words` its genres, keywords and tags, in small letters; `text`
-    tells what it is about; `features` are a song's, in the order of :data:`song_mood.AUDIO_FEATURES`.
+    `cells` are the known values of its table's other columns; `words` its genres, keywords and tags, in lower case; `text`
+    is its description; `features` are a song's audio features, in the order of :data:`song_mood.AUDIO_FEATURES`.
     """
 
     id: str
@@ -36,32 +36,33 @@ class Entry:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file holds: the name of its `form`, its `entries`, and how many rows were `skipped`, by reason."""
+    """A parsed file: the name of its `format`, its `entries`, and the number of `skipped` rows by reason."""
 
-    form: str
+    format: str
     entries: list[Entry]
     skipped: Counter[str]
 
 
 @dataclass(frozen=True)
-class Form:
-    """One form that files come in: it has all the columns in `needs`; `entry` makes an entry of a row of cells.
+class FileFormat:
+    """A file format with the columns `required_columns`; `parse_row` makes an entry of a row of cells.
 
-    `entry` raises ValueError saying why a row is skipped.
+    `parse_row` raises ValueError with the reason to skip a row.
     """
 
     name: str
-    needs: tuple[str, ...]
-    entry: Callable[[Mapping[str, str]], Entry]
+    required_columns: tuple[str, ...]
+    parse_row: Callable[[Mapping[str, str]], Entry]
 
 
 Rows = list[dict[str, str]]
 
 
 def read_csv(path: Path) -> tuple[list[str], Rows]:
-    """The columns and rows of a CSV file; cells too many are dropped, missing ones empty, blanks around them gone.
+    """Return the columns and rows of a CSV file.
 
-    Raises SourceError if it is none in UTF-8.
+    Surplus cells are dropped, missing ones are empty, and surrounding whitespace is removed. Raises SourceError if the file
+    can't be read or is not CSV in UTF-8.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a film's cast can be longer than the default 128 kB
     try:
@@ -78,74 +79,79 @@ def read_csv(path: Path) -> tuple[list[str], Rows]:
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV in UTF-8.") from None
     except csv.Error as error:
-        raise SourceError(f"{path} is no CSV file: {error}.") from None
+        raise SourceError(f"{path} is not a valid CSV file: {error}. Save it as CSV in UTF-8.") from None
     return columns, rows
 
 
-def form_of(path: Path, columns: Collection[str], forms: Sequence[Form], also: Sequence[str] = ()) -> Form:
-    """The first form whose columns are all there.
+def detect_format(
+    path: Path, columns: Collection[str], formats: Sequence[FileFormat], other_formats: Sequence[str] = ()
+) -> FileFormat:
+    """Return the first format whose required columns are all present.
 
-    Raises SourceError naming the known forms, and what is `also` read.
+    Raises SourceError naming the supported formats and the descriptions of `other_formats`.
     """
-    for form in forms:
-        if set(form.needs) <= set(columns):
-            return form
-    shown = ", ".join(list(columns)[:SHOWN_COLUMNS]) + (", …" if len(columns) > SHOWN_COLUMNS else "")
-    known = "".join(f"\n  {line}" for line in (*(f"{form.name}: {', '.join(form.needs)}" for form in forms), *also))
-    raise SourceError(f"{path} is in no form that is known: its columns are {shown or 'none'}. Known forms are:{known}")
+    for file_format in formats:
+        if set(file_format.required_columns) <= set(columns):
+            return file_format
+    shown = ", ".join(list(columns)[:MAX_LISTED_COLUMNS]) + (", …" if len(columns) > MAX_LISTED_COLUMNS else "")
+    descriptions = (*(f"{known.name}: {', '.join(known.required_columns)}" for known in formats), *other_formats)
+    supported = "".join(f"\n  {line}" for line in descriptions)
+    raise SourceError(
+        f"{path} is in an unknown format: its columns are {shown or 'none'}. Supported formats and their columns:{supported}"
+    )
 
 
-def entries_of(form: Form, rows: Iterable[Mapping[str, str]]) -> Source:
-    """The entries of a form's rows, each id once."""
+def parse_entries(file_format: FileFormat, rows: Iterable[Mapping[str, str]]) -> Source:
+    """Parse the rows of a file into entries, each id once."""
     entries: dict[str, Entry] = {}
     skipped: Counter[str] = Counter()
     for row in rows:
         try:
-            entry = form.entry(row)
+            entry = file_format.parse_row(row)
         except ValueError as error:
             skipped[str(error)] += 1
             continue
         if entry.id in entries:
-            skipped["the same again"] += 1
+            skipped["duplicate of an earlier row"] += 1
         else:
             entries[entry.id] = entry
-    return Source(form.name, list(entries.values()), skipped)
+    return Source(file_format.name, list(entries.values()), skipped)
 
 
 def slug(*names: str) -> str:
-    """An id of small letters, digits and hyphens; where nothing is left of the names, as in other scripts, a sum of them."""
+    """Return an id of lower-case letters, digits and hyphens, with a hash where a name in another script would be lost."""
     joined = " ".join(names)
     plain = unicodedata.normalize("NFKD", joined.casefold()).encode("ascii", "ignore").decode()
-    made = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"['’`]", "", plain)))
+    ascii_id = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"['’`]", "", plain)))
     lost = sum(character.isalpha() and not character.isascii() for character in unicodedata.normalize("NFC", joined))
-    kept = sum(character.isalpha() for character in made)
+    kept = sum(character.isalpha() for character in ascii_id)
     if kept < lost:
-        made = f"{made}-{hashlib.sha256(joined.casefold().encode()).hexdigest()[:10]}".strip("-")
-    return made or hashlib.sha256(joined.encode()).hexdigest()[:10]
+        ascii_id = f"{ascii_id}-{hashlib.sha256(joined.casefold().encode()).hexdigest()[:10]}".strip("-")
+    return ascii_id or hashlib.sha256(joined.encode()).hexdigest()[:10]
 
 
-def required(row: Mapping[str, str], column: str, what: str) -> str:
-    """A cell that must not be empty. Raises ValueError saying that `what` is missing."""
+def required_cell(row: Mapping[str, str], column: str, meaning: str) -> str:
+    """Return a cell. Raises ValueError, naming its `meaning`, if it is empty."""
     value = row.get(column, "")
     if not value:
-        raise ValueError(f"no {what}")
+        raise ValueError(f"no {meaning}")
     return value
 
 
-def year_in(value: str) -> str:
-    """The year of a date, or an empty string."""
+def extract_year(value: str) -> str:
+    """Return the year of a date, or an empty string."""
     match = re.search(r"\b(1[89]|20)\d\d\b", value)
     return match[0] if match else ""
 
 
-def listed(values: Iterable[str]) -> tuple[str, ...]:
-    """Values in small letters, each once, without empty ones."""
+def normalized_values(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values in lower case, each once, without empty ones."""
     return tuple(dict.fromkeys(value.strip().lower() for value in values if value.strip()))
 
 
-def first_sentence(text: str, most: int = 160) -> str:
-    """The first sentence of a text, cut at a word where it is longer than `most` characters."""
+def first_sentence(text: str, max_characters: int = 160) -> str:
+    """Return the first sentence of a text, cut at a word if it is longer than `max_characters`."""
     line = " ".join(text.split())
     match = re.match(r".{20,}?[.!?…](?=\s|$)", line)
     sentence = match[0] if match else line
-    return sentence if len(sentence) <= most else sentence[:most].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+    return sentence if len(sentence) <= max_characters else sentence[:max_characters].rsplit(" ", 1)[0].rstrip(",;:") + "…"

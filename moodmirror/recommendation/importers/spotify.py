@@ -1,7 +1,7 @@
-"""A person's Spotify account: their liked songs, and playlists to save there.
+"""Access to a Spotify account: import liked songs, and save playlists.
 
-Opened by the commands alone, and only where an app's id and secret are set. Audio features are closed to new apps, so liked
-songs come without. An app without extended access may have five users, each named in Spotify's dashboard.
+Imported only by commands, and only if an app's id and secret are configured. Spotify gives no audio features to new apps, so
+liked songs have none. An app without extended access may have five users, each added in Spotify's dashboard.
 """
 
 import secrets
@@ -15,23 +15,23 @@ from spotipy import CacheFileHandler, Spotify, SpotifyException, SpotifyOAuth
 from spotipy.oauth2 import SpotifyOauthError
 
 from moodmirror.recommendation.importers.songs import make_entry
-from moodmirror.recommendation.importers.source_files import Form, Source, entries_of
+from moodmirror.recommendation.importers.source_files import FileFormat, Source, parse_entries
 
 SCOPES: Final = ("user-library-read", "playlist-read-private", "playlist-modify-private")
-LIKED_PAGE: Final = 50  # songs a request may ask for
-PLAYLIST_PAGE: Final = 50
-MOST_ADDED: Final = 100  # songs a request may add to a playlist
-FORBIDDEN: Final = 403
+LIKED_SONGS_PER_PAGE: Final = 50  # Spotify's maximum
+PLAYLISTS_PER_PAGE: Final = 50
+MAX_ITEMS_PER_REQUEST: Final = 100  # songs that one request may add to a playlist
+HTTP_FORBIDDEN: Final = 403
 
 
 class SpotifyError(RuntimeError):
-    """Spotify refused, or can't be reached; the message says what to do."""
+    """Spotify refused a request or can't be reached; the message gives the next step."""
 
 
 class SpotifyAccount:
-    """The account of whoever signs in, in the browser, when something is first asked of it.
+    """The account of the user, who signs in with the browser at the first request.
 
-    The token is kept in a file that only its owner may read, so that one signs in once.
+    The token is stored in a file that only its owner may read, so that the user signs in once.
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class SpotifyAccount:
         api_address: str = "https://api.spotify.com/v1/",
         sign_in_address: str = "https://accounts.spotify.com/",
     ) -> None:
-        """`redirect_uri` must stand in the app's settings at Spotify; a server of our own answers there for the sign-in."""
+        """Prepare the sign-in.
+
+        `redirect_uri` must be in the app's settings at Spotify; a local server receives the token there.
+        """
         token_file.parent.mkdir(parents=True, exist_ok=True)
         token_file.touch(mode=0o600)
         sign_in = SpotifyOAuth(
@@ -53,7 +56,7 @@ class SpotifyAccount:
             redirect_uri,
             state=secrets.token_urlsafe(16),
             scope=",".join(SCOPES),
-            cache_handler=_QuietCache(str(token_file)),
+            cache_handler=_TokenFile(str(token_file)),
         )
         sign_in.OAUTH_AUTHORIZE_URL = f"{sign_in_address}authorize"
         sign_in.OAUTH_TOKEN_URL = f"{sign_in_address}api/token"
@@ -61,9 +64,11 @@ class SpotifyAccount:
         self._api.prefix = api_address
 
     def liked_songs(self) -> Source:
-        """The liked songs, as a source to import. Raises SpotifyError."""
-        with _told():
-            saved = [entry["track"] for entry in self._pages(self._api.current_user_saved_tracks(limit=LIKED_PAGE))]
+        """Fetch the liked songs as a source to import. Raises SpotifyError."""
+        with _translated_errors():
+            saved = [
+                entry["track"] for entry in self._pages(self._api.current_user_saved_tracks(limit=LIKED_SONGS_PER_PAGE))
+            ]
         rows = [
             {
                 "title": track["name"],
@@ -74,26 +79,26 @@ class SpotifyAccount:
             }
             for track in saved
         ]
-        form = Form(
+        file_format = FileFormat(
             "liked songs at Spotify",
             (),
             lambda row: make_entry(
                 row["title"], row["artists"].split("\n"), row["id"], date=row["date"], popularity=row["popularity"]
             ),
         )
-        return entries_of(form, rows)
+        return parse_entries(file_format, rows)
 
     def save_playlist(self, name: str, uris: Sequence[str]) -> None:
-        """Save a private playlist; one of this name is replaced. Raises SpotifyError."""
-        with _told():
-            own = self._pages(self._api.current_user_playlists(limit=PLAYLIST_PAGE))
-            identity = next((playlist["id"] for playlist in own if playlist["name"] == name), None)
-            if identity is None:
+        """Save a private playlist, replacing one of the same name. Raises SpotifyError."""
+        with _translated_errors():
+            playlists = self._pages(self._api.current_user_playlists(limit=PLAYLISTS_PER_PAGE))
+            playlist_id = next((playlist["id"] for playlist in playlists if playlist["name"] == name), None)
+            if playlist_id is None:
                 made = self._api.current_user_playlist_create(name, public=False, description="Made by Mood Mirror")
-                identity = made["id"]
-            self._api.playlist_replace_items(identity, list(uris[:MOST_ADDED]))
-            for start in range(MOST_ADDED, len(uris), MOST_ADDED):
-                self._api.playlist_add_items(identity, list(uris[start : start + MOST_ADDED]))
+                playlist_id = made["id"]
+            self._api.playlist_replace_items(playlist_id, list(uris[:MAX_ITEMS_PER_REQUEST]))
+            for start in range(MAX_ITEMS_PER_REQUEST, len(uris), MAX_ITEMS_PER_REQUEST):
+                self._api.playlist_add_items(playlist_id, list(uris[start : start + MAX_ITEMS_PER_REQUEST]))
 
     def _pages(self, page: Any) -> Iterator[Any]:
         while page:
@@ -101,29 +106,31 @@ class SpotifyAccount:
             page = self._api.next(page) if page["next"] else None
 
 
-class _QuietCache(CacheFileHandler):  # type: ignore[misc]  # spotipy has no types
-    """Takes the empty file of before the first sign-in for what it is, no token."""
+class _TokenFile(CacheFileHandler):  # type: ignore[misc]  # spotipy has no types
+    """A token cache that accepts the empty file of before the first sign-in."""
 
     def get_cached_token(self) -> Any:
-        """The token of the last sign-in; None if there was none."""
+        """Return the token of the last sign-in; None if there was none."""
         return super().get_cached_token() if Path(self.cache_path).stat().st_size else None
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except SpotifyOauthError as error:
         raise SpotifyError(
             f"Signing in to Spotify failed: {error}. Check SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET, and that the app's "
-            "settings at Spotify name SPOTIFY_REDIRECT_URI."
+            "settings at Spotify contain SPOTIFY_REDIRECT_URI."
         ) from None
     except SpotifyException as error:
         advice = (
-            "Apps without extended access may have five users: name this account in the app's settings at Spotify."
-            if error.http_status == FORBIDDEN
+            "Apps without extended access may have five users: add this account in the app's settings at Spotify."
+            if error.http_status == HTTP_FORBIDDEN
             else "Try again later."
         )
-        raise SpotifyError(f"Spotify refused ({error.http_status}): {error.msg}. {advice}") from None
+        raise SpotifyError(f"Spotify refused the request ({error.http_status}): {error.msg}. {advice}") from None
     except requests.RequestException as error:
-        raise SpotifyError(f"Spotify can't be reached: {type(error).__name__}. Is this machine online?") from None
+        raise SpotifyError(
+            f"Spotify can't be reached: {type(error).__name__}. Check this machine's internet connection, then try again."
+        ) from None

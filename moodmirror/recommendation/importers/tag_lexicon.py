@@ -1,7 +1,7 @@
-"""What words say of a mood: keywords, tags and genres as people write them, as tags of the catalogue.
+"""The tag lexicon: maps keywords, tags and genres as people write them to tags of the catalogue.
 
-Each word of the lexicon stands for one tag of :data:`moodmirror.recommendation.item_moods.TAGS`. A keyword counts if it is
-in the lexicon as a whole, or else for those of its words that are.
+Each entry of the lexicon maps to one tag of :data:`moodmirror.recommendation.item_moods.TAG_EMOTIONS`. A keyword is looked
+up as a whole, or else word by word.
 """
 
 import itertools
@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, mood_vector
 from moodmirror.recommendation.catalogue import MAX_TAGS
-from moodmirror.recommendation.item_moods import GENRES, TAGS
+from moodmirror.recommendation.item_moods import GENRE_EMOTIONS, TAG_EMOTIONS
 
-MOODS_OF_TAGS: Final = {tag: mood_vector(shares) for tag, shares in TAGS.items()}
+TAG_MOODS: Final = {tag: mood_vector(shares) for tag, shares in TAG_EMOTIONS.items()}
 
-_STORY: Final[Mapping[str, str]] = {
+_STORY_LEXICON: Final[Mapping[str, str]] = {
     "heartbreak": "heartbreak|breakup|divorce|unrequited love|infidelity|love triangle",
     "grief": "grief|death|mourning|loss of loved one|widow|widower|funeral|cancer|terminal illness|orphan|tragedy",
     "lonely": "loneliness|lonely|isolation|solitude|outsider|loner",
@@ -58,7 +58,7 @@ _STORY: Final[Mapping[str, str]] = {
     "everyday": "slice of life|everyday life|small town|suburb|office|neighbor|village",
     "focus": "documentary|science|mathematics|journalism|courtroom|lawyer|education|chess",
 }
-_FOOD: Final[Mapping[str, str]] = {
+_FOOD_LEXICON: Final[Mapping[str, str]] = {
     "comfort": "soup|stew|casserole|pasta|noodles|mac and cheese|dumplings|pie|ramen|risotto|pudding|porridge|comfort food",
     "joyful": "dessert|cake|ice cream|chocolate|cookies|sweet|pancakes|fruit|waffles|candy|mango",
     "party": "cocktail|pizza|nachos|tacos|barbecue|bbq|burger|punch|appetizer|party|snack|chips|wings",
@@ -75,7 +75,7 @@ _FOOD: Final[Mapping[str, str]] = {
     "brave": "raw|sardines|anchovies|liver|blue cheese|oyster",
     "focus": "coffee|matcha|nuts|blueberries|walnut",
 }
-_DOING: Final[Mapping[str, str]] = {
+_ACTIVITY_LEXICON: Final[Mapping[str, str]] = {
     "joyful": "recreational|dance|dancing|sing|singing|music|laugh|fun|party|concert",
     "playful": "game|games|play|puzzle|board game|toys|prank|joke",
     "love": "social|friend|friends|date|love|hug|invite|partner|parents",
@@ -97,21 +97,21 @@ _DOING: Final[Mapping[str, str]] = {
 }
 
 
-def _read(lexicon: Mapping[str, str]) -> dict[str, str]:
+def _invert(lexicon: Mapping[str, str]) -> dict[str, str]:
     return {word: tag for tag, words in lexicon.items() for word in words.split("|")}
 
 
 LEXICONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "songs": _read(_STORY),
-    "movies": _read(_STORY),
-    "food": _read(_FOOD),
-    "activities": _read(_DOING),
+    "songs": _invert(_STORY_LEXICON),
+    "movies": _invert(_STORY_LEXICON),
+    "food": _invert(_FOOD_LEXICON),
+    "activities": _invert(_ACTIVITY_LEXICON),
 }
-"""For each kind, the tag that a word stands for."""
+"""For each kind, the tag of each keyword."""
 
-# Genres beyond those of the catalogue's own table, which names only what says more than an average about one item.
+# Moods of genres: those of the catalogue, and further ones that occur in imported files.
 GENRE_MOODS: Final[Mapping[str, MoodVector]] = {
-    **{genre: mood_vector({emotion: 1}) for genre, emotion in GENRES.items()},
+    **{genre: mood_vector({emotion: 1}) for genre, emotion in GENRE_EMOTIONS.items()},
     "action": mood_vector({"angry": 0.5, "surprise": 0.5}),
     "adventure": mood_vector({"surprise": 0.6, "happy": 0.4}),
     "animation": mood_vector({"happy": 0.7, "surprise": 0.3}),
@@ -127,7 +127,7 @@ GENRE_MOODS: Final[Mapping[str, MoodVector]] = {
     "western": mood_vector({"angry": 0.5, "neutral": 0.5}),
 }
 
-# Tags that say plainly how a thing feels, and nothing of what it is about: the ones to describe a measured mood by.
+# Tags that name only a feeling, not a subject: they describe a measured mood.
 PLAIN_TAGS: Final = (
     "melancholy",
     "bittersweet",
@@ -147,47 +147,47 @@ PLAIN_TAGS: Final = (
 )
 
 
-def _shares(weights: npt.NDArray[np.float32]) -> MoodVector:
+def _normalized(weights: npt.NDArray[np.float32]) -> MoodVector:
     vector: MoodVector = (weights / weights.sum()).astype(np.float32)
     return vector
 
 
-def tags_in(words: Iterable[str], kind: str) -> list[str]:
-    """The tags that words stand for, the most often named first, at most as many as an item may have."""
+def tags_of_keywords(keywords: Iterable[str], kind: str) -> list[str]:
+    """Return the tags of keywords, the most frequent first, at most as many as an item may have."""
     lexicon = LEXICONS[kind]
     found: Counter[str] = Counter()
-    for word in words:
-        if word in lexicon:
-            found[lexicon[word]] += 1
+    for keyword in keywords:
+        if keyword in lexicon:
+            found[lexicon[keyword]] += 1
         else:
-            found.update({lexicon[part] for part in re.findall(r"[^\W_]+", word) if part in lexicon})
+            found.update({lexicon[word] for word in re.findall(r"[^\W_]+", keyword) if word in lexicon})
     return [tag for tag, _ in found.most_common(MAX_TAGS)]
 
 
 def mood_of_tags(tags: Sequence[str]) -> MoodVector:
-    """The mood vector, float32 [7], of tags: the second counts half of the first, and so on."""
-    return _shares(np.sum([MOODS_OF_TAGS[tag] / rank for rank, tag in enumerate(tags, start=1)], axis=0))
+    """Return the mood vector, float32 [7], of tags: the second counts half of the first, and so on."""
+    return _normalized(np.sum([TAG_MOODS[tag] / rank for rank, tag in enumerate(tags, start=1)], axis=0))
 
 
 def mood_of_genres(genres: Iterable[str]) -> MoodVector | None:
-    """The mean of what genres lean to; None if none of them leans."""
+    """Return the mean mood vector of the genres, float32 [7]; None if no genre is known."""
     known = [GENRE_MOODS[genre] for genre in genres if genre in GENRE_MOODS]
-    return _shares(np.sum(known, axis=0)) if known else None
+    return _normalized(np.sum(known, axis=0)) if known else None
 
 
-_PAIRS: Final = [*((tag,) for tag in PLAIN_TAGS), *itertools.permutations(PLAIN_TAGS, 2)]
+_PLAIN_COMBINATIONS: Final = [*((tag,) for tag in PLAIN_TAGS), *itertools.permutations(PLAIN_TAGS, 2)]
 
 
 def _directions() -> npt.NDArray[np.float32]:
-    vectors = np.stack([mood_of_tags(pair) for pair in _PAIRS])
+    vectors = np.stack([mood_of_tags(tags) for tags in _PLAIN_COMBINATIONS])
     directions: npt.NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return directions
 
 
-_PAIR_DIRECTIONS: Final = _directions()
+_COMBINATION_DIRECTIONS: Final = _directions()
 
 
 def plain_tags(vectors: npt.NDArray[np.float32]) -> list[tuple[str, ...]]:
-    """For mood vectors, float32 [n, 7], the one or two plain tags each whose mood lies nearest by cosine similarity."""
+    """Return for each mood vector, float32 [n, 7], the one or two plain tags with the most similar mood, by cosine."""
     assert vectors.shape[1] == len(EMOTIONS)
-    return [_PAIRS[index] for index in (vectors @ _PAIR_DIRECTIONS.T).argmax(axis=1)]
+    return [_PLAIN_COMBINATIONS[index] for index in (vectors @ _COMBINATION_DIRECTIONS.T).argmax(axis=1)]
