@@ -154,3 +154,11 @@ def test_compose_requires_secrets_and_contains_none(name):
     text = (ROOT / "compose.yaml").read_text()
     assert re.findall(rf"\$\{{{name}\b(.)", text)
     assert set(re.findall(rf"\$\{{{name}\b(..)", text)) == {":?"}
+
+
+def test_every_vendor_file_that_the_pages_load_is_copied_by_the_vendor_script():
+    script = json.loads((ROOT / "package.json").read_text())["scripts"]["vendor"]
+    copied = {path.rpartition("/")[2] for path in re.findall(r"node_modules/\S+", script)}
+    files = [*(ROOT / "templates").glob("*.html"), *(ROOT / "static" / "js").rglob("*.js")]
+    loaded = {name for file in files for name in re.findall(r"vendor/([\w.-]+)", file.read_text())}
+    assert loaded == copied

@@ -1,1 +1,1 @@
-"""The site's parts: pages, the HTTP interface, the live connection."""
+"""The HTTP side of the site: pages, the API, rate limits and security headers."""

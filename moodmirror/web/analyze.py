@@ -1,4 +1,4 @@
-"""Read one file or text for a program or for the page. It is read in memory and dropped with the answer."""
+"""The HTTP API that analyzes one file or text, in memory only: nothing that is sent is stored."""
 
 import io
 import json
@@ -19,39 +19,45 @@ from moodmirror.media.file_analysis import Progress, analyze, analyze_text, run_
 from moodmirror.media.formats import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text_input import TextError, decode_text
+from moodmirror.server.client_socket import client_socket
 from moodmirror.services import current_services
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem, problem_body
 
 LOGGER = logging.getLogger("moodmirror.analyze")
 
-# 30 MB hold a telephone's photo many times over, 20 MB ten minutes of sound at 16 kHz, uncompressed.
-MOST_BYTES: Final[dict[Kind, int]] = {"image": 30_000_000, "audio": 20_000_000, "video": MAX_BYTES, "text": MAX_TEXT_BYTES}
-STALL_SECONDS: Final = 20.0  # an upload that stands still for so long would keep others from being read
-PROGRESS_STEP: Final = 0.01  # of the whole: finer than a bar shows
-BUSY_SECONDS: Final = 5  # after which a program may ask again
+# Of an upload. 30 MB hold a phone's photo many times over, 20 MB ten minutes of uncompressed audio at 16 kHz.
+MAX_UPLOAD_BYTES: Final[dict[Kind, int]] = {
+    "image": 30_000_000,
+    "audio": 20_000_000,
+    "video": MAX_BYTES,
+    "text": MAX_TEXT_BYTES,
+}
+UPLOAD_TIMEOUT_SECONDS: Final = 20.0  # without data: a stalled upload occupies one of the few analysis slots
+MIN_PROGRESS_STEP: Final = 0.01  # of the whole: finer than a progress bar shows
+RETRY_AFTER_SECONDS: Final = 5  # for a client that finds all slots occupied
 STATUS: Final = {"unreadable": 400, "wrong kind": 415, "too large": 413}
-TITLES: Final = {"unreadable": "Can't be read", "wrong kind": "Of another kind", "too large": "Too large"}
+TITLES: Final = {"unreadable": "Can't be read", "wrong kind": "Unsupported kind", "too large": "Too large"}
 
-_problem = schemas.problem_answer
+_problem = schemas.problem_response
 bp = APIBlueprint(
     "analyze",
     __name__,
     url_prefix="/api/analyze",
     abp_responses={
-        400: _problem("It can't be read; the detail says why."),
-        403: _problem("A page of another site asked."),
-        413: _problem("It has more bytes, pixels, seconds or frames than are read."),
-        415: _problem("It is of another kind than is read here."),
-        429: schemas.TOO_OFTEN,
-        503: _problem("The server can't read it now: it is busy, or a model is missing."),
+        400: _problem("The content can't be read; the detail says why."),
+        403: _problem("A page of another site sent the request."),
+        413: _problem("The content exceeds a limit of bytes, pixels, seconds or frames."),
+        415: _problem("The content is of a kind that this route does not support."),
+        429: schemas.RATE_LIMITED,
+        503: _problem("The server is busy, or a model is unavailable."),
     },
 )
-_file_answer: Any = {200: schemas.FileAnalysis, 408: _problem("The upload stood still.")}
+_file_responses: Any = {200: schemas.FileAnalysis, 408: _problem("The upload stalled.")}
 
 
 class MemoryRequest(Request):
-    """A request whose uploads stay in memory: what people send is never written to disk, not even for a moment."""
+    """A request whose uploads stay in memory: uploaded content is never written to disk, not even temporarily."""
 
     def _get_file_stream(
         self,
@@ -76,136 +82,140 @@ _text_body: Any = {
 
 @bp.post("/text", responses={200: schemas.Analysis}, openapi_extensions=_text_body)
 def text() -> dict[str, Any]:
-    """The mood of a text, its course sentence by sentence, and the words that weighed most.
+    """Analyze a text: its mood, the mood of each sentence, and the words with the highest weights.
 
-    The text comes as JSON ``{"text": …}`` or as text/plain, in UTF-8.
+    Send JSON ``{"text": …}`` or text/plain, in UTF-8.
     """
-    request.max_content_length = MOST_BYTES["text"]
+    request.max_content_length = MAX_UPLOAD_BYTES["text"]
     content = _json_text() if request.is_json else _plain_text()
-    return _shaped(analyze_text(content, current_services().text_recognizer()))
+    return _response_body(analyze_text(content, current_services().text_recognizer()))
 
 
-@bp.post("/image", responses=_file_answer, openapi_extensions={"requestBody": schemas.file_body("image/*")})
+@bp.post("/image", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("image/*")})
 def image() -> Response | dict[str, Any]:
-    """The mood of every face in a picture: JPEG, PNG, WebP, GIF or HEIC.
+    """Analyze every face in a picture: JPEG, PNG, WebP, GIF or HEIC.
 
-    The file comes as the one file of a form, or as the request's body; likewise at the other addresses for files.
+    Send the file as the only file of a form, or as the request's body. The other routes for files work the same way.
     """
-    return _analyzed(["image"])
+    return _analyze_upload(["image"])
 
 
-@bp.post("/audio", responses=_file_answer, openapi_extensions={"requestBody": schemas.file_body("audio/*")})
+@bp.post("/audio", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("audio/*")})
 def audio() -> Response | dict[str, Any]:
-    """The mood of a recording and its course over time: WAV, FLAC, OGG, Opus, MP3, M4A or WebM."""
-    return _analyzed(["audio"])
+    """Analyze the voice in a recording over time: WAV, FLAC, OGG, Opus, MP3, M4A or WebM."""
+    return _analyze_upload(["audio"])
 
 
-@bp.post("/video", responses=_file_answer, openapi_extensions={"requestBody": schemas.file_body("video/*", "image/gif")})
+@bp.post("/video", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("video/*", "image/gif")})
 def video() -> Response | dict[str, Any]:
-    """The course of moods of a clip, from its faces and its sound: MP4, WebM, MOV, AVI or an animated GIF."""
-    return _analyzed(["video"])
+    """Analyze the faces and the voice in a video over time: MP4, WebM, MOV, AVI or an animated GIF."""
+    return _analyze_upload(["video"])
 
 
 @bp.post(
     "/file",
-    responses=_file_answer,
+    responses=_file_responses,
     openapi_extensions={"requestBody": schemas.file_body("image/*", "audio/*", "video/*", "application/octet-stream")},
 )
 def file() -> Response | dict[str, Any]:
-    """The mood of a picture, a recording, a clip or a text: the file's first bytes say which it is."""
-    return _analyzed(KINDS)
+    """Analyze a picture, recording, video or text; its kind is detected from the first bytes."""
+    return _analyze_upload(KINDS)
 
 
 @bp.errorhandler(MediaError)
 @bp.errorhandler(TextError)
-def unreadable(error: ValueError) -> Response:
-    """Answer that what was sent can't be read, and why."""
-    return problem(*_unreadable(error))
+def on_unreadable(error: ValueError) -> Response:
+    """Return a response that says why the content can't be analyzed."""
+    return problem(*_unreadable_problem(error))
 
 
 @bp.errorhandler(TimeoutError)
-def stalled(error: TimeoutError) -> Response:
-    """Answer that an upload was given up."""
-    return problem(408, "Upload stood still", f"Nothing came for {STALL_SECONDS:.0f} s. Send it again.")
+def on_stalled_upload(error: TimeoutError) -> Response:
+    """Return 408 for an upload that stalled."""
+    return problem(408, "Upload stalled", f"No data arrived for {UPLOAD_TIMEOUT_SECONDS:.0f} s. Send the file again.")
 
 
 @bp.errorhandler(ModelError)
 @bp.errorhandler(FileNotFoundError)
 @bp.errorhandler(DecoderError)
-def unavailable(error: Exception) -> Response:
-    """Answer that a model can't be used; what is wrong with it is the log's business."""
-    return problem(*_unavailable(error))
+def on_unavailable(error: Exception) -> Response:
+    """Return 503 where a model or decoder fails; only the log has the reason."""
+    return problem(*_unavailable_problem(error))
 
 
-def _unreadable(error: ValueError) -> tuple[int, str, str]:
+def _unreadable_problem(error: ValueError) -> tuple[int, str, str]:
     kind = error.problem if isinstance(error, MediaError) else "unreadable"
     return STATUS[kind], TITLES[kind], str(error)
 
 
-def _unavailable(error: Exception) -> tuple[int, str, str]:
-    LOGGER.error("%s can't be answered: %s", request.path, error)
-    return 503, "Not available", "This server can't read that at present; its log says why."
+def _unavailable_problem(error: Exception) -> tuple[int, str, str]:
+    LOGGER.error("the request to %s failed: %s", request.path, error)
+    return 503, "Unavailable", "The server can't analyze this at the moment. Try again later; its log has the reason."
 
 
-def _analyzed(wanted: Collection[Kind]) -> Response | dict[str, Any]:
-    request.max_content_length = max(MOST_BYTES[kind] for kind in wanted)
-    site = current_services()
-    if not site.analyses.acquire(blocking=False):
-        raise ServiceUnavailable("As many files as can be are being read. Try again shortly.", retry_after=BUSY_SECONDS)
-    with ExitStack() as held:
-        held.callback(site.analyses.release)
-        work = held.enter_context(closing(analyze(_uploaded(), site, wanted)))
-        if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
-            return _shaped(run_to_completion(work))
-        next(work)  # what can be told from the file's header is told with a status of its own
-        answer = Response(
-            stream_with_context(_lines(work)), mimetype=schemas.PROGRESS_TYPE, headers={"X-Accel-Buffering": "no"}
+def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
+    request.max_content_length = max(MAX_UPLOAD_BYTES[kind] for kind in kinds)
+    services = current_services()
+    if not services.analyses.acquire(blocking=False):
+        raise ServiceUnavailable(
+            f"The server is busy with other files. Try again in {RETRY_AFTER_SECONDS} s.", retry_after=RETRY_AFTER_SECONDS
         )
-        answer.call_on_close(held.pop_all().close)  # also when whoever asked has gone: that is how they cancel
-        return answer
+    with ExitStack() as stack:
+        stack.callback(services.analyses.release)
+        analysis = stack.enter_context(closing(analyze(_uploaded_file(), services, kinds)))
+        if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
+            return _response_body(run_to_completion(analysis))
+        next(analysis)  # errors in the file's header get an HTTP status of their own
+        response = Response(
+            stream_with_context(_progress_lines(analysis)),
+            mimetype=schemas.PROGRESS_TYPE,
+            headers={"X-Accel-Buffering": "no"},
+        )
+        response.call_on_close(stack.pop_all().close)  # also when the client disconnects, which cancels the analysis
+        return response
 
 
-def _lines(work: Generator[Progress, None, Analysis]) -> Iterator[str]:
-    told: Progress = 0.0
+def _progress_lines(analysis: Generator[Progress, None, Analysis]) -> Iterator[str]:
+    reported: Progress = 0.0
     try:
         while True:
-            progress = next(work)
-            if progress is None or told is None or progress - told >= PROGRESS_STEP:
-                told = progress
+            progress = next(analysis)
+            if progress is None or reported is None or progress - reported >= MIN_PROGRESS_STEP:
+                reported = progress
                 yield _line({"progress": progress})
-    except StopIteration as done:
-        yield _line({"analysis": _shaped(done.value)})
+    except StopIteration as stop:
+        yield _line({"analysis": _response_body(stop.value)})
     except (MediaError, TextError) as error:
-        yield _line({"problem": problem_body(*_unreadable(error))})
+        yield _line({"problem": problem_body(*_unreadable_problem(error))})
     except (ModelError, FileNotFoundError, DecoderError) as error:
-        yield _line({"problem": problem_body(*_unavailable(error))})
+        yield _line({"problem": problem_body(*_unavailable_problem(error))})
 
 
 def _line(message: dict[str, Any]) -> str:
     return json.dumps(message) + "\n"
 
 
-def _shaped(analysis: Analysis) -> dict[str, Any]:
+def _response_body(analysis: Analysis) -> dict[str, Any]:
     return schemas.Analysis(**analysis_message(analysis)).model_dump(mode="json")
 
 
-def _uploaded() -> BinaryIO:
-    """The one file that was sent, in a form or as the body, to be read as it comes."""
-    connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+def _uploaded_file() -> BinaryIO:
+    """Return the uploaded file, from a form or the body, as a stream that is read while it arrives."""
+    connection = client_socket(request.environ)
     if connection is not None:
-        connection.settimeout(STALL_SECONDS)
+        connection.settimeout(UPLOAD_TIMEOUT_SECONDS)
     if request.mimetype != "multipart/form-data":
         return cast(BinaryIO, request.stream)
     files = [file for _, file in request.files.items(multi=True)]
     if len(files) != 1:
-        raise BadRequest(f"The form must hold one file, this one holds {len(files)}.")
+        raise BadRequest(f"The form must hold one file, but holds {len(files)}.")
     return cast(BinaryIO, files[0].stream)
 
 
 def _json_text() -> str:
     try:
         body = request.get_json()
-    except RecursionError:  # brackets in brackets in brackets
+    except RecursionError:  # deeply nested brackets
         body = None
     try:
         return schemas.TextBody.model_validate(body, strict=True).text

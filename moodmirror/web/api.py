@@ -1,4 +1,4 @@
-"""The HTTP interface for programs; errors are problem details after RFC 9457, and /openapi.json describes it all."""
+"""The HTTP API for mood and recommendations; errors are problem details (RFC 9457), /openapi.json describes everything."""
 
 from typing import Any, Final, cast
 
@@ -17,56 +17,62 @@ from moodmirror.web.problem_details import problem
 INFO: Final = Info(
     title="Mood Mirror",
     version="1",
-    description="Reads moods in pictures, recordings, clips and texts, and recommends songs, movies, food and activities "
-    "for them. What is sent is read in memory and dropped with the answer.",
+    description="Recognizes moods in pictures, recordings, videos and texts, and recommends songs, movies, food and "
+    "activities for them. Uploads are analyzed in memory and never stored.",
 )
 
-bp = APIBlueprint("api", __name__, abp_responses={429: schemas.TOO_OFTEN})
+bp = APIBlueprint("api", __name__, abp_responses={429: schemas.RATE_LIMITED})
 
 
 @bp.get("/openapi.json", doc_ui=False)
 def description() -> dict[str, Any]:
-    """The description of this interface, made from its schemas."""
+    """Return the OpenAPI description of this API, generated from its schemas."""
     return cast(OpenAPI, current_app).api_doc
 
 
 @bp.get("/api/mood", responses={200: Mood})
 def mood() -> dict[str, Any]:
-    """The mood of the room that the server's camera sees; its label is null while that camera reads none."""
+    """Return the mood of the people in front of the server's camera.
+
+    The label is null while no mood is recognized.
+    """
     return Mood(**mood_message(current_services().camera.mood.refresh())).model_dump()
 
 
 @bp.get(
     "/api/recommendations",
-    responses={200: schemas.Recommendations, 400: schemas.problem_answer("The question is wrong; the detail says why.")},
+    responses={
+        200: schemas.Recommendations,
+        400: schemas.problem_response("A parameter is missing or invalid; the detail names it."),
+    },
 )
-def recommendations(query: schemas.Question) -> dict[str, Any] | Response:  # type: ignore[valid-type]  # made from FILTERS
-    """Songs, movies, food and activities for a mood, a wish in own words, or both; a wish alone has the mode match.
+def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Response:  # type: ignore[valid-type]  # dynamic
+    """Recommend songs, movies, food and activities for a mood, for a wish in free text, or for both.
 
-    Nobody's taste is part of it: the same question has the same answer. What is asked for more than once or is unknown is
-    refused, so that a slip of the pen does not pass for an answer.
+    A wish without a mood uses the mode match. No visitor's taste has an influence: the same query has the same result.
+    Repeated and unknown parameters are refused, so that a typing error does not go unnoticed.
     """
     for name in request.args:
         if len(request.args.getlist(name)) > 1:
-            return problem(400, "Parameter stands twice", f"{name} may stand once only")
-    asked = cast(schemas.Asked, query)
-    if asked.mood is None and not asked.wish.strip():
-        return problem(400, "Nothing to go by", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
-    filters = asked.model_dump(include=set(FILTERS), exclude_none=True)
-    site = current_services()
+            return problem(400, "Repeated parameter", f"{name} may be given once only")
+    options = cast(schemas.RecommendationOptions, query)
+    if options.mood is None and not options.wish.strip():
+        return problem(400, "No mood and no wish", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
+    filters = options.model_dump(include=set(FILTERS), exclude_none=True)
+    services = current_services()
     try:
         tables = recommendations_message(
-            site.recommender,
-            mood_vector({asked.mood: 1}) if asked.mood else None,
-            asked.mode,
-            asked.k,
+            services.recommender,
+            mood_vector({options.mood: 1}) if options.mood else None,
+            options.mode,
+            options.k,
             filters,
-            towards=asked.towards,
-            seed=asked.seed,
-            text_query=read_text_query(site, asked.wish),
+            towards=options.towards,
+            seed=options.seed,
+            text_query=read_text_query(services, options.wish),
         )
     except TextQueryError as error:
-        return problem(400, "Wrong wish", str(error))
+        return problem(400, "Invalid wish", str(error))
     except ValueError as error:
-        return problem(400, "Wrong mode or filter", str(error))
+        return problem(400, "Invalid mode or filter", str(error))
     return schemas.Recommendations(**tables).model_dump()

@@ -1,4 +1,4 @@
-"""How often the models are right, for people who are to decide whether they want to be read by them."""
+"""The measured accuracy of the models, shown to people before they consent to their use."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from moodmirror.recognition.model_files import MODELS_DIR
 
-# Where each model's figures stand: measured by train.py on what the model did not learn from, and told in its card.
-PLACES: Final = {
+# Each model's metrics file and the keys inside it: measured by train.py on data that the model was not trained on.
+METRICS_KEYS: Final = {
     "face": ("face_emotion.json", "splits", "development, without exact copies of training faces"),
     "speech": ("speech_emotion.json", "seven_emotions"),
     "text": ("text_emotion.json", "development"),
@@ -16,8 +16,8 @@ PLACES: Final = {
 
 
 @dataclass(frozen=True)
-class Certainty:
-    """How many in a hundred are read rightly, and which emotion best and worst (its recall, in the hundred too)."""
+class ModelAccuracy:
+    """A model's accuracy, and the emotions with the best and the worst recall; all figures in percent."""
 
     right: int
     best: str
@@ -27,13 +27,13 @@ class Certainty:
 
 
 @cache
-def certainty(sense: str) -> Certainty:
-    """The figures of one model: face, speech or text."""
-    name, *keys = PLACES[sense]
-    figures: dict[str, Any] = json.loads((MODELS_DIR / name).read_text(encoding="utf-8"))
+def model_accuracy(source: str) -> ModelAccuracy:
+    """Return the accuracy of the model for a source: face, speech or text."""
+    name, *keys = METRICS_KEYS[source]
+    metrics: dict[str, Any] = json.loads((MODELS_DIR / name).read_text(encoding="utf-8"))
     for key in keys:
-        figures = figures[key]
-    recalls = sorted((row["recall"], emotion) for emotion, row in figures["by_emotion"].items())
+        metrics = metrics[key]
+    recalls = sorted((row["recall"], emotion) for emotion, row in metrics["by_emotion"].items())
     (worst_recall, worst), (best_recall, best) = recalls[0], recalls[-1]
-    right = figures["accuracy"] if "accuracy" in figures else figures["top_accuracy"]
-    return Certainty(round(100 * right), best, round(100 * best_recall), worst, round(100 * worst_recall))
+    accuracy = metrics["accuracy"] if "accuracy" in metrics else metrics["top_accuracy"]
+    return ModelAccuracy(round(100 * accuracy), best, round(100 * best_recall), worst, round(100 * worst_recall))

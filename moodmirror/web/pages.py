@@ -1,4 +1,4 @@
-"""The page, the camera's stream, and the answers for whoever watches over the site."""
+"""The HTML pages, the camera stream, and the health and metrics endpoints."""
 
 import hmac
 import time
@@ -17,28 +17,28 @@ from moodmirror.recognition.model_files import ModelError
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import AUDIENCES, COMPANY_OPTIONS, COSTS, DIETS, FREE_FROM, KINDS, PLACES
 from moodmirror.recommendation.filters import FILTERS_BY_KIND
+from moodmirror.server.client_socket import client_socket
 from moodmirror.services import ServerCamera, current_services
 from moodmirror.storage.database import RETENTION_DAYS
 from moodmirror.visitor_identity import greet_visitor
-from moodmirror.web.model_accuracy import certainty
+from moodmirror.web.model_accuracy import model_accuracy
 
-MINUTES: Final = ("15", "30", "60", "120", "240")  # people think of time in such steps
-# To all viewers together: twenty of them see all frames of a camera, of more each sees fewer. Above it, sending would take
-# the processor from reading.
-PICTURES_A_SECOND: Final = 400
+MINUTES: Final = ("15", "30", "60", "120", "240")  # choices of the filter for free time
+# For all viewers together: up to twenty receive every frame of a camera, more receive fewer each. Above this rate, sending
+# would take CPU time from the analysis.
+MAX_FRAMES_PER_SECOND: Final = 400
 BOUNDARY: Final = "frame"
-# A viewer who takes nothing for this long is gone, or as good as: its thread is needed for others.
-VIEWER_WRITE_SECONDS: Final = 10.0
+VIEWER_TIMEOUT_SECONDS: Final = 10.0  # a viewer who reads nothing for so long is disconnected: others need its thread
 LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
-# Headers of a proxy's: behind one on this machine, everybody comes from a loopback address.
-FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
+# A proxy sets these headers: behind a proxy on this machine, every request comes from a loopback address.
+FORWARDED_HEADERS: Final = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 bp = Blueprint("pages", __name__)
 
 
 @bp.get("/")
 def index() -> str:
-    """The mirror."""
+    """Return the main page."""
     greet_visitor()
     return render_template(
         "index.html",
@@ -50,21 +50,21 @@ def index() -> str:
         max_characters=MAX_TEXT_CHARACTERS,
         max_wish=MAX_QUERY_CHARACTERS,
         keep_days=RETENTION_DAYS,
-        certainty=certainty,
+        certainty=model_accuracy,
     )
 
 
 @bp.get("/privacy")
 def privacy() -> str:
-    """What is read and what is kept, in plain words."""
-    return render_template("privacy.html", keep_days=RETENTION_DAYS, certainty=certainty)
+    """Return the page that explains what is analyzed and what is stored."""
+    return render_template("privacy.html", keep_days=RETENTION_DAYS, certainty=model_accuracy)
 
 
 def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:
-    """What each table's filters can be set to, by kind and name; the frequent genres and languages first."""
+    """Return the choices of each filter by kind and filter name; frequent genres and languages come first."""
     fixed = {
         "minutes": list(MINUTES),
-        "audience": list(AUDIENCES[:-1]),  # what is fit for adults is everything
+        "audience": list(AUDIENCES[:-1]),  # without the last, which excludes nothing
         "diet": [*DIETS[:-1], *FREE_FROM],
         "cost": list(COSTS[:-1]),
         "place": list(PLACES),
@@ -83,72 +83,71 @@ def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]
 
 @bp.get("/stream.mjpg")
 def stream() -> ResponseReturnValue:
-    """The server camera's annotated frames as multipart JPEG, for as long as the viewer stays."""
-    site = current_services()
-    if site.camera.status.state == "off":
+    """Stream the server camera's annotated frames as multipart JPEG until the viewer disconnects."""
+    services = current_services()
+    if services.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
-    # Taken at once, not when the first picture goes out: two who come together must not both find the last place free.
-    if not site.stream_places.acquire(blocking=False):
-        return Response(
-            "As many as may watch the camera do so already. Try again in a minute.\n", 503, {"Retry-After": "60"}
-        )
-    connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    # Acquired here, not with the first frame: two viewers who come at once must not both get the last slot.
+    if not services.stream_places.acquire(blocking=False):
+        detail = f"The camera stream is full ({services.config.max_viewers} viewers). Try again in a minute.\n"
+        return Response(detail, 503, {"Retry-After": "60"})
+    connection = client_socket(request.environ)
     if connection is not None:
-        connection.settimeout(VIEWER_WRITE_SECONDS)
+        connection.settimeout(VIEWER_TIMEOUT_SECONDS)
     response = Response(
-        _parts(site.camera),
+        _parts(services.camera),
         mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         headers={"Cache-Control": "no-store", "Connection": "close", "X-Accel-Buffering": "no"},
     )
-    response.call_on_close(site.stream_places.release)
+    response.call_on_close(services.stream_places.release)
     return response
 
 
 def _parts(camera: ServerCamera) -> Iterator[bytes]:
-    # Each part is sent with the boundary that ends it: browsers show a frame only once they have seen that.
+    # Each part is sent together with the boundary after it: browsers show a frame only when they have received that.
     yield f"--{BOUNDARY}\r\n".encode()
     for jpeg in camera.watch():
-        began = time.monotonic()
+        started = time.monotonic()
         header = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
         yield header + jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
-        time.sleep(max(began + camera.viewers / PICTURES_A_SECOND - time.monotonic(), 0))
+        time.sleep(max(started + camera.viewers / MAX_FRAMES_PER_SECOND - time.monotonic(), 0))
 
 
 @bp.get("/healthz")
 def healthz() -> dict[str, str]:
-    """Alive: this process answers."""
+    """Return 200: this process responds."""
     return {"status": "ok"}
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """All figures in Prometheus' text format, for this machine or for who knows METRICS_TOKEN; nothing for others."""
-    site = current_services()
-    token = site.config.metrics_token
+    """Return all metrics in Prometheus' text format to this machine, or with METRICS_TOKEN set to its holders; else 404."""
+    services = current_services()
+    token = services.config.metrics_token
     if token:
         given = request.authorization.token if request.authorization and request.authorization.type == "bearer" else None
-        known = given is not None and hmac.compare_digest(given.encode(), token.encode())
+        allowed = given is not None and hmac.compare_digest(given.encode(), token.encode())
     else:
-        known = request.remote_addr in LOOPBACK and not any(name in request.headers for name in FORWARDED)
-    if not known:
+        allowed = request.remote_addr in LOOPBACK and not any(name in request.headers for name in FORWARDED_HEADERS)
+    if not allowed:
         abort(404)
-    return Response(generate_latest(site.metrics.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(generate_latest(services.metrics.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @bp.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
-    """Ready: the models open and the camera, if any is awake, is fresh. 503 with the reasons when not."""
-    site = current_services()
+    """Return 200 if the models can be loaded and the camera, unless idle, delivers frames; else 503 with the reasons."""
+    services = current_services()
     problems = []
-    for open_model in (site.face_analyzer, site.speech_recognizer, site.text_recognizer):
+    for load_model in (services.face_analyzer, services.speech_recognizer, services.text_recognizer):
         try:
-            open_model()
+            load_model()
         except (ModelError, FileNotFoundError) as error:
             problems.append(str(error))
-    status = site.camera.status
-    # One that another process publishes says nothing of this one: with it gone, all would seem not ready at once.
-    ours = site.config.camera.kind != "published"
-    if ours and status.state not in ("off", "idle", "starting", "live"):
+    status = services.camera.status
+    # A camera that another process publishes does not count: if it failed, all processes would seem not ready at once.
+    own_camera = services.config.camera.kind != "published"
+    if own_camera and status.state not in ("off", "idle", "starting", "live"):
         problems.append(f"{status.message} {status.advice}")
     return {
         "status": "not ready" if problems else "ready",

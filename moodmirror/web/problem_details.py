@@ -1,4 +1,4 @@
-"""Errors as problem details after RFC 9457, for programs."""
+"""Errors as problem details (RFC 9457), for programs."""
 
 from typing import Any, Final
 
@@ -8,42 +8,42 @@ from werkzeug.exceptions import HTTPException
 
 from moodmirror.web.schemas import Problem
 
-# Of a body that is refused, so much is taken all the same: who still sends would see a broken connection, not the answer.
-DRAINED_BYTES: Final = 64_000_000
+# Read and discarded of a refused body: a client that is still sending would see a broken connection instead of the response.
+MAX_DRAINED_BYTES: Final = 64_000_000
 CHUNK_BYTES: Final = 65_536
 
 
 def problem(status: int, title: str, detail: str) -> Response:
-    """A problem details answer."""
+    """Return a response with problem details."""
     body = current_app.json.dumps(problem_body(status, title, detail))
     return Response(body, status, mimetype="application/problem+json")
 
 
 def problem_body(status: int, title: str, detail: str) -> dict[str, Any]:
-    """What a problem details answer holds."""
+    """Return the JSON object of problem details."""
     return Problem(type="about:blank", title=title, status=status, detail=detail).model_dump()
 
 
 def on_invalid(error: ValidationError) -> Response:
-    """What is wrong with a question, parameter by parameter."""
-    wrong = [f"{'.'.join(map(str, part['loc'])) or 'the question'}: {part['msg']}" for part in error.errors()]
-    return problem(400, "Wrong parameter", "; ".join(wrong))
+    """Return a 400 response that names every invalid parameter of a request."""
+    errors = [f"{'.'.join(map(str, part['loc'])) or 'the query'}: {part['msg']}" for part in error.errors()]
+    return problem(400, "Invalid parameter", "; ".join(errors))
 
 
 def on_http_error(error: HTTPException) -> HTTPException | Response:
-    """What Flask itself refuses, as problem details where a program asked; people get its plain page."""
+    """Return an HTTP error as problem details under /api/, and elsewhere as Flask's plain page."""
     if not request.path.startswith("/api/"):
         return error
-    if "stream" not in vars(request._get_current_object()):  # type: ignore[attr-defined]  # nothing was read
+    if "stream" not in vars(request._get_current_object()):  # type: ignore[attr-defined]  # the body was not read
         _drain()
     status = error.code or 500
-    answer = Response(headers=error.get_response().headers, status=status, mimetype="application/problem+json")
-    answer.set_data(current_app.json.dumps(problem_body(status, error.name, error.description or error.name)))
-    answer.mimetype = "application/problem+json"
-    return answer
+    response = Response(headers=error.get_response().headers, status=status, mimetype="application/problem+json")
+    response.set_data(current_app.json.dumps(problem_body(status, error.name, error.description or error.name)))
+    response.mimetype = "application/problem+json"
+    return response
 
 
 def _drain() -> None:
-    body, left = request.environ["wsgi.input"], min(request.content_length or 0, DRAINED_BYTES)
-    while left > 0 and (chunk := body.read(min(left, CHUNK_BYTES))):
-        left -= len(chunk)
+    body, remaining = request.environ["wsgi.input"], min(request.content_length or 0, MAX_DRAINED_BYTES)
+    while remaining > 0 and (chunk := body.read(min(remaining, CHUNK_BYTES))):
+        remaining -= len(chunk)

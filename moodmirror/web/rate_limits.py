@@ -1,4 +1,4 @@
-"""How often one visitor, and one address, may ask for pages and the interface. What is too much is answered with 429."""
+"""Limit how many requests one visitor and one address may send; further ones are answered with 429."""
 
 import math
 import time
@@ -13,26 +13,26 @@ from moodmirror.redis_connection import connection_options
 from moodmirror.visitor_identity import address_key, visitor_id
 from moodmirror.web.problem_details import on_http_error
 
-# A page asks for little once it is open; a household or an office shares an address.
-REQUESTS_OF_VISITOR: Final = "240 per minute"
-REQUESTS_OF_ADDRESS: Final = "600 per minute"
-# Reading a file takes seconds.
-FILES_OF_VISITOR: Final = "30 per minute"
-FILES_OF_ADDRESS: Final = "60 per minute"
-UNCOUNTED: Final = ("/healthz", "/readyz", "/metrics")  # who watches the server must not be told that it is busy
+# A page sends few requests once it is open; a household or an office shares an address.
+REQUESTS_PER_VISITOR: Final = "240 per minute"
+REQUESTS_PER_ADDRESS: Final = "600 per minute"
+# Analyzing a file takes seconds.
+FILES_PER_VISITOR: Final = "30 per minute"
+FILES_PER_ADDRESS: Final = "60 per minute"
+UNLIMITED_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # monitoring must not be refused
 
 
 def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_url: str | None = None) -> None:
-    """Have a site count requests. `files` is the part that reads files, which may be asked for less often.
+    """Apply the rate limits to an application. `files` is the blueprint that analyzes files, with lower limits.
 
-    The processes of one site count together in Redis; a process without it, or while it is away, by itself.
+    The processes of one site count together in Redis; without Redis, or while it is unavailable, each counts alone.
     """
     limiter = Limiter(
         address_key,
         app=app,
         application_limits=[
-            ApplicationLimit(REQUESTS_OF_ADDRESS),
-            ApplicationLimit(REQUESTS_OF_VISITOR, key_function=_visitor_key, exempt_when=_is_unknown),
+            ApplicationLimit(REQUESTS_PER_ADDRESS),
+            ApplicationLimit(REQUESTS_PER_VISITOR, key_function=_visitor_key, exempt_when=_has_no_visitor),
         ],
         strategy="sliding-window-counter",
         storage_uri=redis_url or "memory://",
@@ -40,14 +40,14 @@ def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_
         in_memory_fallback_enabled=True,
         enabled=enabled,
     )
-    limiter.request_filter(lambda: request.path in UNCOUNTED)
-    limiter.limit(FILES_OF_ADDRESS)(files)
-    limiter.limit(FILES_OF_VISITOR, key_func=_visitor_key, exempt_when=_is_unknown)(files)
+    limiter.request_filter(lambda: request.path in UNLIMITED_PATHS)
+    limiter.limit(FILES_PER_ADDRESS)(files)
+    limiter.limit(FILES_PER_VISITOR, key_func=_visitor_key, exempt_when=_has_no_visitor)(files)
 
     def refuse(error: RateLimitExceeded) -> ResponseReturnValue:
-        reached = limiter.current_limit
-        error.retry_after = max(math.ceil(reached.reset_at - time.time()), 1) if reached else 60
-        error.description = f"That is more than one visitor may ask. Try again in {error.retry_after} s."
+        exceeded = limiter.current_limit
+        error.retry_after = max(math.ceil(exceeded.reset_at - time.time()), 1) if exceeded else 60
+        error.description = f"Too many requests. Try again in {error.retry_after} s."
         return on_http_error(error)
 
     app.register_error_handler(RateLimitExceeded, refuse)
@@ -57,5 +57,5 @@ def _visitor_key() -> str:
     return f"visitor {visitor_id()}"
 
 
-def _is_unknown() -> bool:
+def _has_no_visitor() -> bool:
     return visitor_id() is None

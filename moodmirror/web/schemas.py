@@ -1,4 +1,4 @@
-"""What the HTTP interface takes and gives: every answer is made through these, and /openapi.json is made from them."""
+"""Pydantic models of the HTTP API: every response is built through them, and /openapi.json is generated from them."""
 
 from typing import Any, Final
 
@@ -25,14 +25,14 @@ MAX_ROWS: Final = 100
 
 
 class Moment(FusedReading):
-    """One moment of a course, in seconds or by its place in a text."""
+    """One moment of a recording or video, by its time; or one sentence of a text, by its position."""
 
     at: float | None = Field(description="seconds from the start")
-    start: Count | None = Field(description="Unicode characters from the text's start")
-    end: Count | None = Field(description="likewise, not included")
-    weight: Share | None = Field(description="how far to trust it")
-    snr_db: float | None = Field(description="how far a voice stands above the noise")
-    mixed: list[Emotion] | None = Field(description="what face and voice say where they contradict each other strongly")
+    start: Count | None = Field(description="position of its first character, in Unicode characters")
+    end: Count | None = Field(description="position after its last character, in Unicode characters")
+    weight: Share | None = Field(description="how reliable the reading is")
+    snr_db: float | None = Field(description="signal-to-noise ratio of the voice in dB")
+    mixed: list[Emotion] | None = Field(description="the emotions of face and voice if they strongly contradict each other")
 
 
 class Face(TrackedFace, Reading):
@@ -40,10 +40,10 @@ class Face(TrackedFace, Reading):
 
 
 class Analysis(FusedReading):
-    """What was sent was read as: always of this one shape, with null or nothing for what its kind does not have."""
+    """The result of an analysis, with the same fields for every kind; fields that a kind does not have are null or empty."""
 
     kind: Kind
-    share: Share = Field(description="the part of what was read in which the label leads")
+    share: Share = Field(description="the share of the readings in which the label leads")
     width: Count | None
     height: Count | None
     seconds: float | None
@@ -58,7 +58,7 @@ PROGRESS_TYPE: Final = "application/x-ndjson"
 
 
 class FileAnalysis(Analysis):
-    """An analysis of a file; to who asks for it, its progress comes first, line by line."""
+    """The result of a file's analysis; with progress, line by line, for clients that accept newline-delimited JSON."""
 
     model_config = ConfigDict(
         title="FileAnalysis",
@@ -67,8 +67,8 @@ class FileAnalysis(Analysis):
                 PROGRESS_TYPE: {
                     "schema": {
                         "type": "string",
-                        "description": 'a JSON object a line: {"progress": 0…1 or null} while it works; in the end '
-                        '{"analysis": …} or {"problem": …}. Closing the connection ends the work.',
+                        "description": 'one JSON object per line: {"progress": 0…1 or null} during the analysis, then '
+                        '{"analysis": …} or {"problem": …}. Closing the connection cancels the analysis.',
                     }
                 }
             }
@@ -77,7 +77,7 @@ class FileAnalysis(Analysis):
 
 
 class Recommendations(BaseModel):
-    """The four tables, best first."""
+    """The four tables, best rows first."""
 
     songs: list[Row]
     movies: list[Row]
@@ -86,7 +86,7 @@ class Recommendations(BaseModel):
 
 
 class MyData(BaseModel):
-    """All that is kept of a visitor; null and empty for who is not known."""
+    """All data stored about a visitor; null and empty for an unknown visitor."""
 
     visitor: dict[str, Any] | None
     opinions: list[dict[str, Any]]
@@ -94,7 +94,7 @@ class MyData(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong, after RFC 9457."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -103,48 +103,49 @@ class Problem(BaseModel):
 
 
 class TextBody(BaseModel):
-    """A text to read."""
+    """A text to analyze."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: str
 
 
-class Asked(BaseModel):
-    """Which recommendations are wanted."""
+class RecommendationOptions(BaseModel):
+    """Which recommendations to return."""
 
     model_config = ConfigDict(extra="forbid")
 
-    mood: Emotion | None = Field(None, description="may be left out where there is a wish")
+    mood: Emotion | None = Field(None, description="optional if there is a wish")
     mode: Mode = "match"
-    towards: Emotion | None = Field(None, description="where a journey leads")
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="another surprise for another number")
+    towards: Emotion | None = Field(None, description="the emotion that a journey leads to")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="selects among the results of the mode surprise")
     k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
     wish: str = Field(
-        "", max_length=MAX_QUERY_CHARACTERS, description="in own words; counts beside the mood, or alone without one"
+        "", max_length=MAX_QUERY_CHARACTERS, description="a query in free text; ranks together with the mood, or alone"
     )
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}
-Question: type[Asked] = create_model("Question", __base__=Asked, **_filters)
+RecommendationQuery: type[RecommendationOptions] = create_model(
+    "RecommendationQuery", __base__=RecommendationOptions, **_filters
+)
 
 
-def problem_answer(description: str) -> dict[str, Any]:
-    """How an operation's description tells of an answer with problem details."""
+def problem_response(description: str) -> dict[str, Any]:
+    """Return the OpenAPI description of a response with problem details."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def file_body(*media_types: str) -> dict[str, Any]:
-    """How an operation's description tells of a body that is a file, or a form with one."""
+    """Return the OpenAPI description of a body that is a file, or a form with one."""
     binary = {"type": "string", "format": "binary"}
     form = {"type": "object", "properties": {"file": binary}, "required": ["file"]}
     content: dict[str, Any] = {media_type: {"schema": binary} for media_type in media_types}
     return {"required": True, "content": content | {"multipart/form-data": {"schema": form}}}
 
 
-# What every part answers whoever asks too much.
-TOO_OFTEN: Final[dict[str, Any]] = {
-    **problem_answer("One visitor, or one address, asked too much."),
-    "headers": {"Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}},
+RATE_LIMITED: Final[dict[str, Any]] = {
+    **problem_response("The visitor or the address sent too many requests."),
+    "headers": {"Retry-After": {"description": "Seconds to wait before the next request.", "schema": {"type": "integer"}}},
 }

@@ -11,6 +11,8 @@ SwaggerUIBundle({
   deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis],
   syntaxHighlight: false,
+  // The API needs no authorization.
+  plugins: [() => ({ wrapComponents: { authorizeBtn: () => () => null } })],
   // Swagger's own service would be sent the description.
   validatorUrl: null,
 });
