@@ -42,8 +42,10 @@ def test_each_sense_is_asked_for_by_itself_and_opened_only_by_a_yes(browser, hos
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
         page.get_by_role("button", name="Listen").click()
-        page.get_by_role("button", name="Go on without a microphone").click()
-        expect(page.locator("#voice-told")).to_have_text("The microphone stays closed. Write, or choose a mood.")
+        page.get_by_role("button", name="Continue without a microphone").click()
+        expect(page.locator("#audio-status")).to_have_text(
+            "The microphone stays off. Write instead, or choose a mood yourself."
+        )
         assert opened(page) == []
         open_camera(page)
         await_label(page, *EMOTIONS)
@@ -67,7 +69,7 @@ def test_the_question_says_what_is_inferred_how_surely_what_is_kept_and_who_may_
     with visiting(browser, hosted) as page:
         page.get_by_role("button", name=button).click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("A machine reads emotions here.")
+        expect(dialog).to_contain_text("An AI system reads emotions here.")
         for emotion in EMOTIONS:
             expect(dialog).to_contain_text(emotion)
         expect(dialog).to_contain_text(f"right {round(100 * figures['accuracy'])} times in 100")
@@ -83,7 +85,7 @@ def test_the_question_says_what_is_inferred_how_surely_what_is_kept_and_who_may_
 
 def test_what_is_open_is_told_everywhere_and_one_button_closes_all_and_asks_anew(browser, hosted):
     with visiting(browser, hosted) as page:
-        bar = page.get_by_role("region", name="What is open")
+        bar = page.get_by_role("region", name="Open cameras and microphones")
         expect(bar).to_be_hidden()
         open_camera(page)
         expect(page.locator("#live")).to_be_visible()  # nothing on the page moves any more
@@ -110,7 +112,7 @@ def test_the_answer_holds_for_this_tab_alone(browser, hosted):
         open_camera(page)
         await_label(page, *EMOTIONS)
         page.reload()
-        expect(page.locator("#open-senses")).to_be_hidden()  # nothing opens by itself
+        expect(page.locator("#recording-indicator")).to_be_hidden()  # nothing opens by itself
         page.get_by_role("button", name="Use this browser's camera").click()
         await_label(page, *EMOTIONS)
         assert page.evaluate("Object.keys(localStorage)") == []
@@ -124,15 +126,15 @@ def test_without_a_camera_the_mirror_draws_the_mood_also_after_a_reload(browser,
     with visiting(browser, hosted) as page:
         page.evaluate(COUNT_OPENED)
         page.get_by_role("button", name="Use this browser's camera").click()
-        page.get_by_role("button", name="Go on without a camera").click()
-        expect(page.locator("#words")).to_be_focused()
+        page.get_by_role("button", name="Continue without a camera").click()
+        expect(page.locator("#text-input")).to_be_focused()
         page.keyboard.type("I am so happy today!")
-        expect(page.locator("#drawn[data-emotion='happy'] use")).to_have_attribute("href", re.compile("#happy$"))
-        expect(page.locator("#drawn")).to_be_visible()
+        expect(page.locator("#avatar[data-emotion='happy'] use")).to_have_attribute("href", re.compile("#happy$"))
+        expect(page.locator("#avatar")).to_be_visible()
         await_filled_tables(page)
         assert opened(page) == []
         page.reload()
-        expect(page.locator("#drawn")).to_be_visible()
+        expect(page.locator("#avatar")).to_be_visible()
         page.get_by_role("button", name="Use a camera").click()
         expect(page.locator("#start-browser")).to_be_focused()
 
@@ -143,12 +145,14 @@ def test_the_rooms_camera_is_started_only_by_who_was_told_whom_it_films(browser,
         page.on("request", lambda request: asked.append(request.url))
         page.get_by_role("button", name="Start the mirror").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("only if everybody in that room knows of it and wants it")
-        dialog.get_by_role("button", name="Leave it closed").click()
+        expect(dialog).to_contain_text("only if everybody in that room knows about it and agrees")
+        dialog.get_by_role("button", name="Leave it off").click()
         assert not any("stream" in url for url in asked)
         open_room(page)
         await_label(page, "happy")
-        expect(page.get_by_role("region", name="What is open").get_by_role("listitem")).to_have_text(["Server's camera"])
+        expect(page.get_by_role("region", name="Open cameras and microphones").get_by_role("listitem")).to_have_text(
+            ["Server's camera"]
+        )
         page.get_by_role("button", name="Stop everything").click()
         await_label(page, "not read yet")
 

@@ -105,7 +105,7 @@ def test_first_visit_explains_invites_and_opens_no_camera(browser, hosted):
         expect(page.get_by_text("no picture is ever stored")).to_be_visible()
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
         expect(page.get_by_role("button", name="Start the mirror")).to_be_hidden()
-        expect(page.get_by_text("Music that keeps your mood company")).to_be_visible()
+        expect(page.get_by_text("Music to keep your mood company")).to_be_visible()
         assert page.evaluate("document.getElementById('video').srcObject") is None
 
 
@@ -155,7 +155,7 @@ def test_choosing_sad_changes_all_four_tables_and_letting_go_brings_the_mirror_b
             arg=before,
         )
         await_filled_tables(page)
-        page.get_by_role("button", name="Let the mirror decide").click()
+        page.get_by_role("button", name="Clear my choice").click()
         await_label(page, "happy")
         expect(page.get_by_role("radio", name="sad")).not_to_be_checked()
 
@@ -183,7 +183,7 @@ def test_stop_closes_the_camera_and_forgets(browser, hosted):
 def test_a_refused_camera_is_told_with_what_to_do(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         open_camera(page)
-        expect(page.locator("#status")).to_contain_text("The camera was refused. Allow it")
+        expect(page.locator("#status")).to_contain_text("Camera access was denied. Allow it")
         expect(page.get_by_role("button", name="Use this browser's camera")).to_be_visible()
 
 
@@ -195,12 +195,14 @@ def test_words_are_read_as_they_are_typed_and_move_bars_and_tables(browser, host
         await_label(page, "sad")
         await_filled_tables(page)
         assert shares(page)["sad"] > 40
-        assert page.locator("#sources").inner_text() == "words"
+        assert page.locator("#sources").inner_text() == "text"
         expect(page.locator("#mood-announcement")).to_have_text("Your words sound sad.")
-        expect(page.locator("#words-told")).to_contain_text("Your words sound sad. What weighed most is marked.")
-        marks = page.locator("#words-marks mark")
+        expect(page.locator("#text-status")).to_contain_text(
+            "Your words sound sad. The words that counted most are highlighted."
+        )
+        marks = page.locator("#text-highlights mark")
         assert {"sad", "lonely"} & set(marks.all_inner_texts())
-        assert page.locator("#words-marks").inner_text().rstrip("\u200b\n") == box.input_value()
+        assert page.locator("#text-highlights").inner_text().rstrip("\u200b\n") == box.input_value()
         before = {kind: ids(page, kind) for kind in KINDS}
         box.fill("I am so happy today! <b>🎉</b>")
         await_label(page, "happy")
@@ -209,7 +211,7 @@ def test_words_are_read_as_they_are_typed_and_move_bars_and_tables(browser, host
             " document.getElementById(kind).tBodies[0].rows[0].dataset.id !== ids[0])",
             arg=before,
         )
-        assert page.locator("#words-marks b").count() == 0  # what is written is never taken for a page
+        assert page.locator("#text-highlights b").count() == 0  # what is written is never taken for a page
         page.get_by_role("button", name="Clear").click()
         await_label(page, "not read yet")
         expect(box).to_be_focused()
@@ -218,11 +220,11 @@ def test_words_are_read_as_they_are_typed_and_move_bars_and_tables(browser, host
 
 def test_what_weighed_most_is_marked_where_it_stands(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.locator("#words").fill("🌧🌧 I am\nso sad\nand lonely tonight.")
-        expect(page.locator("#words-marks mark", has_text="sad")).to_be_visible()
+        page.locator("#text-input").fill("🌧🌧 I am\nso sad\nand lonely tonight.")
+        expect(page.locator("#text-highlights mark", has_text="sad")).to_be_visible()
         places = page.evaluate(
             """() => {
-                const box = document.getElementById("words"), marks = document.getElementById("words-marks");
+                const box = document.getElementById("text-input"), marks = document.getElementById("text-highlights");
                 const place = (element) => element.getBoundingClientRect();
                 const word = place([...marks.querySelectorAll("mark")].find((mark) => mark.textContent === "sad"));
                 const { paddingTop, lineHeight } = getComputedStyle(box);
@@ -239,26 +241,26 @@ def test_what_weighed_most_is_marked_where_it_stands(browser, hosted):
 def test_what_is_read_and_kept_stands_one_click_away(browser, hosted):
     with visiting(browser, hosted) as page:
         page.get_by_role("link", name="Privacy").click()
-        expect(page.get_by_role("heading", name="What becomes of what you show, say and write")).to_be_visible()
+        expect(page.get_by_role("heading", name="What happens to what you show, say and write")).to_be_visible()
         page.get_by_role("link", name="Back to the mirror").click()
         expect(page.locator("#mood-label")).to_have_text("not read yet")
 
 
 def test_a_language_it_does_not_know_is_told_and_leaves_the_mood(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.locator("#words").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
-        expect(page.locator("#words-told")).to_contain_text("does not know this language")
+        page.locator("#text-input").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
+        expect(page.locator("#text-status")).to_contain_text("does not look like English")
         expect(page.locator("#mood-label")).to_have_text("not read yet")
 
 
 def test_the_box_counts_when_it_is_nearly_full_and_takes_no_more(browser, hosted):
     with visiting(browser, hosted) as page:
-        box = page.locator("#words")
+        box = page.locator("#text-input")
         box.fill("so happy " * 95)
-        expect(page.locator("#words-count")).to_have_text("855 of 1000")
+        expect(page.locator("#text-count")).to_have_text("855 of 1000")
         box.press("End")
         page.keyboard.insert_text("and so on " * 50)
-        expect(page.locator("#words-count")).to_have_text("1000 of 1000")
+        expect(page.locator("#text-count")).to_have_text("1000 of 1000")
         await_label(page, "happy")
 
 
@@ -266,29 +268,27 @@ def test_face_voice_and_words_are_told_with_their_shares(browser, hosted):
     with visiting(browser, hosted) as page:
         open_camera(page)
         await_label(page, "happy")
-        page.locator("#words").fill("I am so sad and lonely tonight.")
+        page.locator("#text-input").fill("I am so sad and lonely tonight.")
         expect(page.locator("#sources li")).to_have_count(2)
-        assert re.fullmatch(
-            r"(face \d+\s%\s+words \d+\s%|words \d+\s%\s+face \d+\s%)", page.locator("#sources").inner_text()
-        )
+        assert re.fullmatch(r"(face \d+\s%\s+text \d+\s%|text \d+\s%\s+face \d+\s%)", page.locator("#sources").inner_text())
         pick(page, "fear")
         expect(page.locator("#sources")).to_have_text("your choice")
 
 
 def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
     with visiting(browser, hosted, accept_downloads=True) as page:
-        card = page.locator("#course")
-        expect(card.get_by_text("Your session will draw itself in here")).to_be_visible()
+        card = page.locator("#mood-history")
+        expect(card.get_by_text("A chart of your mood will grow here")).to_be_visible()
         expect(card.get_by_role("button")).to_have_count(0)
         pick(page, "sad")
-        page.locator("#words").fill("I am so happy today!")
-        summary = page.locator("#course-summary")
+        page.locator("#text-input").fill("I am so happy today!")
+        summary = page.locator("#history-summary")
         expect(summary).to_have_text(re.compile(r"^In [1-9]\d* s: mostly sad \(8\d\s%\), then \w+ \(2\s%\)\.$"))
-        expect(page.locator("#course-said")).to_have_text(re.compile("^your choicesad 88\\s%counts 100\\s%$"))
-        page.get_by_role("button", name="Let the mirror decide").click()
-        expect(summary).to_have_text(re.compile(r"then happy .* Your words spoke once\.$"))
+        expect(page.locator("#contributions")).to_have_text(re.compile("^your choicesad 88\\s%counts 100\\s%$"))
+        page.get_by_role("button", name="Clear my choice").click()
+        expect(summary).to_have_text(re.compile(r"then happy .* Text read once\.$"))
         expect(card.get_by_role("img", name="The shares of the seven emotions")).to_be_visible()
-        painted = page.locator("#course-chart canvas").evaluate(
+        painted = page.locator("#history-chart canvas").evaluate(
             """canvas => {
                 const { width, height } = canvas;
                 const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
@@ -297,7 +297,7 @@ def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
         )
         assert painted > 3
         with page.expect_download() as table:
-            press(card.get_by_role("button", name="Table (CSV)"))
+            press(card.get_by_role("button", name="Download CSV"))
         assert re.fullmatch(r"mood-mirror-\d{4}-\d\d-\d\dT\d{4}\.csv", table.value.suggested_filename)
         with table.value.path().open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -308,13 +308,13 @@ def test_the_course_draws_itself_is_downloaded_and_forgotten(browser, hosted):
         times = [row["time"] for row in rows]
         assert times == sorted(times)
         with page.expect_download() as picture:
-            press(card.get_by_role("button", name="Picture"))
+            press(card.get_by_role("button", name="Download image"))
         image = cv2.imread(str(picture.value.path()))
         assert image is not None
         assert min(image.shape[:2]) > 200
-        press(card.get_by_role("button", name="Forget"))
-        expect(page.locator("#course-told")).to_have_text("Forgotten, here and on the server.")
-        expect(page.locator("#course-heading")).to_be_focused()
+        press(card.get_by_role("button", name="Delete"))
+        expect(page.locator("#history-announcement")).to_have_text("Deleted, here and on the server.")
+        expect(page.locator("#history-heading")).to_be_focused()
         expect(summary).to_have_text(re.compile(r"mostly happy"))  # it begins anew with the mood of the moment
 
 
@@ -322,30 +322,30 @@ def test_a_smile_and_sad_words_are_shown_as_mixed(browser, hosted):
     with visiting(browser, hosted) as page:
         open_camera(page)
         await_label(page, "happy")
-        page.locator("#words").fill("I am so sad and lonely tonight, I keep crying.")
+        page.locator("#text-input").fill("I am so sad and lonely tonight, I keep crying.")
         await_label(page, "mixed: happy and sad", "mixed: sad and happy")
         expect(page.locator("#bars .leading")).to_have_count(2)
         expect(page.locator("#mood-announcement")).to_contain_text("Mixed feelings.")
-        expect(page.locator("#course-said li")).to_have_count(2)
+        expect(page.locator("#contributions li")).to_have_count(2)
 
 
 def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):
     with visiting(browser, hosted) as page:
         expect(page.get_by_text("no sound is ever stored")).to_be_visible()
         listen(page)
-        expect(page.locator("#voice-told")).to_have_text(re.compile("Listening|Silence|Hearing you"))
-        page.wait_for_function("() => Number(document.getElementById('loudness').getAttribute('aria-valuenow')) > 0")
-        page.wait_for_function("() => !document.getElementById('voice-told').textContent.startsWith('Listening')")
+        expect(page.locator("#audio-status")).to_have_text(re.compile("Listening|Silence|You sound"))
+        page.wait_for_function("() => Number(document.getElementById('level-meter').getAttribute('aria-valuenow')) > 0")
+        page.wait_for_function("() => !document.getElementById('audio-status').textContent.startsWith('Listening')")
         page.get_by_role("button", name="Stop listening").click()
         expect(page.get_by_text("no sound is ever stored")).to_be_visible()
-        expect(page.get_by_role("meter", name="How loud your voice is")).to_have_attribute("aria-valuenow", "0")
+        expect(page.get_by_role("meter", name="Volume of your voice")).to_have_attribute("aria-valuenow", "0")
         await_label(page, "not read yet")
 
 
 def test_a_refused_microphone_is_told_with_what_to_do(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         listen(page)
-        expect(page.locator("#voice-told")).to_contain_text("The microphone was refused. Allow it")
+        expect(page.locator("#audio-status")).to_contain_text("Microphone access was denied. Allow it")
         expect(page.get_by_role("button", name="Listen")).to_be_visible()
 
 
@@ -367,7 +367,7 @@ def test_a_voice_is_heard_and_changes_the_mood(playwright, hosted, voice_file):
     browser = launch(playwright, f"--use-file-for-fake-audio-capture={voice_file}")
     with visiting(browser, hosted) as page:
         listen(page)
-        expect(page.locator("#voice-told")).to_have_text(re.compile("Hearing you: you sound"))
+        expect(page.locator("#audio-status")).to_have_text(re.compile("^You sound "))
         await_label(page, *EMOTIONS)
         await_filled_tables(page)
         expect(page.locator("#sources")).to_have_text("voice")
@@ -382,7 +382,7 @@ def test_sound_is_brought_to_16_khz_without_folding(browser, hosted):
     with visiting(browser, hosted) as page:
         resampled = page.evaluate(
             """async ([rates, tones, seconds]) => {
-                const { Resampler } = await import("/static/js/resampler.js");
+                const { Resampler } = await import("/static/js/inputs/resampler.js");
                 return rates.map((rate) => tones.map((hertz) => {
                     const resampler = new Resampler(rate, 16000);
                     const wave = (_, n) => Math.sin((2 * Math.PI * hertz * n) / rate);
@@ -481,8 +481,8 @@ def test_the_page_is_accessible(browser, hosted, scheme, width):
         open_camera(page)
         expect(page.locator("#live")).to_be_visible()  # nothing on the page moves any more
         listen(page)
-        page.locator("#words").fill("I am so sad and lonely tonight. " * 25)
-        expect(page.locator("#words-marks mark").first).to_be_visible()
+        page.locator("#text-input").fill("I am so sad and lonely tonight. " * 25)
+        expect(page.locator("#text-highlights mark").first).to_be_visible()
         expect(page.locator("#sources")).to_be_visible()
         pick(page, "sad")
         await_filled_tables(page)
@@ -502,7 +502,7 @@ def test_the_keyboard_is_enough(browser, hosted):
         expect(page.locator("#start-browser")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="May the mirror read your face?")).to_be_focused()
-        for name in ("Privacy in plain words", "Go on without a camera", "Open my camera"):
+        for name in ("Privacy in plain words", "Continue without a camera", "Open my camera"):
             page.keyboard.press("Tab")
             expect(page.locator("#consent-camera :focus")).to_have_text(name)
         page.keyboard.press("Enter")
@@ -514,9 +514,9 @@ def test_the_keyboard_is_enough(browser, hosted):
         page.keyboard.press("ArrowDown")
         await_label(page, "disgust")
         page.keyboard.press("Shift+Tab")
-        expect(page.locator("#release")).to_be_focused()
+        expect(page.locator("#clear-choice")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.locator("#release")).to_be_hidden()
+        expect(page.locator("#clear-choice")).to_be_hidden()
 
 
 def test_reduced_motion_is_respected(browser, hosted):

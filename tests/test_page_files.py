@@ -40,11 +40,14 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         give(page, "drop", encoded(portrait, "JPEG"), "me.jpg", "image/jpeg")
         await_label(page, "happy")
         await_filled_tables(page)
-        expect(page.locator("#shown-picture")).to_be_visible()
+        expect(page.locator("#file-preview-image")).to_be_visible()
         expect(page.locator("#sources")).to_have_text("your file")
         expect(page.locator("#status")).to_have_text("In the mirror: me.jpg")
         # The box lies about the face: its middle at (224, 115) of 512 pixels, fitted into the mirror as the picture is.
-        picture, box = page.locator("#shown-picture").bounding_box(), page.locator("#shown-boxes rect").bounding_box()
+        picture, box = (
+            page.locator("#file-preview-image").bounding_box(),
+            page.locator("#file-preview-boxes rect").bounding_box(),
+        )
         assert picture
         assert box
         side = min(picture["width"], picture["height"])
@@ -53,8 +56,8 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         assert (x, y) == (pytest.approx(224 / 512, abs=0.06), pytest.approx(115 / 512, abs=0.06))
         page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
         assert accessibility_faults(page) == []
-        page.get_by_role("button", name="Put it away").click()
-        expect(page.locator("#shown")).to_be_hidden()
+        page.get_by_role("button", name="Remove the file").click()
+        expect(page.locator("#file-preview")).to_be_hidden()
         expect(page.locator("#status")).to_have_text(re.compile("No camera yet"))
         await_label(page, "not read yet")
 
@@ -63,9 +66,9 @@ def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
     nobody = np.full_like(smile, 90)
     with visiting(browser, hosted, bypass_csp=True) as page:
         give(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
-        expect(page.locator("#file-course polygon")).to_have_count(7)
-        expect(page.locator("#file-words")).to_have_text(re.compile(r"^happy 0\.0–"))
-        expect(page.locator("#file-end")).to_have_text("4.0\u2009s")
+        expect(page.locator("#file-chart polygon")).to_have_count(7)
+        expect(page.locator("#file-summary")).to_have_text(re.compile(r"^happy 0\.0–"))
+        expect(page.locator("#file-duration")).to_have_text("4.0\u2009s")
         await_label(page, "happy")
         await_filled_tables(page)
         page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
@@ -84,9 +87,9 @@ def test_a_pasted_clip_is_read_and_a_choice_by_hand_has_the_last_word(browser, h
         page.wait_for_function(
             "before => document.querySelector('#songs tbody tr').dataset.id !== before.songs[0]", arg=before
         )
-        page.get_by_role("button", name="Let the mirror decide").click()
+        page.get_by_role("button", name="Clear my choice").click()
         await_label(page, "not read yet")
-        expect(page.locator("#file-course")).to_be_hidden()
+        expect(page.locator("#file-chart")).to_be_hidden()
 
 
 def test_a_picked_file_that_cant_be_read_is_told_why(browser, hosted):
@@ -94,9 +97,9 @@ def test_a_picked_file_that_cant_be_read_is_told_why(browser, hosted):
         page.locator("#file-input").set_input_files(
             {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff\xe0" + bytes(1000)}
         )
-        expect(page.locator("#file-told")).to_have_text(re.compile("damaged"))
-        expect(page.get_by_role("button", name="Show a file")).to_be_visible()
-        expect(page.locator("#shown")).to_be_hidden()
+        expect(page.locator("#file-status")).to_have_text(re.compile("damaged"))
+        expect(page.get_by_role("button", name="Choose a file")).to_be_visible()
+        expect(page.locator("#file-preview")).to_be_hidden()
 
 
 def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portrait):
@@ -104,8 +107,8 @@ def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portra
         film = clip([portrait] * 900, "avi")
         page.locator("#file-input").set_input_files({"name": "long.avi", "mimeType": "video/x-msvideo", "buffer": film})
         page.wait_for_function("() => document.getElementById('file-progress').value > 0.02")
-        expect(page.locator("#file-told")).to_have_text("Reading …")
+        expect(page.locator("#file-status")).to_have_text("Reading …")
         page.get_by_role("button", name="Cancel").click()
-        expect(page.locator("#file-told")).to_have_text("Cancelled. Nothing of the file is kept.")
+        expect(page.locator("#file-status")).to_have_text("Canceled. Nothing of the file is stored.")
         expect(page.locator("#file-progress")).to_be_hidden()
         expect(page.locator("#mood-label")).to_have_text("not read yet")

@@ -19,7 +19,7 @@ OTHERS = (
 def choose(page: Page, mood: str) -> None:
     pick(page, mood)
     await_filled_tables(page)
-    expect(page.locator("#course-shown")).to_be_visible()  # the last to open; what is below it moves down
+    expect(page.locator("#history-content")).to_be_visible()  # the last to open; what is below it moves down
 
 
 def leave_the_tables(page: Page) -> None:
@@ -90,37 +90,37 @@ def test_why_opens_what_else_there_is_to_say(browser, hosted):
 
 def test_what_is_saved_survives_a_reload_and_can_be_removed(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
-        expect(page.get_by_text("What you save from the lists stays here.")).to_be_visible()
+        expect(page.get_by_text("What you save from the lists appears here.")).to_be_visible()
         choose(page, "angry")
         for kind in ("songs", "activities"):
             page.locator(f"#{kind} tbody tr").first.get_by_role("button", name=re.compile("^Save: ")).click()
-        expect(page.locator("#saved li")).to_have_count(2)
+        expect(page.locator("#saved-list li")).to_have_count(2)
         page.reload()
-        expect(page.locator("#saved li")).to_have_count(2)
-        press(page.locator("#saved li").first.get_by_role("button", name=re.compile("^Remove: ")))
-        expect(page.locator("#saved li")).to_have_count(1)
+        expect(page.locator("#saved-list li")).to_have_count(2)
+        press(page.locator("#saved-list li").first.get_by_role("button", name=re.compile("^Remove: ")))
+        expect(page.locator("#saved-list li")).to_have_count(1)
         page.reload()
-        expect(page.locator("#saved li")).to_have_count(1)
+        expect(page.locator("#saved-list li")).to_have_count(1)
 
 
 def test_modes_a_wish_and_filters_change_the_lists(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
         choose(page, "sad")
-        pick(page, "Lift me")
+        pick(page, "Lift my mood")
         expect(page.locator("#songs .why").first).to_contain_text("than you feel")
         pick(page, "A journey")
         expect(page.locator("#songs .why").first).to_contain_text("step 1 of 10, from sadness to joy")
-        page.locator("#towards").select_option("neutral")
+        page.locator("#journey-target").select_option("neutral")
         expect(page.locator("#songs .why").last).to_contain_text("step 10 of 10, from sadness to calm")
         pick(page, "Surprise me")
         expect(page.locator("#songs .why").first).to_contain_text("not the obvious choice")
         before = ids(page, "songs")
         page.get_by_role("button", name="Another surprise").click()
         page.wait_for_function(OTHERS, arg=["songs", before])
-        pick(page, "As I feel")
-        page.get_by_label("A wish").fill("a bowl of soup")
+        pick(page, "Match my mood")
+        page.get_by_label("Looking for something?").fill("a bowl of soup")
         expect(page.locator("#food .why", has_text="close to your wish").first).to_be_visible()
-        page.get_by_label("A wish").fill("")
+        page.get_by_label("Looking for something?").fill("")
         expect(page.locator("#food .why", has_text="close to your wish")).to_have_count(0)
         press(page.get_by_role("button", name="Filter food"))
         form = page.get_by_role("form", name="Filters for food")
@@ -147,7 +147,7 @@ def test_a_finger_holds_the_rows_that_it_touches_and_choices_count_at_once(brows
         liked.get_by_role("button", name=re.compile("^Like: ")).tap()
         expect(liked.locator(".why")).to_contain_text("you liked it")
         assert ids(page, "songs") == before, "rows moved under the finger"
-        page.get_by_role("radio", name="Lift me").tap()
+        page.get_by_role("radio", name="Lift my mood").tap()
         page.wait_for_function(CHANGED, arg=["songs", before[0]])
         page.get_by_role("button", name="Filter songs").tap()
         language = page.get_by_role("form", name="Filters for songs").locator("select[name=language]")
@@ -166,7 +166,7 @@ def test_filters_that_leave_nothing_say_so(browser, hosted):
         form.locator("select[name=genre]").select_option("horror")
         form.locator("select[name=audience]").select_option("family")
         form.locator("select[name=minutes]").select_option("15")
-        expect(page.get_by_text("Nothing passes these filters.")).to_be_visible()
+        expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
         press(form.get_by_role("button", name="Clear filters"))
         expect(page.locator("#movies tbody tr")).to_have_count(10)
 
@@ -177,21 +177,21 @@ def test_my_data_can_be_downloaded_and_everything_forgotten(browser, hosted):
         first = page.locator("#songs tbody tr").first
         first.get_by_role("button", name=re.compile("^Save: ")).click()
         first.get_by_role("button", name=re.compile("^Like: ")).click()
-        expect(page.locator("#saved li")).to_have_count(1)
+        expect(page.locator("#saved-list li")).to_have_count(1)
         expect(first.locator(".why")).to_contain_text("you liked it")
         with page.expect_download() as download:
             press(page.get_by_role("link", name="Download my data"))
         data = json.loads(download.value.path().read_text(encoding="utf-8"))
         assert [opinion["verdict"] for opinion in data["opinions"]] == ["like"]
-        assert "like, skip, hide, open and save" in page.locator("#kept-told").inner_text()
+        assert "like, skip, hide, open and save" in page.locator("#storage-notice").inner_text()
         assert len(data["saved"]) == 1
-        press(page.get_by_role("button", name="Forget me"))
-        page.get_by_role("button", name="Keep them").click()
-        expect(page.locator("#saved li")).to_have_count(1)
-        press(page.get_by_role("button", name="Forget me"))
-        page.get_by_role("dialog").get_by_role("button", name="Forget me").click()
-        expect(page.get_by_text("Everything is forgotten.")).to_be_visible()
-        expect(page.locator("#saved li")).to_have_count(0)
+        press(page.get_by_role("button", name="Delete my data"))
+        page.get_by_role("button", name="Keep my data").click()
+        expect(page.locator("#saved-list li")).to_have_count(1)
+        press(page.get_by_role("button", name="Delete my data"))
+        page.get_by_role("dialog").get_by_role("button", name="Delete my data").click()
+        expect(page.get_by_text("Your data is deleted.")).to_be_visible()
+        expect(page.locator("#saved-list li")).to_have_count(0)
         expect(page.locator("#songs .why", has_text="you liked")).to_have_count(0)
         page.reload()
         choose(page, "sad")
@@ -204,7 +204,7 @@ def test_a_database_that_is_away_is_told_and_the_tables_go_on(browser, tmp_path)
         serving(tmp_path / "log", CAMERA="off", DATABASE_URL=address) as server,
         visiting(browser, server, camera=False) as page,
     ):
-        expect(page.get_by_text("At present nothing can be kept")).to_be_visible()
+        expect(page.get_by_text("Nothing can be stored at the moment")).to_be_visible()
         choose(page, "sad")
         first = ids(page, "songs")[0]
         row(page, "songs", first).get_by_role("button", name=re.compile("^Never show again")).click()
@@ -222,18 +222,18 @@ def test_the_tables_tools_are_accessible_on_a_phone(browser, hosted, scheme):
             first.get_by_role("button", name=re.compile(f"^{action}: ")).click()
         for kind in ("songs", "movies", "food", "activities"):
             press(page.get_by_role("button", name=f"Filter {kind}"))
-        expect(page.locator("#saved li")).to_have_count(1)
+        expect(page.locator("#saved-list li")).to_have_count(1)
         # As high as the page is long, so that the bar at the window's edge covers nothing of it.
         page.set_viewport_size({"width": 390, "height": page.evaluate("document.documentElement.scrollHeight")})
         assert accessibility_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        sizes = page.eval_on_selector_all(".tool", "all => all.map(tool => tool.getBoundingClientRect().width)")
+        sizes = page.eval_on_selector_all(".icon-button", "all => all.map(tool => tool.getBoundingClientRect().width)")
         assert min(size for size in sizes if size) >= 24
 
 
 def test_a_wish_fills_the_tables_before_any_mood_and_hidden_rows_can_be_brought_back(browser, hosted):
     with visiting(browser, hosted, camera=False) as page:
-        page.get_by_label("A wish").fill("a bowl of soup")
+        page.get_by_label("Looking for something?").fill("a bowl of soup")
         await_filled_tables(page)
         first = ids(page, "food")[0]
         expect(row(page, "food", first).locator(".why")).to_contain_text("close to your wish")
@@ -241,9 +241,9 @@ def test_a_wish_fills_the_tables_before_any_mood_and_hidden_rows_can_be_brought_
         row(page, "food", first).get_by_role("button", name=re.compile("^Never show again")).click()
         page.wait_for_function(GONE, arg=["food", first])
         press(page.get_by_text("Never shown again (1)"))
-        press(page.get_by_role("button", name=f"Bring back: {title}"))
+        press(page.get_by_role("button", name=f"Show again: {title}"))
         expect(page.locator("#hidden-items")).to_be_hidden()
         expect(row(page, "food", first)).to_be_visible()
-        page.get_by_label("A wish").fill("")
+        page.get_by_label("Looking for something?").fill("")
         expect(page.locator("#food")).to_be_hidden()
-        expect(page.locator(".tables .empty").first).to_contain_text("choose a mood")
+        expect(page.locator(".tables .empty-state").first).to_contain_text("choose a mood")

@@ -1,0 +1,149 @@
+// The text box: analyzed while the visitor types, with the words that counted most highlighted behind the text.
+
+/** @import { Acknowledgement, TextAck, Word } from "../messages.js" */
+/** @import { ServerSocket } from "../types/socket.js" */
+/** @typedef {{ start: number, end: number, strength: number }} Highlight positions in a JavaScript string; strength 0…1 */
+
+import { byId } from "../dom.js";
+import { setStatus } from "../live_region.js";
+import { adjective } from "../mood/mood_view.js";
+
+const DEBOUNCE_MS = 250; // without a key before the text is sent
+const MAX_DEBOUNCE_MS = 1000; // text is sent this often while the visitor types without a pause
+const ANSWER_TIMEOUT_MS = 10_000; // the first answer may have to wait until the server has loaded its model
+const UNSUPPORTED_LANGUAGE =
+  "This does not look like English, the only language the mirror can read. Your mood stays as it is.";
+const COUNT_THRESHOLD = 0.8; // of the maximal length: above it, the number of characters is shown
+
+const box = byId("text-input", HTMLTextAreaElement);
+const highlights = byId("text-highlights", HTMLElement);
+const status = byId("text-status", HTMLElement);
+const count = byId("text-count", HTMLElement);
+const clear = byId("text-clear", HTMLButtonElement);
+const instructions = status.textContent ?? "";
+
+/**
+ * Set up the text box.
+ * @param {ServerSocket} socket
+ * @returns {() => void} sends the text again
+ */
+export function openTextInput(socket) {
+  let timer = 0;
+  /** @type {number | null} */
+  let firstChangeAt = null; // time of the first change that was not sent yet
+  let sending = false;
+  let sendAgain = false; // the text has changed since it was sent
+  /** @type {{ text: string, words: Highlight[] }} */
+  let analyzed = { text: "", words: [] }; // the last answer
+
+  function render() {
+    const text = box.value;
+    const unchanged = commonPrefixLength(text, analyzed.text);
+    highlight(
+      text,
+      analyzed.words.filter((word) => word.end <= unchanged),
+    );
+    count.hidden = text.length < COUNT_THRESHOLD * box.maxLength;
+    count.textContent = `${text.length} of ${box.maxLength}`;
+    clear.hidden = text === "";
+  }
+
+  async function send() {
+    clearTimeout(timer);
+    firstChangeAt = null;
+    sendAgain = sending;
+    if (sending) return;
+    sending = true;
+    do {
+      sendAgain = false;
+      const text = box.value;
+      let answer;
+      try {
+        answer = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck("text", text);
+      } catch {
+        answer = { error: "The server is slow to answer. Your text is sent again when you change it.", superseded: false };
+      }
+      if (!answer.superseded) show(text, answer);
+    } while (sendAgain);
+    sending = false;
+  }
+
+  /**
+   * @param {string} text
+   * @param {Acknowledgement<TextAck>} answer
+   */
+  function show(text, answer) {
+    analyzed = { text, words: answer.error === undefined ? toHighlights(text, answer.words) : [] };
+    render();
+    if (answer.error !== undefined) setStatus(status, answer.error, { announce: true });
+    else if (!answer.language_known) setStatus(status, UNSUPPORTED_LANGUAGE, { announce: true });
+    else if (answer.label === null) setStatus(status, instructions);
+    else {
+      const explanation = analyzed.words.length ? " The words that counted most are highlighted." : "";
+      setStatus(status, `Your words sound ${adjective(answer.label)}.${explanation}`);
+    }
+  }
+
+  box.addEventListener("input", () => {
+    render();
+    clearTimeout(timer);
+    const now = performance.now();
+    firstChangeAt ??= now;
+    timer = setTimeout(send, Math.min(DEBOUNCE_MS, Math.max(firstChangeAt + MAX_DEBOUNCE_MS - now, 0)));
+  });
+  clear.addEventListener("click", () => {
+    box.value = "";
+    render();
+    send();
+    box.focus();
+  });
+  render(); // a browser may restore the text with the page
+  return () => {
+    if (box.value) send();
+  };
+}
+
+/**
+ * Convert the server's word positions, in Unicode characters, to positions in a JavaScript string, in UTF-16 units.
+ * @param {string} text
+ * @param {Word[]} words
+ * @returns {Highlight[]}
+ */
+function toHighlights(text, words) {
+  const characters = [...text];
+  /** @type {(from: number, to: number) => number} */
+  const length = (from, to) => characters.slice(from, to).join("").length;
+  const maxWeight = Math.max(...words.map((word) => word.weight));
+  return words.map(({ start, end, weight }) => {
+    const begin = length(0, start);
+    return { start: begin, end: begin + length(start, end), strength: weight / maxWeight };
+  });
+}
+
+/**
+ * Highlight words, given in text order, behind the text box.
+ * @param {string} text
+ * @param {Highlight[]} words
+ */
+function highlight(text, words) {
+  const parts = [];
+  let at = 0;
+  for (const { start, end, strength } of words) {
+    const part = document.createElement("mark");
+    part.textContent = text.slice(start, end);
+    part.style.setProperty("--strength", `${Math.round(strength * 100)}%`);
+    parts.push(text.slice(at, start), part);
+    at = end;
+  }
+  highlights.replaceChildren(...parts, text.slice(at), "\u200b"); // the zero-width space gives an empty last line its height
+}
+
+/**
+ * @param {string} text
+ * @param {string} other
+ */
+function commonPrefixLength(text, other) {
+  let length = 0;
+  while (length < text.length && text[length] === other[length]) length += 1;
+  return length;
+}
