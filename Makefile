@@ -9,7 +9,7 @@ NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast fuzz bench bench-load soak bench-recommend bench-peers vectors check-data types lint docs clean
+.PHONY: help setup run test test-fast test-js fuzz bench bench-load soak bench-recommend bench-peers vectors check-data types lint docs clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads your mood from face, voice and text, and recommends for it."; echo
@@ -22,11 +22,14 @@ setup: .venv/installed .venv/developing static/vendor/installed  ## Create .venv
 run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.0.1:8000
 	@$(BIN)/python app.py
 
-test: setup  ## Run all tests, in a real browser and on real faces
+test: setup test-js  ## Run all tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-fast: setup  ## Run the unit tests only, in under a minute
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m unit
+
+test-js: setup  ## Run the tests of the page's scripts that need no browser
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent test
 
 fuzz: setup  ## Search for inputs that harm the site, guided by code coverage; FUZZ="--seconds 600 frames" sets options
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
@@ -55,6 +58,7 @@ lint: setup  ## Check style, types, import layers, and packages for known vulner
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent lint
 	@$(BIN)/python .ci/audit.py
 
 # Material announces its successor at every start; this silences it.
