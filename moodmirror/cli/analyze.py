@@ -1,4 +1,4 @@
-"""flask analyze: read the mood of texts, recordings, pictures and clips."""
+"""`flask analyze`: read the mood of texts, recordings, pictures and clips."""
 
 import json
 import mimetypes
@@ -21,9 +21,9 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import TextError, clean_text, decode_text
 from moodmirror.services import Services, current_services
 
-BATCH: Final = 256  # lines that are read at once: enough to keep the model busy, few enough to show progress
-SHOWN_CHARACTERS: Final = 60  # of an input, to tell which one is meant
-SHOWN_NAME: Final = 24  # of them beside a progress bar
+BATCH_LINES: Final = 256  # large enough to keep the model busy, small enough to show progress
+MAX_INPUT_CHARACTERS: Final = 60  # of an input in a message or a row
+MAX_LABEL_CHARACTERS: Final = 24  # of an input beside a progress bar
 
 
 @click.command("analyze")
@@ -31,15 +31,22 @@ SHOWN_NAME: Final = 24  # of them beside a progress bar
 @click.option(
     "--file", "lines", type=click.File("rb"), help="Read each line of this UTF-8 file as a text; - is standard input."
 )
-@click.option("--json", "form", flag_value="json", help="Print JSON, one object a line, with all figures.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV: a row for each input, and for each part of its course.")
-@click.option("--plot", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw the courses into a PNG.")
+@click.option("--json", "output_format", flag_value="json", help="Print JSON, one object per line, with all figures.")
+@click.option(
+    "--csv", "output_format", flag_value="csv", help="Print CSV, one row per input and per moment, sentence or face of it."
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Plot the moods over time to this PNG file.",
+)
 @with_appcontext
-def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, form: str | None, plot: Path | None) -> None:
+def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, output_format: str | None, plot: Path | None) -> None:
     """Read the mood of texts, recordings, pictures and clips.
 
-    What names a file is read as what it holds: a picture (JPEG, PNG, WebP, GIF, HEIC), a clip (MP4, WebM, MOV, AVI, animated
-    GIF), a recording (WAV, FLAC, OGG, Opus, MP3, M4A) or a text. All else is read as a text. Nothing is stored.
+    An input that names a file is read by the file's content: a picture (JPEG, PNG, WebP, GIF, HEIC), a clip (MP4, WebM, MOV,
+    AVI, animated GIF), a recording (WAV, FLAC, OGG, Opus, MP3, M4A) or a text. Any other input is read as a text itself.
+    Nothing is stored.
 
     \b
       flask analyze "I can't believe I got the job!"
@@ -49,75 +56,76 @@ def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, form: str | None, p
     """  # noqa: D301 - click's mark for lines that it must not join
     if not inputs and lines is None:
         raise click.UsageError(
-            'Give a text in quotes, a file, or --file with a text a line, as in: flask analyze "What a day!"'
+            'Give a text in quotes, a file, or --file with one text per line. Example: flask analyze "What a day!"'
         )
     failed = False
     try:
         if inputs:
-            failed = not _analyze_inputs(current_services(), inputs, form, plot)
+            failed = not _analyze_inputs(current_services(), inputs, output_format, plot)
         if lines is not None:
-            failed |= not _analyze_lines(lines, form)
+            failed |= not _analyze_lines(lines, output_format)
     except (ModelError, FileNotFoundError, DecoderError) as error:
         raise click.ClickException(str(error)) from None
     if failed:
         raise SystemExit(1)
 
 
-def _analyze_inputs(site: Services, inputs: tuple[str, ...], form: str | None, plot: Path | None) -> bool:
-    """Read each input and print what it says; returns whether all could be read."""
-    read: list[reports.Read] = []
-    problems: list[str] = []
+def _analyze_inputs(services: Services, inputs: tuple[str, ...], output_format: str | None, plot: Path | None) -> bool:
+    """Analyze each input and print the results; returns whether all inputs could be read."""
+    analyzed: list[reports.AnalyzedInput] = []
+    errors: list[str] = []
     with click.progressbar(length=len(inputs) * 100, label="Reading", file=sys.stderr) as bar:
-        for number, given in enumerate(inputs):
-            bar.label = f"Reading {reports.shortened(given, SHOWN_NAME)}"
+        for number, value in enumerate(inputs):
+            bar.label = f"Reading {reports.shorten(value, MAX_LABEL_CHARACTERS)}"
 
-            def tell(progress: Progress, done: int = 100 * number) -> None:
+            def show_progress(progress: Progress, done: int = 100 * number) -> None:
                 bar.update(done + int(100 * (progress or 0)) - bar.pos)
 
             try:
-                read.append(_analyzed(site, given, tell))
+                analyzed.append(_analyze_input(services, value, show_progress))
             except (MediaError, TextError) as error:
-                problems.append(f"{reports.shortened(given, SHOWN_CHARACTERS)}: {error}")
-            tell(1.0)
-    match form:
+                errors.append(f"{reports.shorten(value, MAX_INPUT_CHARACTERS)}: {error}")
+            show_progress(1.0)
+    match output_format:
         case "json":
-            for name, message, _ in read:
+            for name, message, _ in analyzed:
                 click.echo(json.dumps({"input": name, **message}))
         case "csv":
-            click.echo(reports.as_csv(read), nl=False)
+            click.echo(reports.to_csv(analyzed), nl=False)
         case _:
-            click.echo(reports.as_table(read), nl=False)
-    for words in problems:
-        click.echo(words, err=True)
-    if plot is not None and read:
+            click.echo(reports.to_table(analyzed), nl=False)
+    for line in errors:
+        click.echo(line, err=True)
+    if plot is not None and analyzed:
         try:
-            reports.draw(read, plot)
-        except ModuleNotFoundError as missing:
-            raise click.ClickException(reports.told_missing(missing)) from None
-    return not problems
+            reports.write_plot(analyzed, plot)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(reports.missing_package_message(error)) from None
+    return not errors
 
 
-def _analyzed(site: Services, given: str, on_progress: Callable[[Progress], None]) -> reports.Read:
-    """What there is to say of one input. Raises TextError or MediaError."""
-    path = Path(given)
+def _analyze_input(services: Services, value: str, on_progress: Callable[[Progress], None]) -> reports.AnalyzedInput:
+    """Analyze one input: the file that it names, or the text that it is. Raises TextError or MediaError."""
+    path = Path(value)
     if _is_file(path):
         with path.open("rb") as file:
-            return reports.Read(given, analysis_message(run_to_completion(analyze_file(file, site), on_progress)))
-    kind = mimetypes.guess_type(given)[0]
-    if kind and not any(character.isspace() for character in given):
+            analysis = run_to_completion(analyze_file(file, services), on_progress)
+        return reports.AnalyzedInput(value, analysis_message(analysis))
+    media_type = mimetypes.guess_type(value)[0]
+    if media_type and not any(character.isspace() for character in value):
         raise MediaError("there is no such file")
-    return reports.Read(given, analysis_message(analyze_text(given, site.text_recognizer())), given)
+    return reports.AnalyzedInput(value, analysis_message(analyze_text(value, services.text_recognizer())), value)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a text may be longer than any file's name
+    except OSError:  # a text may be longer than any file name
         return False
 
 
-def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
-    """Read each line that is not empty and print what it says; returns whether all could be read."""
+def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
+    """Analyze each line that is not empty and print its result; returns whether all lines could be read."""
     texts: list[tuple[int, str]] = []
     unreadable = 0
     for number, line in enumerate(file.read().splitlines(), start=1):
@@ -130,22 +138,21 @@ def _analyze_lines(file: BinaryIO, form: str | None) -> bool:
         except TextError as error:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
-    recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # nobody else is served meanwhile
-    if form == "csv":
+    recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # this process serves no visitors
+    if output_format == "csv":
         click.echo(reports.csv_line(["line", "text", *reports.COLUMNS[2:]]), nl=False)
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
-        for start in range(0, len(texts), BATCH):
-            batch = texts[start : start + BATCH]
+        for start in range(0, len(texts), BATCH_LINES):
+            batch = texts[start : start + BATCH_LINES]
             vectors = recognizer.predict_proba([text for _, text in batch])
             for (number, text), vector in zip(batch, vectors, strict=True):
                 message = reading_message(vector)
-                if form == "json":
+                if output_format == "json":
                     click.echo(json.dumps({"line": number, "text": text, **message}))
-                elif form == "csv":
-                    click.echo(reports.csv_line([str(number), text, *reports.figures(message)]), nl=False)
+                elif output_format == "csv":
+                    click.echo(reports.csv_line([str(number), text, *reports.figure_cells(message)]), nl=False)
                 else:
-                    click.echo(
-                        f"{message['label']:<8} {message['confidence']:4.0%}  {reports.shortened(text, SHOWN_CHARACTERS)}"
-                    )
+                    shown = reports.shorten(text, MAX_INPUT_CHARACTERS)
+                    click.echo(f"{message['label']:<8} {message['confidence']:4.0%}  {shown}")
             bar.update(len(batch))
     return not unreadable

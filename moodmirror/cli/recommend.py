@@ -1,4 +1,4 @@
-"""flask recommend: print recommendations for a mood, a text query, or both."""
+"""`flask recommend`: print recommendations for a mood, a text query, or both."""
 
 from collections.abc import Callable
 
@@ -20,19 +20,22 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("recommend")
-@click.option("--mood", type=click.Choice(EMOTIONS), help="The mood to recommend for; not needed with a wish.")
+@click.option("--mood", type=click.Choice(EMOTIONS), help="The mood to recommend for; optional with --wish.")
 @click.option(
     "--mode",
     type=click.Choice(MODES),
     default="match",
     show_default=True,
-    help="match: as it is; lift: toward a better one; journey: step by step to another; surprise: what fits unexpectedly.",
+    help="match: fits the mood; lift: leads to a better one; journey: leads to another one step by step; "
+    "surprise: a less obvious fit.",
 )
-@click.option("--towards", type=click.Choice(EMOTIONS), help="Where a journey leads.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another surprise for another number.")
-@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Which tables (default: all).")
-@click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
-@click.option("--wish", default="", help="A wish in your own words: counts beside the mood, or alone without one.")
+@click.option("--towards", type=click.Choice(EMOTIONS), help="The emotion at the end of a journey.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another number gives another surprise.")
+@click.option(
+    "--kind", type=click.Choice(KINDS), multiple=True, help="A table to recommend from; repeat for several (default: all)."
+)
+@click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="The number of rows per table.")
+@click.option("--wish", default="", help="What you want, in your own words; counts in addition to the mood, or alone.")
 @_filter_options
 @with_appcontext
 def recommend(
@@ -46,27 +49,27 @@ def recommend(
     wish: str,
     **filters: str | None,
 ) -> None:
-    """Print what suits a mood, a wish, or both. A filter narrows the tables that know it.
+    """Print recommendations for a mood, a text query, or both. A filter applies to the tables that have its property.
 
     \b
       flask recommend --mood sad --mode lift --decade 1970
       flask recommend --wish "something short and funny with dogs"
     """  # noqa: D301 - click's mark for lines that it must not join
     if mood is None and not wish.strip():
-        raise click.UsageError('Say what to go by: --mood sad, --wish "a bowl of soup", or both.')
-    given = {name: value for name, value in filters.items() if value is not None}
+        raise click.UsageError('Give a mood, a wish, or both: --mood sad, --wish "a bowl of soup".')
+    given_filters = {name: value for name, value in filters.items() if value is not None}
     kinds = tuple(dict.fromkeys(kind)) or KINDS
     try:
-        site = current_services()
-        tables = site.recommender.recommend_each(
+        services = current_services()
+        tables = services.recommender.recommend_each(
             mood_vector({mood: 1}) if mood else None,
             kinds,
             k,
             mode,
-            given,
+            given_filters,
             towards=towards,
             seed=seed,
-            text_query=read_text_query(site, wish),
+            text_query=read_text_query(services, wish),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -75,4 +78,4 @@ def recommend(
         for row in rows:
             click.echo(f"  {row.score:.2f}  {row.item.title}: {row.item.line}\n        {row.why}")
         if not rows:
-            click.echo("  Nothing passes these filters.")
+            click.echo("  No item passes these filters. Remove one of them.")

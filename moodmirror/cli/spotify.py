@@ -1,4 +1,7 @@
-"""`flask spotify`: liked songs in, playlists out; there only where SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are set."""
+"""`flask spotify`: import liked songs and save playlists.
+
+Available only if SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are set.
+"""
 
 import csv
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import with_appcontext
 
-from moodmirror.cli.catalogue import FILE, import_song_entries
+from moodmirror.cli.import_catalogue import FILE, import_song_entries
 from moodmirror.recommendation.importers.source_files import SourceError
 from moodmirror.services import current_services
 
@@ -19,12 +22,12 @@ TOKEN_FILE = "spotify-token.json"  # beside the imported tables
 
 @click.group("spotify")
 def spotify_group() -> None:
-    """Read liked songs from Spotify and save playlists there; signs in in the browser, once."""
+    """Import liked songs from Spotify and save playlists there. The first use signs in through the browser."""
 
 
 def account() -> "SpotifyAccount":
-    """The account that the settings name."""
-    from moodmirror.recommendation.importers.spotify import SpotifyAccount  # noqa: PLC0415  # only where it is configured
+    """Return the Spotify account of the configured app."""
+    from moodmirror.recommendation.importers.spotify import SpotifyAccount  # noqa: PLC0415  # only if configured
 
     config = current_services().config
     return SpotifyAccount(
@@ -38,10 +41,10 @@ def account() -> "SpotifyAccount":
 
 
 @spotify_group.command("import")
-@click.option("--features", type=FILE, multiple=True, help="A file of songs with audio features, to look up missing ones.")
+@click.option("--features", type=FILE, multiple=True, help="A file with audio features of songs, to look up missing ones.")
 @with_appcontext
 def import_liked(features: tuple[Path, ...]) -> None:
-    """Import your liked songs. Spotify gives no audio features to new apps: name a file that has them with --features."""
+    """Import your liked songs. Spotify gives new apps no audio features: name a file with them in --features."""
     from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
 
     try:
@@ -54,12 +57,12 @@ def import_liked(features: tuple[Path, ...]) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="playlists")
 @with_appcontext
 def save_playlists(folder: Path) -> None:
-    """Save the playlists that `flask cluster songs` wrote to FOLDER as private ones at Spotify."""
+    """Save the playlists that `flask cluster songs` wrote to FOLDER as private playlists at Spotify."""
     from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
 
     files = sorted(folder.glob("*.csv"))
     if not files:
-        raise click.ClickException(f"{folder} has no playlists. Make some first: flask cluster songs")
+        raise click.ClickException(f"{folder} has no playlists. Create them first: flask cluster songs")
     spotify = account()
     for path in files:
         with path.open(encoding="utf-8", newline="") as file:
@@ -69,5 +72,5 @@ def save_playlists(folder: Path) -> None:
             spotify.save_playlist(f"Mood: {path.stem}", known)
         except SpotifyError as error:
             raise click.ClickException(str(error)) from None
-        left = f", {len(uris) - len(known):,} left out, whose Spotify id is not known" if len(known) < len(uris) else ""
-        click.echo(f"Mood: {path.stem}: {len(known):,} songs saved{left}")
+        skipped = f", {len(uris) - len(known):,} left out: their Spotify id is unknown" if len(known) < len(uris) else ""
+        click.echo(f"Mood: {path.stem}: {len(known):,} songs saved{skipped}")

@@ -1,0 +1,137 @@
+"""`flask import`: add songs, movies, food and activities of your own to the catalogue."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+import click
+from flask.cli import with_appcontext
+
+from moodmirror.recognition.model_files import ModelError, cached_loader
+from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recommendation.importers import generic_csv, movies, songs
+from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
+from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError
+from moodmirror.recommendation.item_item import MIN_PEOPLE
+from moodmirror.services import current_services
+
+FILE: Final = click.Path(path_type=Path)
+COLUMN_OPTIONS: Final = ("title", "tags", "text", "minutes")
+ITEM_NAMES: Final = {"food": "dishes and drinks", "activities": "activities"}
+
+
+@click.group("import")
+def import_group() -> None:
+    """Import a catalogue of your own, in addition to the one that is included.
+
+    It is stored in instance/catalogue/ and loaded when the site starts. Items that were imported before are skipped.
+    """
+
+
+def _import(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], list[Row]], batch: int) -> ImportedTable:
+    """Import a source's new entries and print how many were added or skipped, and why."""
+    try:
+        table = ImportedTable(current_services().config.imported_dir, kind)
+        entries = table.new_entries(source)
+        with click.progressbar(length=len(entries), label=f"Importing {kind}", show_pos=True) as bar:
+            import_entries(table, entries, make_rows, batch, bar.update)
+    except (ModelError, SourceError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(table.report(source))
+    return table
+
+
+def _text_recognizer() -> Callable[[], TextEmotionRecognizer]:
+    # All cores, because this process serves no visitors.
+    return cached_loader(partial(TextEmotionRecognizer.load, threads=os.cpu_count() or 1))
+
+
+def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
+    """Import songs and print the result; missing audio features are looked up in the files `features`.
+
+    Raises SourceError if one of these files has an unknown format.
+    """
+    feature_sources = [songs.read(path) for path in features]
+
+    @cache
+    def builder() -> songs.SongRowBuilder:
+        created = songs.SongRowBuilder(current_services().recommender.items("songs"), _text_recognizer())
+        for feature_source in (source, *feature_sources):
+            created.add_audio_features(feature_source)
+        return created
+
+    table = _import("songs", source, lambda entries: builder().build(entries), songs.BATCH)
+    if table.added and (note := songs.guessed_note(table.rows.values(), source.entries)):
+        click.echo(note)
+
+
+@import_group.command("songs")
+@click.argument("file", type=FILE)
+@click.option("--features", type=FILE, multiple=True, help="A file with audio features of songs, to look up missing ones.")
+@with_appcontext
+def import_songs(file: Path, features: tuple[Path, ...]) -> None:
+    """Import songs from a Spotify data set; their mood is computed from audio features.
+
+    FILE is the Kaggle file "Spotify 1921-2020", the TidyTuesday file spotify_songs.csv, an Exportify CSV, or
+    YourLibrary.json of the account data download. The format is detected from its columns.
+
+    \b
+      flask import songs spotify_songs.csv
+      flask import songs YourLibrary.json --features spotify_songs.csv
+    """  # noqa: D301 - click's mark for lines that it must not join
+    try:
+        import_song_entries(songs.read(file), features)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@import_group.command("movies")
+@click.argument("file", type=FILE)
+@with_appcontext
+def import_movies(file: Path) -> None:
+    """Import films and series; their mood is computed from the overview, genres and keywords.
+
+    FILE is TMDB's tmdb_5000_movies.csv (directors come from tmdb_5000_credits.csv beside it), MovieLens' movies.csv (tags
+    come from tags.csv beside it) or its folder, a list exported from IMDb, or the Kaggle file of IMDb's top 1000.
+
+    If MovieLens' ratings.csv is beside movies.csv, it shows which films are liked by the same people. Only counts of at
+    least five people are stored; they replace those of an earlier import.
+    """
+    try:
+        source, likes = movies.read(file), movies.count_co_likes(file)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None
+    _import("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
+    if likes is not None:
+        likes.save(current_services().config.imported_dir, "movies")
+        click.echo(
+            f"From the ratings: {len(likes.items):,} films that at least {MIN_PEOPLE} people like, "
+            f"and {len(likes.pair_counts):,} pairs of films that at least {MIN_PEOPLE} people both like."
+        )
+
+
+def _import_csv_command(kind: str) -> click.Command:
+    @with_appcontext
+    def command(file: Path, **columns: str | None) -> None:
+        chosen = {name.removesuffix("_column"): column for name, column in columns.items() if column is not None}
+        try:
+            source = generic_csv.read(file, kind, chosen)
+        except SourceError as error:
+            raise click.ClickException(str(error)) from None
+        _import(kind, source, partial(generic_csv.make_rows, kind, _text_recognizer()), generic_csv.BATCH)
+
+    for name in reversed(COLUMN_OPTIONS):
+        names = ", ".join(generic_csv.COLUMN_NAMES[name][:3])
+        command = click.option(f"--{name}-column", help=f"The column with the {name} (default: {names} …).")(command)
+    command = click.argument("file", type=FILE)(command)
+    return click.command(
+        kind,
+        help=f"Import {ITEM_NAMES[kind]} from any CSV file with a title and, if possible, tags and a text.\n\n"
+        "Columns are detected by their names unless you name them with options.",
+    )(command)
+
+
+import_group.add_command(_import_csv_command("food"))
+import_group.add_command(_import_csv_command("activities"))
