@@ -62,7 +62,7 @@ def test_keras_backends_answer_alike(answers):
 
 @pytest.mark.timeout(600)
 def test_litert_in_float32_answers_as_keras_does(answers, faces, tmp_path):
-    export_to_litert(KERAS_PATH, tmp_path / "float32.tflite", quantised=False)
+    export_to_litert(KERAS_PATH, tmp_path / "float32.tflite", quantized=False)
     model = LiteRTModel((tmp_path / "float32.tflite").read_bytes())
     np.testing.assert_allclose(model(preprocess(faces)), answers["tensorflow"], atol=MOST_APART)
 

@@ -1,4 +1,4 @@
-"""Other writings of the same text, so that the network leans on no corpus' habits."""
+"""Augment training texts, so that the network doesn't depend on the style of a corpus."""
 
 import re
 from typing import Final
@@ -7,8 +7,8 @@ import numpy as np
 
 Rng = np.random.Generator
 
-# GoEmotions masks names and religions; elsewhere they stand in full, or there is only a pronoun.
-_MASKS: Final = {
+# GoEmotions masks names and religions; other texts contain the name itself or a pronoun.
+_MASK_REPLACEMENTS: Final = {
     "[NAME]": (
         "he",
         "she",
@@ -27,24 +27,25 @@ _MASKS: Final = {
     ),
     "[RELIGION]": ("Christian", "Muslim", "Catholic", "religious", "Jewish", "Buddhist"),
 }
-# CARER's tweets were found by "I feel": in three of four, that opening is taken off or said otherwise.
-_FEELING: Final = re.compile(
+# CARER's tweets were collected by "I feel": that opening is removed or replaced in three of four.
+_FEELING_OPENING: Final = re.compile(
     r"^(?:i (?:just )?(?:feel|felt|am feeling|was feeling|have been feeling)|im feeling|ive been feeling)\b ?"
 )
-_FEELINGS: Final = ("i am ", "i'm ", "we were ", "", "", "it is so ", "she was ")
+_OTHER_OPENINGS: Final = ("i am ", "i'm ", "we were ", "", "", "it is so ", "she was ")
 _APOSTROPHES: Final = {"im": "i'm", "dont": "don't", "didnt": "didn't", "ive": "i've", "cant": "can't", "wasnt": "wasn't"}
 
 
 def augment(text: str, rng: Rng) -> str:
-    """The same text written another way: masks filled, an opening changed, punctuation dropped, letters mistyped.
+    """Return a random variant of a text.
 
-    About a third of the texts stay as they are but for their masks.
+    Masks are filled, openings replaced, punctuation changed and typing errors added. About a third of the texts stay
+    unchanged except for their masks.
     """
-    for mask, words in _MASKS.items():
+    for mask, words in _MASK_REPLACEMENTS.items():
         while mask in text and rng.random() < 0.75:
             text = text.replace(mask, words[rng.integers(len(words))], 1)
-    if _FEELING.match(text) and rng.random() < 0.75:
-        text = _FEELING.sub(_FEELINGS[rng.integers(len(_FEELINGS))], text)
+    if _FEELING_OPENING.match(text) and rng.random() < 0.75:
+        text = _FEELING_OPENING.sub(_OTHER_OPENINGS[rng.integers(len(_OTHER_OPENINGS))], text)
     if rng.random() < 0.5:
         text = " ".join(_APOSTROPHES.get(word, word) for word in text.split(" "))
     chance = rng.random()
@@ -57,27 +58,30 @@ def augment(text: str, rng: Rng) -> str:
     elif chance < 0.26:
         text = f"{text.rstrip('.!? ')}{('.', '!', '...', '!!')[rng.integers(4)]}"
     if rng.random() < 0.18:
-        text = mistyped(text, rng)
+        text = add_typing_errors(text, rng)
     return text if text.strip() else "."
 
 
-def mistyped(text: str, rng: Rng) -> str:
-    """The text with one word in eight, at least one, mistyped: letters swapped, dropped, doubled, or stretched."""
+def add_typing_errors(text: str, rng: Rng) -> str:
+    """Return the text with typing errors in one of eight words, at least one.
+
+    Letters are swapped, dropped, doubled or stretched.
+    """
     words = text.split(" ")
-    long = [index for index, word in enumerate(words) if len(word) > 3 and word.isalpha()]
-    if not long:
+    candidates = [index for index, word in enumerate(words) if len(word) > 3 and word.isalpha()]
+    if not candidates:
         return text
-    for index in rng.choice(long, size=min(max(len(words) // 8, 1), len(long)), replace=False):
+    for index in rng.choice(candidates, size=min(max(len(words) // 8, 1), len(candidates)), replace=False):
         word = words[index]
-        place = int(rng.integers(1, len(word) - 1))
-        way = rng.integers(4)
-        if way == 0:
-            word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-        elif way == 1:
-            word = word[:place] + word[place + 1 :]
-        elif way == 2:
-            word = word[: place + 1] + word[place:]
+        position = int(rng.integers(1, len(word) - 1))
+        error = rng.integers(4)
+        if error == 0:
+            word = word[:position] + word[position + 1] + word[position] + word[position + 2 :]
+        elif error == 1:
+            word = word[:position] + word[position + 1 :]
+        elif error == 2:
+            word = word[: position + 1] + word[position:]
         else:
-            word = word[:place] + word[place] * int(rng.integers(3, 6)) + word[place + 1 :]
+            word = word[:position] + word[position] * int(rng.integers(3, 6)) + word[position + 1 :]
         words[index] = word
     return " ".join(words)

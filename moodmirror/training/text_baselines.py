@@ -1,4 +1,4 @@
-"""The plain ways beside which the transformer is measured: TF-IDF, and the pre-trained sentence vectors as they are."""
+"""Baselines of the text network: logistic regression on TF-IDF and on pre-trained sentence vectors."""
 
 import pickle
 from pathlib import Path
@@ -12,53 +12,56 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from moodmirror.recognition.model_files import record_in_manifest
-from moodmirror.training.text_corpora import TextSplit, load_texts
-from moodmirror.training.text_evaluation import MultilabelFigures, evaluation, multilabel_figures
+from moodmirror.training.text_corpora import TextSplit, load_text_corpora
+from moodmirror.training.text_evaluation import MultilabelMetrics, evaluate_recognizer, multilabel_metrics
 from moodmirror.training.text_tfidf import TFIDF_FILE, TfidfEmotionRecognizer
 
-WORDS_AT_MOST: Final = 60_000  # words and pairs of words: 4 MB of weights
+MAX_FEATURES: Final = 60_000  # words and word pairs: 4 MB of weights
 
 Floats = npt.NDArray[np.float32]
 
 
-def fitted_pipeline(training: TextSplit) -> Any:
-    """TF-IDF over words and pairs of words, and a logistic regression for each of the seven."""
-    words = TfidfVectorizer(
+def fit_tfidf_pipeline(training: TextSplit) -> Any:
+    """Fit and return a pipeline of TF-IDF (words, word pairs) and a logistic regression per emotion."""
+    vectorizer = TfidfVectorizer(
         lowercase=True,
         ngram_range=(1, 2),
         min_df=2,
-        max_features=WORDS_AT_MOST,
+        max_features=MAX_FEATURES,
         sublinear_tf=True,
         token_pattern=r"[^\W\d_]+|[^\w\s]",
         dtype=np.float32,
     )
-    pipeline = make_pipeline(words, OneVsRestClassifier(LogisticRegression(C=4.0, max_iter=300)))
+    pipeline = make_pipeline(vectorizer, OneVsRestClassifier(LogisticRegression(C=4.0, max_iter=300)))
     return pipeline.fit(training.texts, training.labels.astype(int))
 
 
-def tfidf_figures(training: TextSplit, development: TextSplit) -> MultilabelFigures:
-    """How well TF-IDF does that is trained on one part, on another."""
-    scores = fitted_pipeline(training).predict_proba(development.texts)
-    return multilabel_figures(development.labels, np.asarray(scores, dtype=np.float32))
+def tfidf_metrics(training: TextSplit, development: TextSplit) -> MultilabelMetrics:
+    """Fit the TF-IDF baseline on `training` and return its metrics on `development`."""
+    scores = fit_tfidf_pipeline(training).predict_proba(development.texts)
+    return multilabel_metrics(development.labels, np.asarray(scores, dtype=np.float32))
 
 
-def vectors_figures(
+def sentence_vector_metrics(
     vectors: Floats, labels: npt.NDArray[np.bool_], development_vectors: Floats, development: TextSplit
-) -> MultilabelFigures:
-    """How well a logistic regression for each of the seven does on sentence vectors, float32 [n, width]."""
+) -> MultilabelMetrics:
+    """Fit a logistic regression per emotion on sentence vectors; return its development metrics.
+
+    `vectors` and `development_vectors` are float32 [n, width], `labels` bool [n, 7].
+    """
     model = OneVsRestClassifier(LogisticRegression(C=10.0, max_iter=300)).fit(vectors, labels.astype(int))
     scores = model.predict_proba(development_vectors)
-    return multilabel_figures(development.labels, np.asarray(scores, dtype=np.float32))
+    return multilabel_metrics(development.labels, np.asarray(scores, dtype=np.float32))
 
 
 def train(data: Path, *, models_dir: Path) -> None:
-    """Train the small model on the corpora at `data`, store it in `models_dir` with its sum, and print its figures.
+    """Train the TF-IDF model on the corpora at `data` and print its metrics.
 
-    Raises CorpusError for a corpus that can't be read.
+    Stores it in `models_dir` and in the manifest there. Raises CorpusError for a corpus that can't be read.
     """
-    corpora = load_texts(data)
-    print(f"TF-IDF and logistic regression on {len(corpora.training['GoEmotions'])} texts of GoEmotions …", flush=True)
-    pipeline = fitted_pipeline(corpora.training["GoEmotions"])
+    corpora = load_text_corpora(data)
+    print(f"fitting TF-IDF and logistic regression to {len(corpora.training['GoEmotions'])} GoEmotions texts …", flush=True)
+    pipeline = fit_tfidf_pipeline(corpora.training["GoEmotions"])
     models_dir.mkdir(parents=True, exist_ok=True)
     (models_dir / TFIDF_FILE).write_bytes(pickle.dumps(pipeline))
     record_in_manifest(models_dir, [TFIDF_FILE])
@@ -66,6 +69,6 @@ def train(data: Path, *, models_dir: Path) -> None:
 
 
 def evaluate(data: Path, *, models_dir: Path) -> None:
-    """Print the figures of the small model in `models_dir` on the corpora at `data`."""
-    print(f"the small {TFIDF_FILE}\n")
-    print(evaluation(load_texts(data), TfidfEmotionRecognizer.load(models_dir)).as_text())
+    """Print the metrics of the TF-IDF model in `models_dir` on the corpora at `data`."""
+    print(f"the TF-IDF model {TFIDF_FILE}\n")
+    print(evaluate_recognizer(load_text_corpora(data), TfidfEmotionRecognizer.load(models_dir)).as_text())

@@ -1,12 +1,12 @@
-"""Read the text corpora that the text network is trained on, in the forms in which they exist in the world.
+"""Load the corpora of the text network in their published formats.
 
-- GoEmotions (Demszky et al., ACL 2020): ``goemotions/train.tsv`` and ``dev.tsv`` with ``text, label ids, id``, the labels'
-  names in ``emotions.txt``, and ``ekman_mapping.json``, which groups them into Ekman's six and neutral;
+- GoEmotions (Demszky et al., ACL 2020): ``goemotions/train.tsv`` and ``dev.tsv`` with ``text, label ids, id``, the label
+  names in ``emotions.txt``, and ``ekman_mapping.json``, which groups them into Ekman's six emotions and neutral;
 - CARER (Saravia et al., EMNLP 2018): ``carer/train.txt`` and ``val.txt`` with ``text;label``;
-- DailyDialog (Li et al., IJCNLP 2017): ``dailydialog/validation_dialogues.txt``, utterances split by ``__eou__``, and
+- DailyDialog (Li et al., IJCNLP 2017): ``dailydialog/validation_dialogues.txt``, utterances separated by ``__eou__``, and
   ``validation_dialogues_emotion.txt`` with a number for each.
 
-Only GoEmotions must be there; what else is missing is left out and named in the notes.
+Only GoEmotions is required; other missing corpora are skipped and listed in the notes.
 """
 
 import json
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from moodmirror.emotions import EMOTIONS
 from moodmirror.training.corpora import CorpusError
 
-# CARER's labels came from hashtags; it has no disgust and no neutral.
+# CARER was labeled by hashtags; it has no disgust and no neutral.
 CARER_EMOTIONS: Final = {
     "anger": "angry",
     "fear": "fear",
@@ -39,10 +39,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class TextSplit:
-    """Labelled texts.
+    """Labeled texts.
 
-    `labels` is bool [n, 7], in the order of EMOTIONS, at least one true in each row; `possible` bool [n, 7], which of them
-    the corpus could have said; `fine` float32 [n, 28], GoEmotions' own labels, NaN where the corpus has none.
+    `labels` is bool [n, 7], in the order of EMOTIONS, at least one true in each row; `possible` is bool [n, 7], true for the
+    emotions that the corpus can label; `fine` is float32 [n, 28], GoEmotions' own labels, NaN where the corpus has none.
     """
 
     texts: list[str]
@@ -54,7 +54,7 @@ class TextSplit:
         return len(self.texts)
 
     @classmethod
-    def of(
+    def from_labels(
         cls,
         texts: Sequence[str],
         labels: npt.NDArray[np.bool_],
@@ -62,7 +62,7 @@ class TextSplit:
         impossible: Sequence[str] = (),
         fine: Floats | None = None,
     ) -> "TextSplit":
-        """Texts of a corpus that never says the `impossible` emotions."""
+        """Return a split of texts from a corpus that never labels the `impossible` emotions."""
         possible = np.ones(labels.shape, dtype=bool)
         possible[:, [EMOTIONS.index(emotion) for emotion in impossible]] = False
         if fine is None:
@@ -70,8 +70,8 @@ class TextSplit:
         return cls(list(texts), labels, possible, fine)
 
     @classmethod
-    def joined(cls, splits: "Sequence[TextSplit]") -> "TextSplit":
-        """The texts of all splits, one after the other."""
+    def concatenate(cls, splits: "Sequence[TextSplit]") -> "TextSplit":
+        """Return one split with the texts of all, in order."""
         return cls(
             [text for split in splits for text in split.texts],
             np.concatenate([split.labels for split in splits]),
@@ -79,34 +79,34 @@ class TextSplit:
             np.concatenate([split.fine for split in splits]),
         )
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> "TextSplit":
-        """The texts at which `chosen`, bool [n], is true."""
-        texts = [text for text, taken in zip(self.texts, chosen, strict=True) if taken]
-        return TextSplit(texts, self.labels[chosen], self.possible[chosen], self.fine[chosen])
+    def select(self, selected: npt.NDArray[np.bool_]) -> "TextSplit":
+        """Return the texts for which `selected`, bool [n], is true."""
+        texts = [text for text, is_selected in zip(self.texts, selected, strict=True) if is_selected]
+        return TextSplit(texts, self.labels[selected], self.possible[selected], self.fine[selected])
 
-    def shares(self) -> Floats:
-        """The labels as distributions, float32 [n, 7]: several share equally."""
+    def label_distributions(self) -> Floats:
+        """Return the labels as distributions, float32 [n, 7]: several labels of a text get equal shares."""
         labels = self.labels.astype(np.float32)
-        shares: Floats = labels / labels.sum(axis=1, keepdims=True)
-        return shares
+        distributions: Floats = labels / labels.sum(axis=1, keepdims=True)
+        return distributions
 
-    def parts(self, count: int) -> npt.NDArray[np.int_]:
-        """Which of so many parts, from 0, each text falls into, int [n]. Equal texts fall into the same part."""
+    def folds(self, count: int) -> npt.NDArray[np.int_]:
+        """Return the fold of each text, int [n], 0…`count` − 1. Equal texts are in the same fold."""
         return np.array([crc32(text.lower().encode()) % count for text in self.texts], dtype=np.int_)
 
     def halves(self) -> tuple["TextSplit", "TextSplit"]:
-        """Two halves: one to calibrate on, one to measure on."""
-        first = self.parts(2) == 0
-        return self.where(first), self.where(~first)
+        """Return two halves: one for calibration, one for measuring it."""
+        in_first = self.folds(2) == 0
+        return self.select(in_first), self.select(~in_first)
 
 
 @dataclass(frozen=True)
 class TextCorpora:
-    """The corpora in their parts: `training` by corpus, `development` (GoEmotions' own), and what else is held out.
+    """The corpora in their parts.
 
-    `emotion_of_fine`, int [28], tells which of EMOTIONS each of GoEmotions' labels belongs to. `everyday_calibration` and
-    `everyday` are two sets of dialogues that nothing was trained on, the one to calibrate on, the other to measure on;
-    `tweets` is CARER's validation part. None where the corpus is not there.
+    `training` is by corpus, `development` GoEmotions' own. `emotion_of_fine`, int [28], is the index in EMOTIONS of each of
+    GoEmotions' labels. `everyday_calibration` and `everyday` are two sets of DailyDialog's dialogues excluded from training,
+    one for calibration, one for evaluation; `tweets` is CARER's validation part. Parts of a missing corpus are None.
     """
 
     training: dict[str, TextSplit]
@@ -118,80 +118,87 @@ class TextCorpora:
     notes: list[str] = field(default_factory=list)
 
 
-def load_texts(path: Path) -> TextCorpora:
-    """Read the corpora in the folder `path`. Raises CorpusError naming what is missing or damaged."""
+def load_text_corpora(path: Path) -> TextCorpora:
+    """Load the corpora in the folder `path`.
+
+    Raises CorpusError naming the file that is missing or damaged.
+    """
     goemotions = path / "goemotions"
     if not (goemotions / "train.tsv").is_file():
-        raise CorpusError(f"{path} holds no goemotions/train.tsv: name the folder that holds goemotions/")
-    emotion_of_fine = _load_groups(goemotions)
+        raise CorpusError(f"{path} contains no goemotions/train.tsv. Pass the folder that contains goemotions/")
+    emotion_of_fine = _load_label_groups(goemotions)
     training = {"GoEmotions": _load_goemotions(goemotions / "train.tsv", emotion_of_fine)}
     development = _load_goemotions(goemotions / "dev.tsv", emotion_of_fine)
-    notes, parts = [], {}
-    known = {text.lower() for text in development.texts}
-    clean = training["GoEmotions"].where(np.array([text.lower() not in known for text in training["GoEmotions"].texts]))
-    notes.append(f"{len(training['GoEmotions']) - len(clean)} training texts left out that development repeats")
-    training["GoEmotions"] = clean
+    notes, held_out = [], {}
+    development_texts = {text.lower() for text in development.texts}
+    is_new = np.array([text.lower() not in development_texts for text in training["GoEmotions"].texts])
+    notes.append(f"{int((~is_new).sum())} training texts excluded because the development part contains them")
+    training["GoEmotions"] = training["GoEmotions"].select(is_new)
     if (path / "carer").is_dir():
         training["CARER"] = _load_carer(path / "carer" / "train.txt")
-        parts["tweets"] = _load_carer(path / "carer" / "val.txt")
+        held_out["tweets"] = _load_carer(path / "carer" / "val.txt")
     else:
         notes.append("no carer/")
     if (path / "dailydialog").is_dir():
-        parts["everyday_calibration"], parts["everyday"], training["DailyDialog"] = _load_dailydialog(path / "dailydialog")
+        calibration, everyday, training["DailyDialog"] = _load_dailydialog(path / "dailydialog")
+        held_out |= {"everyday_calibration": calibration, "everyday": everyday}
     else:
         notes.append("no dailydialog/")
-    return TextCorpora(training, development, emotion_of_fine, notes=notes, **parts)
+    return TextCorpora(training, development, emotion_of_fine, notes=notes, **held_out)
 
 
-def _load_groups(folder: Path) -> npt.NDArray[np.int_]:
-    """Which of EMOTIONS each of GoEmotions' labels belongs to, int [28]."""
-    names = _lines(folder / "emotions.txt")
+def _load_label_groups(folder: Path) -> npt.NDArray[np.int_]:
+    """Return the index in EMOTIONS of each of GoEmotions' labels, int [28]."""
+    names = _read_lines(folder / "emotions.txt")
     names += [] if "neutral" in names else ["neutral"]
-    groups = json.loads("\n".join(_lines(folder / "ekman_mapping.json")))
-    seven = {name: EMOTIONS.index(groups["to7"][group]) for group, members in groups["ekman"].items() for name in members}
-    if len(names) != FINE_LABELS or set(names) != set(seven):
+    groups = json.loads("\n".join(_read_lines(folder / "ekman_mapping.json")))
+    emotion_of = {
+        name: EMOTIONS.index(groups["to7"][group]) for group, members in groups["ekman"].items() for name in members
+    }
+    if len(names) != FINE_LABELS or set(names) != set(emotion_of):
         raise CorpusError(f"{folder / 'emotions.txt'} and ekman_mapping.json must name the same {FINE_LABELS} labels")
-    return np.array([seven[name] for name in names], dtype=np.int_)
+    return np.array([emotion_of[name] for name in names], dtype=np.int_)
 
 
 def _load_goemotions(path: Path, emotion_of_fine: npt.NDArray[np.int_]) -> TextSplit:
-    lines = [line for line in _lines(path) if line]
+    lines = [line for line in _read_lines(path) if line]
     labels = np.zeros((len(lines), len(EMOTIONS)), dtype=bool)
     fine = np.zeros((len(lines), FINE_LABELS), dtype=np.float32)
     texts = []
     for row, line in enumerate(lines):
         try:
             text, ids, *_ = line.split("\t")
-            chosen = [int(number) for number in ids.split(",")]
-            fine[row, chosen] = 1
-            labels[row, emotion_of_fine[chosen]] = True
+            label_ids = [int(number) for number in ids.split(",")]
+            fine[row, label_ids] = 1
+            labels[row, emotion_of_fine[label_ids]] = True
         except (ValueError, IndexError):
             raise CorpusError(
                 f"{path}, line {row + 1}: expected a text, a tab and label ids in 0…{FINE_LABELS - 1}"
             ) from None
         texts.append(text)
-    return TextSplit.of(texts, labels, fine=fine)
+    return TextSplit.from_labels(texts, labels, fine=fine)
 
 
 def _load_carer(path: Path) -> TextSplit:
-    texts, chosen = [], []
-    for number, line in enumerate(_lines(path), start=1):
+    texts, labels = [], []
+    for number, line in enumerate(_read_lines(path), start=1):
         text, _, label = line.rpartition(";")
         if label not in CARER_EMOTIONS:
             raise CorpusError(f"{path}, line {number}: expected text;label with one of {', '.join(CARER_EMOTIONS)}")
         texts.append(text)
-        chosen.append(EMOTIONS.index(CARER_EMOTIONS[label]))
-    return TextSplit.of(texts, _one_hot(chosen), impossible=("disgust", "neutral"))
+        labels.append(EMOTIONS.index(CARER_EMOTIONS[label]))
+    return TextSplit.from_labels(texts, _one_hot(labels), impossible=("disgust", "neutral"))
 
 
 def _load_dailydialog(folder: Path) -> tuple[TextSplit, TextSplit, TextSplit]:
-    """Three parts, by dialogue: a fifth to calibrate on, a fifth to measure on, and the rest.
+    """Return three parts, split by dialogue: calibration, evaluation and training.
 
-    Equal dialogues stay together.
+    A fifth of the dialogues is for calibration, a fifth for evaluation, the rest for training. Equal dialogues stay
+    together.
     """
     path = folder / "validation_dialogues.txt"
-    dialogues = _lines(path)
-    emotions = _lines(folder / "validation_dialogues_emotion.txt")
+    dialogues = _read_lines(path)
+    emotions = _read_lines(folder / "validation_dialogues_emotion.txt")
     if len(dialogues) != len(emotions):
         raise CorpusError(f"{path} has {len(dialogues)} dialogues, its emotions {len(emotions)}: they must match")
     parts: tuple[list[tuple[str, int]], ...] = ([], [], [])
@@ -204,18 +211,18 @@ def _load_dailydialog(folder: Path) -> tuple[TextSplit, TextSplit, TextSplit]:
         part += [(text, EMOTIONS.index(DAILYDIALOG_EMOTIONS[label])) for text, label in zip(utterances, labels, strict=True)]
     held_out = {text.lower() for text, _ in (*parts[0], *parts[1])}
     rest = [(text, label) for text, label in parts[2] if text.lower() not in held_out]
-    calibration, measure, training = (
-        TextSplit.of([text for text, _ in part], _one_hot([label for _, label in part]))
+    calibration, test, training = (
+        TextSplit.from_labels([text for text, _ in part], _one_hot([label for _, label in part]))
         for part in (parts[0], parts[1], rest)
     )
-    return calibration, measure, training
+    return calibration, test, training
 
 
 def _one_hot(labels: Sequence[int]) -> npt.NDArray[np.bool_]:
     return np.eye(len(EMOTIONS), dtype=bool)[np.asarray(labels, dtype=np.int_)]
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except FileNotFoundError:

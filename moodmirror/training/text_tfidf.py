@@ -1,6 +1,6 @@
-"""The small text model: TF-IDF and logistic regression, for machines on which even the transformer is too much.
+"""The TF-IDF text model with logistic regression: a small baseline that is not served.
 
-``python train.py text --data PATH --model tfidf`` makes it; it is not part of the repository.
+``python train.py text --data PATH --model tfidf`` creates it; it is not part of the repository.
 """
 
 import pickle
@@ -19,30 +19,31 @@ MAKE_COMMAND: Final = "python train.py text --data PATH --model tfidf"
 
 
 class TfidfEmotionRecognizer:
-    """Maps texts to mood vectors, in scikit-learn's manner, by the words and pairs of words in them."""
+    """Maps texts to mood vectors by their words and word pairs, with scikit-learn's interface."""
 
     classes_: Final = EMOTIONS
 
     def __init__(self, pipeline: Any) -> None:
-        """`pipeline` is a fitted scikit-learn pipeline whose ``predict_proba`` gives [n, 7], one probability an emotion."""
+        """Wrap a fitted scikit-learn pipeline whose ``predict_proba`` returns [n, 7]."""
         self._pipeline = pipeline
 
     @classmethod
     def load(cls, models_dir: Path = MODELS_DIR) -> Self:
-        """Open the trained pipeline: a pickle, and only if it is the very file that the manifest names.
+        """Load the fitted pipeline: a pickle, opened only if its hash matches the manifest.
 
-        Raises ModelError if it is missing, another, or made by an incompatible scikit-learn.
+        Raises ModelError if it is missing, has another hash, or was created by an incompatible scikit-learn.
         """
         content = verified_model_bytes(TFIDF_FILE, MAKE_COMMAND, models_dir)
         try:
             return cls(pickle.loads(content))
         except (pickle.UnpicklingError, AttributeError, ImportError, ValueError) as error:
-            raise ModelError(f"{TFIDF_FILE} can't be opened: {error}. Make it anew with: {MAKE_COMMAND}") from None
+            raise ModelError(f"{TFIDF_FILE} can't be opened: {error}. Create it again with: {MAKE_COMMAND}") from None
 
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float32]:
-        """Probabilities of the seven emotions, float32 [n, 7], of texts; n may be 0.
+        """Return the probabilities of the seven emotions, float32 [n, 7], of texts; n may be 0.
 
-        Each emotion's own probability, by the sum of all. Raises TextError for a text that is empty or too long.
+        Each is the emotion's own probability divided by the sum of all. Raises TextError for a text that is empty or too
+        long.
         """
         clean = clean_texts(texts)
         if not clean:
@@ -52,5 +53,5 @@ class TfidfEmotionRecognizer:
         return moods
 
     def predict(self, texts: Texts) -> list[str]:
-        """The likeliest emotion of each text."""
+        """Return the likeliest emotion of each text."""
         return [EMOTIONS[index] for index in self.predict_proba(texts).argmax(axis=1)]
