@@ -60,9 +60,7 @@ def find_fault(tables: dict[str, list[Item]], data_dir: Path, models_dir: Path) 
     """Return why the stored vectors don't match the tables or the encoder; None if they do."""
     stored = CatalogueVectors.load(data_dir)
     if stored.encoder != encoder_hash(models_dir):
-        return (
-            f"the vectors in {VECTORS_FILE} were computed with another {GRAPH_FILE}. Compute them again with: {MAKE_COMMAND}"
-        )
+        return f"the vectors in {VECTORS_FILE} were computed with another {GRAPH_FILE}. Run: {MAKE_COMMAND}"
     return stored.find_fault(tables)
 
 

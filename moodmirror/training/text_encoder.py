@@ -145,7 +145,8 @@ def build_encoder(shape: EncoderShape, dropout: float) -> keras.Model:
     """Build an encoder from embedded tokens to hidden states, both [n, t, width].
 
     The second input is a mask [n, t]. Post-norm transformer layers with exact GELU, made of standard layers only. The token
-    table is outside the encoder, so that it stays int8 in serving (:class:`~moodmirror.recognition.text_network.TokenTables`).
+    table is outside the encoder, so that it stays int8 in serving
+    (:class:`~moodmirror.recognition.text_network.TokenTables`).
     """
     embeddings = layers.Input((None, shape.width), name="embeddings")
     mask = layers.Input((None,), name="mask")
