@@ -17,7 +17,7 @@ from moodmirror.camera.relay import PublishedCamera
 from moodmirror.cli import register_commands
 from moodmirror.config import Config, ConfigError
 from moodmirror.live import connection_auth
-from moodmirror.live.handlers import Live
+from moodmirror.live.handlers import LiveServer
 from moodmirror.logs import log_requests
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
@@ -33,7 +33,7 @@ from moodmirror.server.packet_validation import StrictPacket
 from moodmirror.server.websocket_limits import limit_connections
 from moodmirror.services import EXTENSION, ServerCamera, Services
 from moodmirror.storage.database import Database
-from moodmirror.visitor_identity import identify
+from moodmirror.visitor_identity import configure_visitor_cookie
 from moodmirror.web import analyze, api, api_docs, pages, rate_limits, security, visitor_data
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.problem_details import on_http_error, on_invalid
@@ -66,7 +66,7 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
     )
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
-    identify(app, secret_key or config.secret_key or secrets.token_hex(32))
+    configure_visitor_cookie(app, secret_key or config.secret_key or secrets.token_hex(32))
     services = app.extensions[EXTENSION] = _create_services(config)
     _register_routes(app)
     log_requests(app, services.metrics)
@@ -83,7 +83,7 @@ def close_app(app: Flask) -> None:
     services: Services = app.extensions[EXTENSION]
     services.camera.close()
     app.extensions[LIVE_EXTENSION].close()
-    services.frames.close()
+    services.frame_decoders.close()
     services.database.close()
 
 
@@ -140,9 +140,9 @@ def _add_socketio(app: Flask, services: Services) -> None:
         config.max_per_address,
         report=lambda reason: metrics.rejections.labels(reason).inc(),
     )
-    live = app.extensions[LIVE_EXTENSION] = Live(socketio, services, connection_auth.Door(app, config))
+    live = app.extensions[LIVE_EXTENSION] = LiveServer(socketio, services, connection_auth.ConnectionAuth(app, config))
     metrics.add_current_values(
-        lambda: CurrentValues(camera.counts, camera.viewers, live.visitors, limiter.open_connections, live.pause)
+        lambda: CurrentValues(camera.counts, camera.viewers, live.session_count, limiter.open_connections, live.pause)
     )
 
 

@@ -1,4 +1,4 @@
-"""What the web's parts share: the settings, the camera, the recognisers, the recommender."""
+"""The services that HTTP, Socket.IO and the commands share: configuration, camera, recognizers, recommender, database."""
 
 import threading
 from collections import Counter
@@ -18,47 +18,47 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.storage.database import Database
 
-EXTENSION = "moodmirror"
-# Files that are read at once: each may take megabytes and seconds, and the live page goes on beside.
-ANALYSES: Final = 2
+EXTENSION: Final = "moodmirror"  # the key of the services in Flask's ``app.extensions``
+# Files analyzed at once: each may take megabytes and seconds, while the live page must stay responsive.
+MAX_CONCURRENT_ANALYSES: Final = 2
 
 
 class CameraStatus(Protocol):
-    """How the server's camera does: a state such as ``live``, and for the visitor what it means and what to do."""
+    """The status of the server's camera: a state such as ``live``, and texts for the visitor."""
 
     @property
     def state(self) -> str:
-        """One word."""
+        """The state in one word."""
 
     @property
     def message(self) -> str:
-        """What it means."""
+        """What the state means."""
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """What to do about it; may be empty."""
 
 
 class ServerCamera(Protocol):
-    """What the site needs of the server's camera."""
+    """The interface of the server's camera, or of one that another process publishes."""
 
     mood: MoodState
     faces: list[Face]
-    counts: Counter[str]  # frames captured and read, and openings
+    counts: Counter[str]  # frames captured and analyzed, and openings of the device
 
     @property
     def status(self) -> CameraStatus:
-        """How it does now."""
+        """The current status."""
 
     @property
     def viewers(self) -> int:
-        """How many watch its stream."""
+        """The number of viewers of its stream."""
 
     def subscribe(self, subscriber: Callable[[Any], None], /) -> None:
         """Call `subscriber` with each new status."""
 
     def watch(self) -> Iterator[bytes]:
-        """Newest annotated frames as JPEG bytes."""
+        """Yield the newest annotated frames as JPEG bytes."""
 
     def close(self) -> None:
         """Close the device and end every stream."""
@@ -66,24 +66,24 @@ class ServerCamera(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """One site: made once by create_app, found by every request under :func:`current_services`."""
+    """The services of one site: created once by create_app; requests get them from :func:`current_services`."""
 
     config: Config
     camera: ServerCamera
     face_analyzer: Callable[[], FaceAnalyzer]
-    frames: FrameDecoderPool
+    frame_decoders: FrameDecoderPool
     speech_recognizer: Callable[[], SpeechEmotionRecognizer]
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
     database: Database
-    stream_places: threading.Semaphore  # one for each who may watch the server's camera
-    # Called with the id of each visitor who asked to be forgotten.
-    on_forgotten: list[Callable[[str], None]] = field(default_factory=list)
+    stream_slots: threading.Semaphore  # one per viewer of the server's camera
+    # Called with the id of each visitor whose data was deleted.
+    on_visitor_deleted: list[Callable[[str], None]] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
-    analyses: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(ANALYSES))
+    analysis_slots: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENT_ANALYSES))
 
 
 def current_services() -> Services:
-    """The site that the present request belongs to."""
-    site: Services = current_app.extensions[EXTENSION]
-    return site
+    """Return the services of the current request's application."""
+    services: Services = current_app.extensions[EXTENSION]
+    return services

@@ -1,4 +1,4 @@
-"""Who sent a request: an anonymous visitor id in a signed cookie, and the client's address as rate limits count it."""
+"""The identity of a request: an anonymous visitor id in a signed cookie, and the address that rate limits count."""
 
 import ipaddress
 import secrets
@@ -11,18 +11,18 @@ from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializ
 
 from moodmirror.storage.database import RETENTION_DAYS
 
-VISITOR: Final = "visitor"  # the cookie's one field
-IPV6_SHARE: Final = 64  # bits: what one customer is given, with 2⁶⁴ addresses to choose from
+VISITOR: Final = "visitor"  # the only field of the cookie
+IPV6_PREFIX_BITS: Final = 64  # providers assign each customer a network of this prefix length, with 2⁶⁴ addresses
 
 
 class LenientSigner(TimestampSigner):
-    """Takes a signature from the future for a fresh one.
+    """Accepts a signature with a time in the future as a new one.
 
-    It dates from before the server's clock was set back. Refused, the visitor would lose their id, and all that is kept.
+    It was made before the server's clock was set back. If it were rejected, the visitor would lose their id and their data.
     """
 
     def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
-        """The value that was signed. Raises BadSignature for a wrong signature, or one older than `max_age` seconds."""
+        """Return the signed value. Raises BadSignature for a wrong signature, or one older than `max_age` seconds."""
         try:
             return super().unsign(signed_value, max_age, return_timestamp)  # type: ignore[call-overload]
         except SignatureExpired as error:
@@ -31,24 +31,24 @@ class LenientSigner(TimestampSigner):
             return super().unsign(signed_value, None, return_timestamp)  # type: ignore[call-overload]
 
 
-class SiteCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie, sent back over HTTPS only where it was given over HTTPS; valid though a clock was set back."""
+class VisitorCookie(SecureCookieSessionInterface):
+    """Flask's signed cookie, marked Secure if set over HTTPS; it stays valid when the server's clock is set back."""
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """What signs the cookie and reads it."""
+        """Return the serializer that signs and verifies the cookie."""
         serializer = super().get_signing_serializer(app)
         if serializer is not None:
             serializer.signer = LenientSigner
         return serializer
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether this request came over HTTPS, as the proxy in front says where there is one."""
+        """Return whether the request came over HTTPS, according to the trusted proxy if there is one."""
         return request.is_secure
 
 
-def identify(app: Flask, secret: str) -> None:
-    """Have the site know its visitors again, by a cookie that scripts can't read and other sites can't send."""
-    app.session_interface = SiteCookie()
+def configure_visitor_cookie(app: Flask, secret: str) -> None:
+    """Identify visitors by a cookie that scripts can't read and other sites can't send."""
+    app.session_interface = VisitorCookie()
     app.config.update(
         SECRET_KEY=secret,
         SESSION_COOKIE_NAME="mood_mirror",
@@ -58,26 +58,26 @@ def identify(app: Flask, secret: str) -> None:
     )
 
 
-def greet_visitor() -> str:
-    """Give the visitor an id, if they have none, and let its cookie live on. Nothing is kept before they say something."""
+def ensure_visitor_id() -> str:
+    """Return the visitor's id, a new one if needed, and renew the cookie. Nothing is stored before they give feedback."""
     session.permanent = True
     visitor: str = session.setdefault(VISITOR, secrets.token_hex(16))
     return visitor
 
 
 def visitor_id() -> str | None:
-    """The id of whoever asks; None if they sent no cookie of ours."""
+    """Return the visitor's id; None if the request has no valid cookie."""
     visitor = session.get(VISITOR)
     return visitor if isinstance(visitor, str) else None
 
 
 def address_key() -> str:
-    """Whom a request counts for by its address; of IPv6 the part that a customer is given as a whole."""
+    """Return the rate limit key of the client's address; for IPv6 that of the network which one customer is assigned."""
     text = request.remote_addr or "unknown"
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return f"address {text}"
     if address.version == 6:
-        return f"address {ipaddress.ip_network((int(address), IPV6_SHARE), strict=False)}"
+        return f"address {ipaddress.ip_network((int(address), IPV6_PREFIX_BITS), strict=False)}"
     return f"address {address}"

@@ -19,7 +19,8 @@ from alembic.migration import MigrationContext
 
 from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config
-from moodmirror.live.recommendation_session import Offers
+from moodmirror.live.message_schemas import FeedbackPayload
+from moodmirror.live.recommendation_session import RecommendationSession
 from moodmirror.recommendation.taste import Opinion
 from moodmirror.services import EXTENSION
 from moodmirror.storage.database import (
@@ -260,16 +261,16 @@ def test_feedback_during_an_outage_is_stored_afterwards(site, tmp_path):
     place.write_text("a file where a folder should be")
     passed = [0.0]
     database = Database(f"sqlite:///{place / 'mirror.sqlite3'}", monotonic=lambda: passed[0])
-    offers = Offers(replace(site.extensions[EXTENSION], database=database), ANN)
-    offers.reload()
-    offers.take({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "like"})
-    offers.take({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "save"})
-    assert not offers.message()["kept"]
+    recommendations = RecommendationSession(replace(site.extensions[EXTENSION], database=database), ANN)
+    recommendations.reload()
+    recommendations.add_feedback(FeedbackPayload(kind="songs", id="10cc-im-not-in-love", verdict="like"))
+    recommendations.add_feedback(FeedbackPayload(kind="songs", id="10cc-im-not-in-love", verdict="save"))
+    assert not recommendations.taste_message()["kept"]
     place.unlink()
     passed[0] += RETRY_SECONDS
-    assert offers.reload()
-    assert offers.message()["kept"]
-    assert [row["id"] for row in offers.message()["saved"]] == ["10cc-im-not-in-love"]
+    assert recommendations.reload()
+    assert recommendations.taste_message()["kept"]
+    assert [row["id"] for row in recommendations.taste_message()["saved"]] == ["10cc-im-not-in-love"]
     assert [opinion.verdict for opinion in database.load_visitor(ANN).opinions] == ["like"]
     database.close()
 

@@ -1,106 +1,137 @@
-"""Who is served next when more comes in than can be read."""
+"""The fair scheduler of inference jobs."""
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from moodmirror.live.fair_scheduler import PLACES_USED, Turns
+from moodmirror.live.fair_scheduler import MAX_UTILIZATION, FairScheduler
+
+TIMEOUT_SECONDS = 30
 
 
 class Clock:
+    """A clock that the test sets."""
+
     def __init__(self) -> None:
         self.now = 0.0
 
     def __call__(self) -> float:
         return self.now
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
-def test_places_are_given_in_the_order_of_asking():
-    turns = Turns(places=1)
-    served: list[int] = []
-    threads = []
-
-    def stand_in_line() -> None:
-        for number in range(20):
-            thread = threading.Thread(target=turns.take, args=(str(number), partial(served.append, number)))
-            thread.start()
-            threads.append(thread)
-            while turns.waiting <= number:
-                pass  # until it stands there
-
-    turns.take("first", stand_in_line)
+@pytest.fixture
+def threads() -> Iterator[list[threading.Thread]]:
+    """Threads that the test starts; all must have ended by its end."""
+    threads: list[threading.Thread] = []
+    yield threads
     for thread in threads:
-        thread.join(timeout=60)
-    assert served == list(range(20))
+        thread.join(TIMEOUT_SECONDS)
+    assert not any(thread.is_alive() for thread in threads)
 
 
-def test_never_more_work_than_there_are_places():
-    turns, inside, most = Turns(places=2), 0, 0
-    lock = threading.Lock()
+def submit(scheduler: FairScheduler, threads: list[threading.Thread], client: str, job) -> None:
+    """Submit a job from a thread of its own; return once it is in the queue or running."""
+    submitted = threading.Event()
+    executor_submit = scheduler._executor.submit
 
-    def work() -> None:
-        nonlocal inside, most
+    def submit_and_report(*arguments):
+        future = executor_submit(*arguments)
+        submitted.set()
+        return future
+
+    scheduler._executor.submit = submit_and_report  # type: ignore[method-assign]
+    thread = threading.Thread(target=scheduler.run, args=(client, job), daemon=True)
+    threads.append(thread)
+    thread.start()
+    assert submitted.wait(TIMEOUT_SECONDS), "the job was not submitted"
+    scheduler._executor.submit = executor_submit  # type: ignore[method-assign]
+
+
+def test_jobs_run_in_the_order_of_submission(threads):
+    scheduler = FairScheduler(workers=1)
+    order: list[int] = []
+    release = threading.Event()
+    submit(scheduler, threads, "first", partial(release.wait, TIMEOUT_SECONDS))
+    for number in range(20):
+        submit(scheduler, threads, str(number), partial(order.append, number))
+    release.set()
+    for thread in threads:
+        thread.join(TIMEOUT_SECONDS)
+    assert order == list(range(20))
+
+
+def test_as_many_jobs_run_at_once_as_there_are_workers_and_never_more(threads):
+    scheduler = FairScheduler(workers=2)
+    lock, full, release = threading.Lock(), threading.Barrier(3), threading.Event()
+    running, most = 0, 0
+
+    def job() -> None:
+        nonlocal running, most
         with lock:
-            inside += 1
-            most = max(most, inside)
+            running += 1
+            most = max(most, running)
+            is_early = running <= 2 and not release.is_set()
+        if is_early:
+            full.wait(TIMEOUT_SECONDS)
+        release.wait(TIMEOUT_SECONDS)
         with lock:
-            inside -= 1
+            running -= 1
 
-    def ask(name: str) -> None:
-        for _ in range(50):
-            turns.take(name, work)
-
-    threads = [threading.Thread(target=ask, args=(str(number),)) for number in range(8)]
+    for number in range(8):
+        submit(scheduler, threads, str(number), job)
+    full.wait(TIMEOUT_SECONDS)  # two jobs run at this moment; a third one would have started by now, too
+    assert scheduler.waiting == 6
+    release.set()
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert 1 <= most <= 2
+        thread.join(TIMEOUT_SECONDS)
+    assert most == 2
 
 
-def test_a_turn_that_fails_leaves_its_place():
-    turns = Turns(places=1)
+def test_a_job_that_raises_frees_its_worker():
+    scheduler = FairScheduler(workers=1)
     with pytest.raises(ZeroDivisionError):
-        turns.take("one", lambda: 1 / 0)
-    assert turns.take("one", lambda: "done") == "done"
+        scheduler.run("one", lambda: 1 / 0)
+    assert scheduler.run("one", lambda: "done") == "done"
 
 
-def test_what_is_being_done_when_the_site_closes_is_finished_and_no_more_begun():
-    turns = Turns(places=1)
+def test_after_close_the_running_job_is_finished_and_no_other_is_started():
+    scheduler = FairScheduler(workers=1)
 
     def close() -> str:
-        turns.close()
+        scheduler.close()
         return "done"
 
-    assert turns.take("one", close) == "done"
+    assert scheduler.run("one", close) == "done"
     with pytest.raises(RuntimeError):
-        turns.take("one", close)
-    assert turns.waiting == 0
+        scheduler.run("one", close)
+    assert scheduler.waiting == 0
 
 
-@pytest.mark.parametrize("visitors", [1, 40])
-def test_the_pause_keeps_the_places_busy_but_not_overfull(visitors):
+@pytest.mark.parametrize("clients", [1, 40])
+def test_the_pause_keeps_the_workers_busy_but_not_overloaded(clients):
     clock = Clock()
-    turns = Turns(places=2, clock=clock)
+    scheduler = FairScheduler(workers=2, clock=clock)
     for _ in range(10):
-        for visitor in range(visitors):
-            turns.take(str(visitor), partial(clock.pass_by, 0.01))
-    for _ in range(200):  # however long ago the first ones were
-        turns.take("0", partial(clock.pass_by, 0.01))
-    for visitor in range(visitors):
-        turns.take(str(visitor), partial(clock.pass_by, 0.01))
-    assert turns.pause() == pytest.approx(visitors * 0.01 / (2 * PLACES_USED), rel=0.05)
+        for client in range(clients):
+            scheduler.run(str(client), partial(clock.advance, 0.01))
+    for _ in range(200):  # the first jobs no longer influence the mean
+        scheduler.run("0", partial(clock.advance, 0.01))
+    for client in range(clients):
+        scheduler.run(str(client), partial(clock.advance, 0.01))
+    assert scheduler.pause() == pytest.approx(clients * 0.01 / (2 * MAX_UTILIZATION), rel=0.05)
 
 
-def test_who_has_gone_takes_no_part():
+def test_inactive_clients_do_not_lengthen_the_pause():
     clock = Clock()
-    turns = Turns(places=1, clock=clock)
-    for visitor in range(50):
-        turns.take(str(visitor), partial(clock.pass_by, 0.001))
+    scheduler = FairScheduler(workers=1, clock=clock)
+    for client in range(50):
+        scheduler.run(str(client), partial(clock.advance, 0.001))
+    assert scheduler.pause() > 0.005
     clock.now += 10
-    turns.take("newcomer", partial(clock.pass_by, 0.001))
-    assert turns.pause() < 0.005
+    scheduler.run("newcomer", partial(clock.advance, 0.001))
+    assert scheduler.pause() < 0.005

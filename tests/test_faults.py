@@ -34,7 +34,7 @@ def test_sigterm_in_the_middle_of_everything_ends_cleanly(face_video, scene, tmp
     ):
         slow.sendall(b"POST /api/analyze/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n")
         next(viewer.parts())
-        assert visitor.ask("frame", smile(scene))["faces"]
+        assert visitor.call("frame", smile(scene))["faces"]
         for number in range(200):
             silent.send(f'42{number}["choose","bored"]')  # its answers are never read
         for _ in range(5):
@@ -52,9 +52,9 @@ def test_a_folder_that_cant_be_written_takes_nothing_down_but_what_is_kept(tmp_p
     blocked = tmp_path / "instance"
     blocked.write_text("a file where a folder should be")  # as on a full or read-only disk, nothing can be made here
     with serving(tmp_path / "log", CAMERA="off", INSTANCE=str(blocked)) as server, Visitor(server) as visitor:
-        assert visitor.await_told("taste")["kept"] is False
-        assert visitor.ask("frame", smile(scene))["faces"]
-        assert visitor.await_told("recommendations")
+        assert visitor.wait_for("taste")["kept"] is False
+        assert visitor.call("frame", smile(scene))["faces"]
+        assert visitor.wait_for("recommendations")
         assert get(server, "/")[0] == 200
 
 
@@ -85,18 +85,18 @@ def liked(server: Server, cookie: str) -> set[str]:
 def test_a_full_disk_takes_nothing_down_and_what_is_said_is_kept_once_there_is_room(tmp_path, scene):
     photo = cv2.imencode(".jpg", scene())[1].tobytes()
     with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
-        assert visitor.think("like", SONGS[0])["kept"]
+        assert visitor.send_feedback("like", SONGS[0])["kept"]
         with full_disk(worker_of(server)):
-            assert not visitor.think("like", SONGS[1])["kept"]
-            assert not visitor.await_taste(lambda taste: taste["opinions"] == 2)["kept"]
-            assert visitor.ask("frame", smile(scene))["faces"]
-            assert visitor.await_tables()
+            assert not visitor.send_feedback("like", SONGS[1])["kept"]
+            assert not visitor.wait_for_taste(lambda taste: taste["opinions"] == 2)["kept"]
+            assert visitor.call("frame", smile(scene))["faces"]
+            assert visitor.wait_for_tables()
             assert get(server, "/")[0] == 200
             assert post(server, "/api/analyze/image", photo, "image/jpeg")[2]["label"] == "happy"
             with Visitor(server) as newcomer:
-                newcomer.ask("choose", "sad")
-                assert newcomer.await_tables()
-        assert visitor.await_taste(lambda taste: taste["kept"])["opinions"] == 2
+                newcomer.call("choose", "sad")
+                assert newcomer.wait_for_tables()
+        assert visitor.wait_for_taste(lambda taste: taste["kept"])["opinions"] == 2
         assert liked(server, visitor.cookie) == set(SONGS[:2])
 
 
@@ -144,17 +144,17 @@ def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video
             shown = parsedate_to_datetime(get(server, "/healthz")[1]["Date"]).timestamp()
             assert abs(shown - time.time() - ahead) < 60
             # The connection of before goes on, and the camera.
-            assert visitor.ask("frame", smile(scene))["faces"]
-            visitor.ask("choose", emotion)
-            while visitor.await_told("mood")["label"] != emotion:
+            assert visitor.call("frame", smile(scene))["faces"]
+            visitor.call("choose", emotion)
+            while visitor.wait_for("mood")["label"] != emotion:
                 pass
-            assert visitor.await_tables()
-            assert visitor.think("like", SONGS[number - 1])["kept"]
+            assert visitor.wait_for_tables()
+            assert visitor.send_feedback("like", SONGS[number - 1])["kept"]
             next(pictures)
             assert get(server, "/readyz")[0] == 200
             # The cookie of before is known, though it may date from tomorrow, and lets in.
             with Visitor(server, cookie) as other:
-                assert other.await_taste()["opinions"] == number
+                assert other.wait_for_taste()["opinions"] == number
             cookie = asked(server, "/token", cookie)[1]["Set-Cookie"].split(";")[0]
             assert liked(server, cookie) == set(SONGS[:number])
             # Limits count from here, and are told as they are.

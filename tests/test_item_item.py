@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moodmirror.emotions import mood_vector
-from moodmirror.live.co_likes import REFRESH_SECONDS, Crowd
+from moodmirror.live.co_likes import REFRESH_SECONDS, CoLikesJob
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS, CatalogueError, Item
 from moodmirror.recommendation.item_item import MAX_LIKES_PER_PERSON, MIN_PEOPLE, CoLikeCounts, ItemSimilarity
@@ -147,7 +147,7 @@ class TestCrowd:
     def crowd(self, database, songs):
         self.now = 0.0
         self.recommender = Recommender(songs)
-        return Crowd(database, self.recommender, clock=lambda: self.now)
+        return CoLikesJob(database, self.recommender, clock=lambda: self.now)
 
     def visit(self, database, visitors, verdict="like"):
         for visitor in visitors:
@@ -182,6 +182,6 @@ class TestCrowd:
     def test_earlier_counts_stay_when_the_database_is_unavailable(self, songs):
         database = Database("sqlite:////dev/null/none.sqlite3")
         recommender = Recommender(songs, counts={"songs": count((8, ["a", "e"]))})
-        Crowd(database, recommender).refresh()
+        CoLikesJob(database, recommender).refresh()
         rows = recommender.with_taste(liking("a")).recommend(SAD, "songs", exclude=["a"])
         assert rows[0].item.id == "e"

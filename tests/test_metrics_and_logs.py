@@ -52,11 +52,11 @@ class TestMetrics:
         frame = cv2.imencode(".jpg", cv2.resize(scene(), (320, 240)))[1].tobytes()
         before = figures(watched)
         with Visitor(watched) as visitor:
-            visitor.ask("frame", frame)
-            visitor.ask("frame", b"no picture")
-            visitor.ask("text", "What a wonderful day!")
-            visitor.ask("choose", "sad")
-            visitor.await_told("recommendations")
+            visitor.call("frame", frame)
+            visitor.call("frame", b"no picture")
+            visitor.call("text", "What a wonderful day!")
+            visitor.call("choose", "sad")
+            visitor.wait_for("recommendations")
             present = figures(watched)
         grown = {name: value - before.get(name, 0.0) for name, value in present.items()}
         assert grown["mood_mirror_readings_total", "face"] == 1
@@ -143,8 +143,8 @@ class TestLogs:
         get(watched, f"/{quoted}")
         post(watched, "/api/analyze/text", json.dumps({"text": WORDS}).encode(), "application/json")
         with Visitor(watched) as visitor:
-            visitor.ask("text", WORDS)
-            visitor.ask("preferences", {"wish": WORDS})
+            visitor.call("text", WORDS)
+            visitor.call("preferences", {"wish": WORDS})
         told = watched.log.read_text()
         assert "/api/analyze/text" in told
         assert "giraffe" not in told

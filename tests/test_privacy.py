@@ -121,21 +121,21 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
     )
     with serving(home / "log", CAMERA="off", TMPDIR=str(temporary), LOG_FORMAT="json") as server:
         with Visitor(server) as visitor:
-            assert visitor.ask("frame", frame)["faces"]
+            assert visitor.call("frame", frame)["faces"]
             for start in range(0, 6 * PACKET, PACKET):
-                heard = visitor.ask("audio", pcm(voice[start : start + PACKET]))
+                heard = visitor.call("audio", pcm(voice[start : start + PACKET]))
             assert heard["state"] == "speech"
-            assert visitor.ask("text", f"I am so happy about my {word}!")["label"] == "happy"
-            assert visitor.ask("preferences", {"wish": f"a song about a {word}"}) == {}
-            tables = visitor.await_tables()
-            assert visitor.think("like", ids(tables)[0]) == {"kept": True}
-            assert visitor.think("save", ids(tables)[1]) == {"kept": True}
+            assert visitor.call("text", f"I am so happy about my {word}!")["label"] == "happy"
+            assert visitor.call("preferences", {"wish": f"a song about a {word}"}) == {}
+            tables = visitor.wait_for_tables()
+            assert visitor.send_feedback("like", ids(tables)[0]) == {"kept": True}
+            assert visitor.send_feedback("save", ids(tables)[1]) == {"kept": True}
             # What is refused must not be told to the log either.
-            assert "error" in visitor.ask("frame", frame[: len(frame) // 2])
-            assert "error" in visitor.ask("audio", pcm(voice[:PACKET]) + b"\0")
-            assert "error" in visitor.ask("text", f"{word} " * 200)
-            assert "error" in visitor.ask("choose", word)
-            assert "error" in visitor.ask("preferences", {"wish": f"{word} " * 200})
+            assert "error" in visitor.call("frame", frame[: len(frame) // 2])
+            assert "error" in visitor.call("audio", pcm(voice[:PACKET]) + b"\0")
+            assert "error" in visitor.call("text", f"{word} " * 200)
+            assert "error" in visitor.call("choose", word)
+            assert "error" in visitor.call("preferences", {"wish": f"{word} " * 200})
             cookie = visitor.cookie
         assert post(server, "/api/analyze/file", *form(photo))[0] == 200
         assert post(server, "/api/analyze/image", photo[: len(photo) // 2], "image/jpeg")[0] == 400

@@ -298,7 +298,7 @@ class TestAnalyzeAudio:
 
     def test_more_recordings_than_are_read_at_once_are_asked_to_wait(self, voice):
         site = app.extensions[EXTENSION]
-        with site.analyses, site.analyses:
+        with site.analysis_slots, site.analysis_slots:
             answer = app.test_client().post("/api/analyze/audio", data=wav(voice))
         assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
         assert int(answer.headers["Retry-After"]) > 0

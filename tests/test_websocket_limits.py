@@ -48,7 +48,7 @@ def small(tmp_path_factory) -> Iterator[Server]:
 def bystander(small, scene) -> Iterator[Visitor]:
     """Somebody from elsewhere whose camera runs meanwhile."""
     with Visitor(small) as visitor:
-        assert visitor.ask("frame", smile(scene))["faces"]
+        assert visitor.call("frame", smile(scene))["faces"]
         yield visitor
 
 

@@ -1,4 +1,4 @@
-"""What this site's visitors like together, told to the recommender now and then."""
+"""The co-likes job: counts which items the site's visitors like together, and passes the counts to the recommender."""
 
 import time
 from collections.abc import Callable
@@ -9,23 +9,23 @@ from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.item_item import CoLikeCounts
 from moodmirror.storage.database import Database, DatabaseUnavailableError
 
-# Between two looks at everybody's likes. So seldom that nobody can tell from a list whose like has just come; who asks to be
-# forgotten counts for so long at most.
+# Between two counts of all likes. So rarely that a change of a list reveals nobody's newest like; deleted likes count for
+# this long at most.
 REFRESH_SECONDS: Final = 3600.0
 
 
-class Crowd:
-    """Counts likes of all visitors; only counts of several people reach the recommender."""
+class CoLikesJob:
+    """Counts the likes of all visitors. Only counts of several visitors reach the recommender."""
 
     def __init__(self, database: Database, recommender: Recommender, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds that never go back."""
+        """`clock` returns monotonic seconds."""
         self._database = database
         self._recommender = recommender
         self._clock = clock
         self._due = -float("inf")
 
     def refresh(self) -> None:
-        """Count anew if it is time; while the database is away, what was known holds."""
+        """Count again if it is time; while the database is unavailable, the previous counts stay."""
         if self._clock() < self._due:
             return
         self._due = self._clock() + REFRESH_SECONDS

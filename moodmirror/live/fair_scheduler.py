@@ -1,4 +1,4 @@
-"""Who is served next when more comes in than the machine can read: each visitor in turn, and all of them less often."""
+"""Fair scheduling of inference when the server is overloaded: first in, first out, with a pause that all clients keep."""
 
 import threading
 import time
@@ -7,67 +7,73 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final, TypeVar
 
-PLACES_USED: Final = 0.85  # share of the time that places may be busy: near 1 waiting grows without bound
-ACTIVE_SECONDS: Final = 2.0  # who sent nothing for so long counts no more
-SMOOTHING: Final = 0.05  # share of the newest turn in the mean: some twenty turns back
+MAX_UTILIZATION: Final = 0.85  # share of the time that workers may be busy: near 1, waiting times grow without bound
+ACTIVE_SECONDS: Final = 2.0  # a client that submitted nothing for this long no longer counts
+SMOOTHING: Final = 0.05  # weight of the newest job in the mean duration: it averages some twenty jobs
 
 T = TypeVar("T")
 
 
-class Turns:
-    """So many places where work is done, in the order of asking, and how often each visitor may ask.
+class FairScheduler:
+    """A fixed number of workers that run jobs in the order of submission, and the pause clients must keep between two jobs.
 
-    A visitor asks for one turn at a time, so the order of asking serves everybody equally often. The pause between two turns
-    of a visitor is what keeps the places just busy enough: nobody's frame waits in a queue and grows old.
+    Each client submits one job at a time, so first in, first out serves all clients equally often. The pause keeps the
+    workers just busy enough: no client's frame waits in the queue and grows old.
 
-    Each place is a thread, which goes from one visitor's work to the next's: were the place handed on between the visitors'
-    own threads, it would stand empty until the next of them has woken up.
+    Each worker is a thread, which goes from one client's job to the next. If clients' own threads handed a slot to each
+    other instead, it would stay empty until the next thread has woken up.
     """
 
-    def __init__(self, places: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._places = places
-        self._threads = ThreadPoolExecutor(places, thread_name_prefix="place")
+    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workers = workers
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting = 0
-        self._asked_at: dict[str, float] = {}
+        self._submitted_at: dict[str, float] = {}  # by client
         self._pruned_at = clock()
-        self._seconds = 0.0  # that a turn takes
+        self._mean_seconds = 0.0  # of a job
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of jobs that wait for a worker."""
         with self._lock:
             return self._waiting
 
-    def take(self, visitor: str, work: Callable[[], T]) -> T:
-        """Have `work` done at the next free place, and return or raise what it does. Raises RuntimeError once closed."""
-        with self._lock:  # so that who is counted as waiting has a place in the queue
-            turn = self._threads.submit(copy_context().run, self._work, work)  # the log shall know for whom
-            self._asked_at[visitor] = self._clock()
-            self._waiting += 1
-        return turn.result()
+    def run(self, client: str, job: Callable[[], T]) -> T:
+        """Run `job` on the next free worker; return its result or raise its exception.
 
-    def _work(self, work: Callable[[], T]) -> T:
-        began = self._clock()
+        Raises RuntimeError after :meth:`close`.
+        """
+        with self._lock:  # a job that is counted as waiting is in the queue
+            # The context holds the connection that log records of the job name.
+            future = self._executor.submit(copy_context().run, self._execute, job)
+            self._submitted_at[client] = self._clock()
+            self._waiting += 1
+        return future.result()
+
+    def _execute(self, job: Callable[[], T]) -> T:
+        started = self._clock()
         with self._lock:
             self._waiting -= 1
         try:
-            return work()
+            return job()
         finally:
-            took = self._clock() - began
+            duration = self._clock() - started
             with self._lock:
-                self._seconds += SMOOTHING * (took - self._seconds)  # the first one opens the model: it counts little
+                self._mean_seconds += SMOOTHING * (
+                    duration - self._mean_seconds
+                )  # the first job loads the model: it counts little
 
     def pause(self) -> float:
-        """Seconds from one turn of a visitor to their next that all who are active can have."""
+        """Return the seconds that each client must leave between two jobs so that all active clients can be served."""
         with self._lock:
             now = self._clock()
             if now - self._pruned_at > ACTIVE_SECONDS / 4:
                 self._pruned_at = now
-                self._asked_at = {name: at for name, at in self._asked_at.items() if now - at <= ACTIVE_SECONDS}
-            return len(self._asked_at) * self._seconds / (self._places * PLACES_USED)
+                self._submitted_at = {name: at for name, at in self._submitted_at.items() if now - at <= ACTIVE_SECONDS}
+            return len(self._submitted_at) * self._mean_seconds / (self._workers * MAX_UTILIZATION)
 
     def close(self) -> None:
-        """Take no more work; what is being done is finished."""
-        self._threads.shutdown(wait=False)
+        """Reject further jobs; running jobs are finished."""
+        self._executor.shutdown(wait=False)

@@ -1,7 +1,7 @@
-"""How the mirror perceives one visitor: it sees them, hears them and reads what they write.
+"""Inputs of one visitor: camera frames, microphone audio and text, each turned into readings of the visitor's mood.
 
-Each sense takes what a connection sends, answers what it made of it, and puts its reading into the visitor's mood. It holds
-no more than its next reading needs, only in memory, and forgets that on request.
+An input processes the validated payloads of its event and returns the acknowledgement. It stores, only in memory, no more
+than its next reading needs, and deletes that on request.
 """
 
 import threading
@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from pydantic import BaseModel
 
 from moodmirror.fusion import Reading, Source
-from moodmirror.live.message_schemas import MAX_PACKET_BYTES, MAX_TEXT_CHARACTERS
-from moodmirror.live.messages import face_message, hearing_message, words_message
+from moodmirror.live.message_schemas import AudioAck, FrameReading, SupersededAck, TextAck
+from moodmirror.live.messages import audio_ack, text_ack, tracked_face
 from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.mood import MoodState
@@ -25,72 +26,71 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import TextError
 from moodmirror.recognition.tracking import FaceTracker
 
-# Sound comes as 16-bit little-endian samples, mono, at 16 kHz.
-SAMPLE_TYPE: Final = np.dtype("<i2")
+SAMPLE_TYPE: Final = np.dtype("<i2")  # of audio packets: 16-bit little-endian, mono, at SAMPLE_RATE
 FULL_SCALE: Final = 32_768.0
-MAX_AHEAD_SECONDS: Final = 3.0  # sound comes as time passes; a network that stalled may bring so much at once
-FIRST_READING: Final = int(1.5 * SAMPLE_RATE)  # samples: half a window is enough for a first answer
-# Somebody at their own camera is mostly alone there. On a busy server, which gets few frames, a search of the whole picture
-# must not come with each of them: that would keep it busy. Who passes far behind has not asked to be read.
-NEWCOMER_SECONDS: Final = 3.0
-NEWCOMER_FRAMES: Final = 10
-NEWCOMER_SHARE: Final = 0.7  # of the side of the nearest face: a search for a third of the cost of one for all faces
+MAX_AHEAD_SECONDS: Final = 3.0  # of audio faster than real time: what a client sends at once after a network stall
+FIRST_READING_SAMPLES: Final = int(1.5 * SAMPLE_RATE)  # half a window is enough for a first reading
+# A visitor is mostly alone before their own camera. A busy server gets few frames, and a search of the whole picture in each
+# of them would keep it busy. People who pass far behind the visitor did not ask to be analyzed.
+NEW_FACE_SECONDS: Final = 3.0
+NEW_FACE_FRAMES: Final = 10
+NEW_FACE_SIZE: Final = 0.7  # of the side of the nearest face: a third of the cost of a search for faces of any size
 
 
-class SenseError(ValueError):
-    """What was sent can't be perceived; the message says why, in words for the page."""
+class InputError(ValueError):
+    """An input can't process a payload; the message says why, for the user."""
 
 
-class Sense(ABC):
-    """One sense for one visitor. Its methods may be called from any thread; it perceives one thing at a time."""
+class Input(ABC):
+    """One kind of input of one visitor. Methods may be called from any thread; payloads are processed one at a time."""
 
-    event: ClassVar[str]  # the Socket.IO event that feeds it
+    event: ClassVar[str]  # the Socket.IO event that carries its payloads
     source: ClassVar[Source]
-    unavailable: ClassVar[str]  # what to tell the visitor when its model can't be used
+    unavailable: ClassVar[str]  # the message for the user if its model can't be used
 
     def __init__(self, mood: MoodState) -> None:
         self._mood = mood
-        self._turn = threading.Lock()
-        self.readings = 0  # that went into the mood
+        self._lock = threading.Lock()
+        self.reading_count = 0  # of readings added to the mood
 
-    def take(self, content: Any) -> dict[str, Any]:
-        """Perceive what was sent; returns what to answer.
+    def process(self, payload: Any) -> BaseModel:
+        """Process one payload and return its acknowledgement.
 
-        Raises SenseError for what can't be perceived; ModelError, FileNotFoundError or DecoderError where what it takes to
-        perceive it can't be used.
+        Raises InputError for a payload that can't be processed; ModelError, FileNotFoundError or DecoderError if a model or
+        a decoder can't be used.
         """
-        if not self._turn.acquire(blocking=False):
-            raise SenseError(f"one {self.event} at a time: send the next when the last is answered")
+        if not self._lock.acquire(blocking=False):
+            raise InputError(f"one {self.event} at a time: wait for the acknowledgement before you send the next one")
         try:
-            return self._perceive(content)
+            return self._process(payload)
         finally:
-            self._turn.release()
+            self._lock.release()
 
-    def forget(self) -> None:
-        """Forget what was perceived, once what is being read at this moment is in the mood."""
-        with self._turn:
+    def clear(self) -> None:
+        """Delete what is stored, after a payload that is being processed has reached the mood."""
+        with self._lock:
             self._clear()
 
-    def fade(self, now: float) -> None:  # noqa: B027 - most senses hold nothing that grows old
-        """Drop what is too old to be part of another reading at `now`, in monotonic seconds."""
+    def expire(self, now: float) -> None:  # noqa: B027 - most inputs store nothing that expires
+        """Delete what is too old to be part of another reading at `now`, in monotonic seconds."""
 
-    def _tell(self, reading: Reading) -> None:
+    def _add_reading(self, reading: Reading) -> None:
         self._mood.update(reading)
-        self.readings += 1
+        self.reading_count += 1
 
     @abstractmethod
-    def _perceive(self, content: Any) -> dict[str, Any]: ...
+    def _process(self, payload: Any) -> BaseModel: ...
 
     @abstractmethod
     def _clear(self) -> None: ...
 
 
-class Sight(Sense):
-    """The visitor's own camera, frame by frame."""
+class FrameInput(Input):
+    """Frames of the visitor's own camera."""
 
     event = "frame"
     source = "face"
-    unavailable = "This server can't read faces at present; its log says why. You can choose a mood by hand."
+    unavailable = "This server can't analyze faces at the moment; its log says why. You can choose a mood yourself."
 
     def __init__(self, mood: MoodState, decoders: FrameDecoderPool, open_face_analyzer: Callable[[], FaceAnalyzer]) -> None:
         super().__init__(mood)
@@ -98,33 +98,33 @@ class Sight(Sense):
         self._open_face_analyzer = open_face_analyzer
         self._tracker: FaceTracker | None = None
 
-    def _perceive(self, content: Any) -> dict[str, Any]:
-        """A JPEG frame; answers with its size and the faces in it."""
-        if not isinstance(content, bytes):
-            raise SenseError("a frame must be sent as bytes")
+    def _process(self, payload: bytes) -> FrameReading:
+        """Return the faces in a JPEG frame."""
         try:
-            gray = self._decoders.decode(content)
+            gray = self._decoders.decode(payload)
         except MediaError as error:
-            raise SenseError(str(error)) from None
+            raise InputError(str(error)) from None
         self._tracker = self._tracker or FaceTracker(
-            self._open_face_analyzer(), NEWCOMER_SECONDS, NEWCOMER_FRAMES, NEWCOMER_SHARE
+            self._open_face_analyzer(), NEW_FACE_SECONDS, NEW_FACE_FRAMES, NEW_FACE_SIZE
         )
         faces = self._tracker.follow(gray, time.monotonic())
-        # The visitor is whoever is nearest; people passing behind have not asked for anything.
+        # The visitor is the nearest face; people who pass behind did not ask for anything.
         if faces and faces[0].vector is not None:
-            self._tell(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
-        return {"width": gray.shape[1], "height": gray.shape[0], "faces": [face_message(face) for face in faces]}
+            self._add_reading(Reading(faces[0].vector, "face", faces[0].weight, time.monotonic()))
+        return FrameReading(width=gray.shape[1], height=gray.shape[0], faces=[tracked_face(face) for face in faces])
 
     def _clear(self) -> None:
         self._tracker = None
 
 
-class Hearing(Sense):
-    """The visitor's microphone: a window of three seconds that moves on as they speak, read anew each second."""
+class AudioInput(Input):
+    """The visitor's microphone: a sliding window of three seconds, read once per second."""
 
     event = "audio"
     source = "speech"
-    unavailable = "This server can't hear at present; its log says why. You can write, or choose a mood by hand."
+    unavailable = (
+        "This server can't analyze speech at the moment; its log says why. You can write, or choose a mood yourself."
+    )
 
     def __init__(
         self,
@@ -135,96 +135,83 @@ class Hearing(Sense):
         super().__init__(mood)
         self._open_recognizer = open_recognizer
         self._clock = clock
-        self._came_at = clock()  # when the last packet came
-        self._ahead = 0.0  # seconds of sound that came before their time
+        self._received_at = clock()  # time of the last packet
+        self._ahead_seconds = 0.0  # of audio received faster than real time
         self._window: Samples = np.empty(0, dtype=np.float32)
-        self._unread = STEP_SAMPLES - FIRST_READING  # samples since the last reading; the first one waits longer
+        self._unread = STEP_SAMPLES - FIRST_READING_SAMPLES  # samples since the last reading; the first one needs more
         self._state = "listening"
 
-    def _perceive(self, content: Any) -> dict[str, Any]:
-        """A packet of samples; answers with its level, whether speech is heard, and the reading if there is a new one."""
-        samples = _decode_packet(content)
+    def _process(self, payload: bytes) -> AudioAck:
+        """Return the level of an audio packet, whether it is speech, and the reading if there is a new one."""
+        samples: Samples = (np.frombuffer(payload, SAMPLE_TYPE) / np.float32(FULL_SCALE)).astype(np.float32)
         now = self._clock()
-        passed, self._came_at = now - self._came_at, now
-        self._ahead = max(self._ahead - passed, 0.0)
-        if self._ahead + len(samples) / SAMPLE_RATE > MAX_AHEAD_SECONDS:
-            raise SenseError("sound comes faster than anybody speaks: send it as it is recorded, 16,000 samples a second")
-        self._ahead += len(samples) / SAMPLE_RATE
-        if passed > WINDOW_SECONDS:
-            self._clear()  # what was said before the gap is no part of what is said now
+        elapsed, self._received_at = now - self._received_at, now
+        self._ahead_seconds = max(self._ahead_seconds - elapsed, 0.0)
+        if self._ahead_seconds + len(samples) / SAMPLE_RATE > MAX_AHEAD_SECONDS:
+            raise InputError(
+                f"audio arrives faster than real time: send it as it is recorded, {SAMPLE_RATE:,} samples per second"
+            )
+        self._ahead_seconds += len(samples) / SAMPLE_RATE
+        if elapsed > WINDOW_SECONDS:
+            self._clear()  # speech before the gap is not part of the same utterance
         self._window = np.concatenate([self._window, samples])[-WINDOW_SAMPLES:]
         self._unread += len(samples)
         if self._unread < STEP_SAMPLES:
-            return hearing_message(samples, self._state)
+            return audio_ack(samples, self._state)
         self._unread = 0
         reading = self._open_recognizer().read_window(self._window)
         self._state = "silence" if reading is None else "speech"
         if reading is not None:
-            self._tell(Reading(reading.vector, "speech", reading.weight, now))
-        return hearing_message(samples, self._state, reading)
+            self._add_reading(Reading(reading.vector, "speech", reading.weight, now))
+        return audio_ack(samples, self._state, reading)
 
-    def fade(self, now: float) -> None:
-        """Drop the window once the time that it may span has passed without sound."""
-        if now - self._came_at > WINDOW_SECONDS and self._turn.acquire(blocking=False):
+    def expire(self, now: float) -> None:
+        """Delete the window once its whole duration has passed without a packet."""
+        if now - self._received_at > WINDOW_SECONDS and self._lock.acquire(blocking=False):
             try:
                 self._clear()
             finally:
-                self._turn.release()
+                self._lock.release()
 
     def _clear(self) -> None:
         self._window = np.empty(0, dtype=np.float32)
-        self._unread = STEP_SAMPLES - FIRST_READING
+        self._unread = STEP_SAMPLES - FIRST_READING_SAMPLES
         self._state = "listening"
 
 
-class Reader(Sense):
-    """What the visitor writes. They go on typing while it is read, so the newest text wins."""
+class TextInput(Input):
+    """The visitor's text box. They go on typing while a text is analyzed, so the newest text wins."""
 
     event = "text"
     source = "text"
-    unavailable = "This server can't read words at present; its log says why. You can choose a mood by hand."
+    unavailable = "This server can't analyze text at the moment; its log says why. You can choose a mood yourself."
 
     def __init__(self, mood: MoodState, open_recognizer: Callable[[], TextEmotionRecognizer]) -> None:
         super().__init__(mood)
         self._open_recognizer = open_recognizer
         self._newest: object = None
 
-    def take(self, content: Any) -> dict[str, Any]:
-        """As :meth:`Sense.take`, but a text that comes while another is read waits, and is dropped for a newer one."""
-        mine = self._newest = object()
-        with self._turn:
-            return self._perceive(content) if mine is self._newest else {"superseded": True}
+    def process(self, payload: str) -> BaseModel:
+        """As :meth:`Input.process`, but a text that arrives meanwhile waits, and is dropped for a newer one."""
+        own = self._newest = object()
+        with self._lock:
+            return self._process(payload) if own is self._newest else SupersededAck(superseded=True)
 
-    def _perceive(self, content: Any) -> dict[str, Any]:
-        """A text, empty to take it back; answers with its mood and the words that weighed most."""
-        if not isinstance(content, str):
-            raise SenseError("text must be sent as a string")
-        if len(content) > MAX_TEXT_CHARACTERS:
-            raise SenseError(f"a text may have {MAX_TEXT_CHARACTERS} characters at most, this one has {len(content)}")
-        if not content.strip():
+    def _process(self, payload: str) -> TextAck:
+        """Return the emotions of a text and its most influential words; an empty text removes the last reading."""
+        if not payload.strip():
             self._mood.clear("text")
-            return words_message(None)
+            return text_ack(None)
         recognizer = self._open_recognizer()
         try:
-            reading = recognizer.read(content)
+            reading = recognizer.read(payload)
             if not reading.language_known:
                 self._mood.clear("text")
-                return words_message(reading)
-            self._tell(Reading(reading.vector, "text", reading.weight, time.monotonic()))
-            return words_message(reading, recognizer.explain(content))
+                return text_ack(reading)
+            self._add_reading(Reading(reading.vector, "text", reading.weight, time.monotonic()))
+            return text_ack(reading, recognizer.explain(payload))
         except TextError as error:
-            raise SenseError(str(error)) from None
+            raise InputError(str(error)) from None
 
     def _clear(self) -> None:
-        self._newest = None  # what waits for its turn is forgotten too
-
-
-def _decode_packet(content: Any) -> Samples:
-    """Samples, float32 [n] in −1…1, of a packet of sound. Raises SenseError for anything else."""
-    if not isinstance(content, bytes):
-        raise SenseError("sound must be sent as bytes: 16-bit little-endian samples, mono, at 16 kHz")
-    if not content or len(content) % SAMPLE_TYPE.itemsize:
-        raise SenseError(f"a packet must hold whole 16-bit samples, this one has {len(content)} bytes")
-    if len(content) > MAX_PACKET_BYTES:
-        raise SenseError(f"a packet may have {MAX_PACKET_BYTES:,} bytes (1 s) at most, this one has {len(content):,}")
-    return (np.frombuffer(content, SAMPLE_TYPE) / np.float32(FULL_SCALE)).astype(np.float32)
+        self._newest = None  # a waiting text is dropped too

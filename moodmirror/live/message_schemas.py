@@ -287,12 +287,17 @@ class ErrorAck(BaseModel):
     error: str = Field(description="why, for the user or the developer of a client")
 
 
-class FrameAck(BaseModel):
+class FrameReading(BaseModel):
     """The faces in a frame, the nearest first."""
 
     width: Count = Field(description="of the frame in pixels")
     height: Count
     faces: list[TrackedFace]
+
+
+class FrameAck(FrameReading):
+    """The faces in a frame, the nearest first, and the rate at which to send frames."""
+
     pause: float = Field(ge=0, description="seconds to wait between two frames, so that the server can serve all visitors")
 
 

@@ -1,6 +1,7 @@
-"""What the processes of one site tell each other of a visitor: that their taste has changed, that they were forgotten.
+"""Events about visitors between the processes of one site: their taste has changed, or their data was deleted.
 
-Without it each process would see so within seconds in the database; with it the visitor's other windows see it at once.
+Without these events each process would find out from the database within seconds; with them the visitor's other windows
+are updated at once.
 """
 
 import json
@@ -13,47 +14,47 @@ from redis.exceptions import RedisError
 
 from moodmirror.redis_connection import Subscriber, connect
 
-LOGGER = logging.getLogger("moodmirror.siblings")
+LOGGER = logging.getLogger("moodmirror.peer_events")
 
 CHANNEL: Final = "mood-mirror:visitors"
 
 
-class Siblings:
-    """The other processes of this site; with no Redis there are none, and nothing is told."""
+class PeerEvents:
+    """Publishes events to the other processes and receives theirs; without Redis it does nothing."""
 
-    def __init__(self, url: str | None, on_changed: Callable[[str], None], on_forgotten: Callable[[str], None]) -> None:
-        """Each is called with the visitor's id when another process tells of them, in a thread of its own."""
-        self._name = secrets.token_hex(8)  # who publishes hears it too
+    def __init__(self, url: str | None, on_changed: Callable[[str], None], on_deleted: Callable[[str], None]) -> None:
+        """Call `on_changed` or `on_deleted` with the visitor's id for each event of another process, in its own thread."""
+        self._process = secrets.token_hex(8)  # Redis also delivers a process's own events
         self._on_changed = on_changed
-        self._on_forgotten = on_forgotten
+        self._on_deleted = on_deleted
         self._redis = connect(url) if url else None
-        self._listener = Subscriber(url, [CHANNEL], self._hear) if url else None
+        self._subscriber = Subscriber(url, [CHANNEL], self._receive) if url else None
 
-    def tell_changed(self, visitor: str) -> None:
-        """Tell that a visitor's taste, or what they saved, has changed in the database."""
-        self._tell(visitor, forgotten=False)
+    def publish_changed(self, visitor: str) -> None:
+        """Publish that a visitor's opinions or saved items have changed in the database."""
+        self._publish(visitor, deleted=False)
 
-    def tell_forgotten(self, visitor: str) -> None:
-        """Tell that a visitor was forgotten."""
-        self._tell(visitor, forgotten=True)
+    def publish_deleted(self, visitor: str) -> None:
+        """Publish that a visitor's data was deleted."""
+        self._publish(visitor, deleted=True)
 
     def close(self) -> None:
-        """Hear no more."""
-        if self._listener:
-            self._listener.close()
+        """Close the connections to Redis."""
+        if self._subscriber:
+            self._subscriber.close()
         if self._redis:
             self._redis.close()
 
-    def _tell(self, visitor: str, *, forgotten: bool) -> None:
-        # Nobody waits for a Redis that is known to be gone.
-        if self._redis is None or self._listener is None or not self._listener.connected:
+    def _publish(self, visitor: str, *, deleted: bool) -> None:
+        # While Redis is known to be unavailable, publishing would only wait for its timeout.
+        if self._redis is None or self._subscriber is None or not self._subscriber.connected:
             return
         try:
-            self._redis.publish(CHANNEL, json.dumps({"from": self._name, "visitor": visitor, "forgotten": forgotten}))
+            self._redis.publish(CHANNEL, json.dumps({"from": self._process, "visitor": visitor, "forgotten": deleted}))
         except (RedisError, OSError) as error:
-            LOGGER.warning("the other processes can't be told, they will see it in the database: %s", error)
+            LOGGER.warning("can't notify the other processes, they will find the change in the database: %s", error)
 
-    def _hear(self, channel: str, content: bytes) -> None:
+    def _receive(self, channel: str, content: bytes) -> None:
         message = json.loads(content)
-        if message["from"] != self._name:
-            (self._on_forgotten if message["forgotten"] else self._on_changed)(message["visitor"])
+        if message["from"] != self._process:
+            (self._on_deleted if message["forgotten"] else self._on_changed)(message["visitor"])

@@ -1,179 +1,172 @@
-"""What one connection is offered: the tables for its mood, its visitor's taste and preferences, and what they saved."""
+"""The recommendations of one connection: its tables, and its visitor's taste, preferences and saved items."""
 
-import logging
+import secrets
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
 from moodmirror.emotions import MoodVector
-from moodmirror.live.messages import ROWS, item_message, rows_message
+from moodmirror.live.message_schemas import CatalogueItem, FeedbackPayload, PreferencesPayload, TableRow, TastePayload
+from moodmirror.live.messages import ROWS_PER_TABLE, item_fields, row_fields
 from moodmirror.live.preferences import Preferences, read_preferences
 from moodmirror.recommendation.catalogue import KINDS
-from moodmirror.recommendation.taste import VERDICTS, Taste
+from moodmirror.recommendation.taste import Taste
 from moodmirror.services import Services
 from moodmirror.storage.database import DatabaseUnavailableError, VisitorDeletedError, VisitorRecord
 
-LOGGER = logging.getLogger("moodmirror.offers")
-
 SAVE: Final = "save"
-# Nobody clicks faster for long; a program that does is told to wait.
-CLICKS_A_SECOND: Final = 4.0
-CLICKS_AT_ONCE: Final = 20.0
-MOST_WAITING: Final = 200  # changes
+# Four clicks a second, 20 at once: nobody clicks faster for long, and a program that does is told to wait.
+CLICK_LIMIT: Final = parse("20 per 5 seconds")
+MAX_PENDING_WRITES: Final = 200
+
+# One for all sessions: each storage starts a thread of its own.
+_click_limiter: Final = SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
 class FeedbackError(ValueError):
-    """What was sent is no feedback; the message says why."""
+    """Feedback is invalid or too frequent; the message says why, for the user."""
 
 
-class Offers:
-    """One connection's offers. Its methods may be called from any thread."""
+class RecommendationSession:
+    """The recommendations of one connection. Methods may be called from any thread."""
 
-    def __init__(self, site: Services, visitor: str | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """`visitor` is the anonymous id, None for who takes no cookie: their taste lives as long as the connection."""
+    def __init__(self, services: Services, visitor: str | None) -> None:
+        """`visitor` is the anonymous id, None without a cookie: the taste then lives as long as the connection."""
         self.visitor = visitor
-        self.kept = visitor is not None  # whether what the visitor says is kept at present
-        self._site = site
+        self.is_stored = visitor is not None  # whether feedback is stored in the database at present
+        self._services = services
         self._taste = Taste()
-        self._recommender = site.recommender.with_taste(self._taste)
+        self._recommender = services.recommender.with_taste(self._taste)
         self._preferences = Preferences()
-        self._saved: tuple[tuple[str, str], ...] = ()  # newest first
-        self._known = False
-        self._waiting: deque[Callable[[str], None]] = deque(maxlen=MOST_WAITING)  # changes for when the database is back
-        self._turn = threading.Lock()  # one change at a time, in memory and in the database
-        self._clock = clock
-        self._clicks, self._clicked_at = CLICKS_AT_ONCE, clock()
+        self._saved: tuple[tuple[str, str], ...] = ()  # (kind, id), newest first
+        self._exists = False  # whether the database has a record of the visitor
+        # Changes to write once the database is available again.
+        self._pending_writes: deque[Callable[[str], None]] = deque(maxlen=MAX_PENDING_WRITES)
+        self._lock = threading.Lock()  # one change at a time, in memory and in the database
+        self._click_key = secrets.token_hex(8)
 
     @property
-    def wishes(self) -> bool:
-        """Whether the visitor has a wish, which ranks by itself while no mood is known."""
-        return self._preferences.wish is not None
+    def has_text_query(self) -> bool:
+        """Whether the visitor has a text query, which ranks by itself while no mood is known."""
+        return self._preferences.text_query is not None
 
-    def tables(self, mood: MoodVector | None) -> dict[str, Any]:
-        """The rows of each table for a mood, float32 [7], or where None is known for the wish. They count as shown."""
-        wanted, tables = self._preferences, {}
-        mode, towards = (wanted.mode, wanted.towards) if mood is not None else ("match", None)
+    def make_tables(self, mood: MoodVector | None) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of each table for a mood, float32 [7], or for the text query alone, and mark them as shown."""
+        preferences, tables = self._preferences, {}
+        mode, towards = (preferences.mode, preferences.towards) if mood is not None else ("match", None)
         for kind in KINDS:
-            rows = self._recommender.recommend(
+            recommendations = self._recommender.recommend(
                 mood,
                 kind,
-                ROWS,
+                ROWS_PER_TABLE,
                 mode,
-                wanted.filters.get(kind),
+                preferences.filters.get(kind),
                 towards=towards,
-                seed=wanted.seed,
-                text_query=wanted.wish,
+                seed=preferences.seed,
+                text_query=preferences.text_query,
             )
-            self._taste.mark_shown(kind, [row.item.id for row in rows])
+            self._taste.mark_shown(kind, [recommendation.item.id for recommendation in recommendations])
             saved = set(self._saved)
-            tables[kind] = [{**row, "saved": (kind, row["id"]) in saved} for row in rows_message(kind, rows)]
+            tables[kind] = [
+                TableRow(**row_fields(kind, row), saved=(kind, row.item.id) in saved).model_dump() for row in recommendations
+            ]
         return tables
 
-    def message(self) -> dict[str, Any]:
-        """What the page shows of what is kept: whether anything can be, and the saved and hidden items, newest first."""
-        hidden = [(opinion.kind, opinion.item) for opinion in self._taste.opinions if opinion.verdict == "hide"]
-        return {
-            "kept": self.kept,
-            "opinions": len(self._taste.opinions),
-            "saved": self._items(self._saved),
-            "hidden": self._items(hidden[::-1]),
-        }
+    def taste_message(self) -> dict[str, Any]:
+        """Return the `taste` message: whether anything can be stored, and the saved and hidden items, newest first."""
+        opinions = self._taste.opinions
+        hidden = [(opinion.kind, opinion.item) for opinion in reversed(opinions) if opinion.verdict == "hide"]
+        return TastePayload(
+            kept=self.is_stored, opinions=len(opinions), saved=self._items(self._saved), hidden=self._items(hidden)
+        ).model_dump()
 
-    def _items(self, named: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """What the page shows of items, by kind and id; those that the catalogue has lost are left out."""
-        found = ((kind, self._site.recommender.item(kind, item)) for kind, item in named)
-        return [{"kind": kind, **item_message(kind, item)} for kind, item in found if item]
+    def _items(self, keys: Iterable[tuple[str, str]]) -> list[CatalogueItem]:
+        """Return the items with these kinds and ids; items that are no longer in the catalogue are left out."""
+        found = ((kind, self._services.recommender.item(kind, item)) for kind, item in keys)
+        return [CatalogueItem.model_validate({"kind": kind, **item_fields(kind, item)}) for kind, item in found if item]
 
-    def prefer(self, content: Any) -> None:
-        """Take in preferences. Raises PreferenceError or TextQueryError where they are none."""
+    def set_preferences(self, payload: PreferencesPayload) -> None:
+        """Replace the preferences. Raises PreferenceError, TextQueryError, or FeedbackError if too frequent."""
         self._count_click()
-        self._preferences = read_preferences(self._site, content)
+        self._preferences = read_preferences(self._services, payload)
 
-    def send_away(self, kind: Any) -> None:
-        """Let a table's rows make place for others. Raises FeedbackError for an unknown table."""
-        if not isinstance(kind, str) or kind not in KINDS:
-            raise FeedbackError(f"others takes one of {', '.join(KINDS)}")
+    def replace_rows(self, kind: str) -> None:
+        """Replace a table's rows by others. Raises FeedbackError if too frequent."""
         self._count_click()
         self._taste.dismiss_shown(kind)
 
-    def take(self, content: Any) -> None:
-        """Take in feedback: an object with kind, id, verdict, and `on`, which is false to take it back.
+    def add_feedback(self, payload: FeedbackPayload) -> None:
+        """Apply feedback in memory and in the database.
 
-        Raises FeedbackError for anything else, and VisitorDeletedError if the visitor was forgotten meanwhile.
+        Raises FeedbackError for an unknown item or if too frequent, and VisitorDeletedError if the visitor's data was
+        deleted meanwhile.
         """
-        kind, item, verdict, on = self._read(content)
+        kind, item, verdict = payload.kind, payload.id, payload.verdict
+        if self._services.recommender.item(kind, item) is None:
+            raise FeedbackError(f"feedback.id: the table {kind} has no such item")
         self._count_click()
-        with self._turn:
+        with self._lock:
             if verdict == SAVE:
-                others = tuple(one for one in self._saved if one != (kind, item))
-                self._saved = ((kind, item), *others) if on else others
-                self._keep(lambda visitor: self._keep_saved(visitor, kind, item, on))
-            elif on:
+                others = tuple(key for key in self._saved if key != (kind, item))
+                self._saved = ((kind, item), *others) if payload.on else others
+                self._write(lambda visitor: self._write_saved(visitor, kind, item, payload.on))
+            elif payload.on:
                 opinion = self._taste.add_opinion(kind, item, verdict)
-                self._keep(lambda visitor: self._site.database.save_opinion(visitor, opinion, must_exist=self._known))
+                self._write(lambda visitor: self._services.database.save_opinion(visitor, opinion, must_exist=self._exists))
             else:
                 self._taste.remove_opinion(kind, item, verdict)
-                self._keep(lambda visitor: self._site.database.delete_opinion(visitor, kind, item, verdict))
+                self._write(lambda visitor: self._services.database.delete_opinion(visitor, kind, item, verdict))
 
     def reload(self) -> bool:
-        """Read anew what is kept of the visitor. Returns whether anything that the page shows has changed.
+        """Load the visitor's data from the database; return whether anything that the page shows has changed.
 
-        Raises VisitorDeletedError if something was kept and nothing is any more.
+        Raises VisitorDeletedError if the visitor had a record and has none any more.
         """
         if self.visitor is None:
             return False
-        before = (self.kept, self._saved)
-        with self._turn:
+        before = (self.is_stored, self._saved)
+        with self._lock:
             try:
-                while self._waiting:
-                    self._waiting[0](self.visitor)
-                    self._waiting.popleft()
-                kept: VisitorRecord = self._site.database.load_visitor(self.visitor)
+                while self._pending_writes:
+                    self._pending_writes[0](self.visitor)
+                    self._pending_writes.popleft()
+                record: VisitorRecord = self._services.database.load_visitor(self.visitor)
             except DatabaseUnavailableError:
-                self.kept = False
-                return before != (self.kept, self._saved)
-            if self._known and not kept.exists:
+                self.is_stored = False
+                return before != (self.is_stored, self._saved)
+            if self._exists and not record.exists:
                 raise VisitorDeletedError(self.visitor)
-            self.kept, self._known, self._saved = True, kept.exists, kept.saved
-            changed = self._taste.replace_opinions(kept.opinions)
-        return changed or before != (self.kept, self._saved)
+            self.is_stored, self._exists, self._saved = True, record.exists, record.saved
+            changed = self._taste.replace_opinions(record.opinions)
+        return changed or before != (self.is_stored, self._saved)
 
-    def _keep_saved(self, visitor: str, kind: str, item: str, on: bool) -> None:
+    def close(self) -> None:
+        """Delete the click count."""
+        _click_limiter.clear(CLICK_LIMIT, self._click_key)
+
+    def _write_saved(self, visitor: str, kind: str, item: str, on: bool) -> None:
         if on:
-            self._site.database.save_item(visitor, kind, item, must_exist=self._known)
+            self._services.database.save_item(visitor, kind, item, must_exist=self._exists)
         else:
-            self._site.database.delete_saved_item(visitor, kind, item)
+            self._services.database.delete_saved_item(visitor, kind, item)
 
-    def _keep(self, write: Callable[[str], None]) -> None:
-        """Have the database keep a change; while it is away, the change waits for as long as the connection lives."""
+    def _write(self, write: Callable[[str], None]) -> None:
+        """Write a change; while the database is unavailable, the change waits for as long as the connection lives."""
         if self.visitor is None:
             return
         try:
             write(self.visitor)
         except DatabaseUnavailableError:
-            self.kept = False
-            self._waiting.append(write)
+            self.is_stored = False
+            self._pending_writes.append(write)
         else:
-            self.kept = self._known = True
-
-    def _read(self, content: Any) -> tuple[str, str, str, bool]:
-        verdicts = (*VERDICTS, SAVE)
-        if not isinstance(content, dict) or not {"kind", "id", "verdict"} <= set(content) <= {"kind", "id", "verdict", "on"}:
-            raise FeedbackError("feedback takes an object with kind, id, verdict and on")
-        kind, item, verdict, on = content["kind"], content["id"], content["verdict"], content.get("on", True)
-        if not isinstance(kind, str) or not isinstance(item, str) or self._site.recommender.item(kind, item) is None:
-            raise FeedbackError("feedback must name an item by kind and id")
-        if not isinstance(verdict, str) or verdict not in verdicts or not isinstance(on, bool):
-            raise FeedbackError(f"verdict must be one of {', '.join(verdicts)}, and on true or false")
-        return kind, item, verdict, on
+            self.is_stored = self._exists = True
 
     def _count_click(self) -> None:
-        with self._turn:
-            now = self._clock()
-            self._clicks = min(self._clicks + (now - self._clicked_at) * CLICKS_A_SECOND, CLICKS_AT_ONCE) - 1
-            self._clicked_at = now
-            if self._clicks < 0:
-                self._clicks = 0.0
-                raise FeedbackError("That is faster than the mirror can follow. Wait a moment.")
+        if not _click_limiter.hit(CLICK_LIMIT, self._click_key):
+            raise FeedbackError("You are clicking faster than the server can follow. Wait a moment.")

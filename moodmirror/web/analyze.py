@@ -156,12 +156,12 @@ def _unavailable_problem(error: Exception) -> tuple[int, str, str]:
 def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
     request.max_content_length = max(MAX_UPLOAD_BYTES[kind] for kind in kinds)
     services = current_services()
-    if not services.analyses.acquire(blocking=False):
+    if not services.analysis_slots.acquire(blocking=False):
         raise ServiceUnavailable(
             f"The server is busy with other files. Try again in {RETRY_AFTER_SECONDS} s.", retry_after=RETRY_AFTER_SECONDS
         )
     with ExitStack() as stack:
-        stack.callback(services.analyses.release)
+        stack.callback(services.analysis_slots.release)
         analysis = stack.enter_context(closing(analyze(_uploaded_file(), services, kinds)))
         if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
             return _response_body(run_to_completion(analysis))

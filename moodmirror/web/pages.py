@@ -20,7 +20,7 @@ from moodmirror.recommendation.filters import FILTERS_BY_KIND
 from moodmirror.server.client_socket import client_socket
 from moodmirror.services import ServerCamera, current_services
 from moodmirror.storage.database import RETENTION_DAYS
-from moodmirror.visitor_identity import greet_visitor
+from moodmirror.visitor_identity import ensure_visitor_id
 from moodmirror.web.model_accuracy import model_accuracy
 
 MINUTES: Final = ("15", "30", "60", "120", "240")  # choices of the filter for free time
@@ -39,7 +39,7 @@ bp = Blueprint("pages", __name__)
 @bp.get("/")
 def index() -> str:
     """Return the main page."""
-    greet_visitor()
+    ensure_visitor_id()
     return render_template(
         "index.html",
         filters=_filter_choices(current_services().recommender),
@@ -88,7 +88,7 @@ def stream() -> ResponseReturnValue:
     if services.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
     # Acquired here, not with the first frame: two viewers who come at once must not both get the last slot.
-    if not services.stream_places.acquire(blocking=False):
+    if not services.stream_slots.acquire(blocking=False):
         detail = f"The camera stream is full ({services.config.max_viewers} viewers). Try again in a minute.\n"
         return Response(detail, 503, {"Retry-After": "60"})
     connection = client_socket(request.environ)
@@ -99,7 +99,7 @@ def stream() -> ResponseReturnValue:
         mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         headers={"Cache-Control": "no-store", "Connection": "close", "X-Accel-Buffering": "no"},
     )
-    response.call_on_close(services.stream_places.release)
+    response.call_on_close(services.stream_slots.release)
     return response
 
 

@@ -17,7 +17,7 @@ from moodmirror.live.message_schemas import (
     TrackedFace,
     Word,
 )
-from moodmirror.live.messages import ROWS
+from moodmirror.live.messages import ROWS_PER_TABLE
 from moodmirror.media.formats import Kind
 from moodmirror.recommendation.filters import FILTERS
 
@@ -119,7 +119,7 @@ class RecommendationOptions(BaseModel):
     mode: Mode = "match"
     towards: Emotion | None = Field(None, description="the emotion that a journey leads to")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="selects among the results of the mode surprise")
-    k: int = Field(ROWS, ge=1, le=MAX_ROWS, description="rows of each table")
+    k: int = Field(ROWS_PER_TABLE, ge=1, le=MAX_ROWS, description="rows of each table")
     wish: str = Field(
         "", max_length=MAX_QUERY_CHARACTERS, description="a query in free text; ranks together with the mood, or alone"
     )

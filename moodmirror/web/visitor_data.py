@@ -8,7 +8,7 @@ from flask_openapi3 import APIBlueprint
 
 from moodmirror.services import current_services
 from moodmirror.storage.database import DatabaseUnavailableError
-from moodmirror.visitor_identity import greet_visitor, visitor_id
+from moodmirror.visitor_identity import ensure_visitor_id, visitor_id
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem
 
@@ -59,7 +59,7 @@ def delete() -> Response:
         except DatabaseUnavailableError as error:
             return problem(503, "Database unavailable", f"{error} Nothing was deleted: try again later.")
         session.clear()
-        greet_visitor()
-        for notify in services.on_forgotten:
+        ensure_visitor_id()
+        for notify in services.on_visitor_deleted:
             notify(visitor)
     return Response(status=204)

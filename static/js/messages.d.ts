@@ -120,7 +120,7 @@ export interface FeedbackPayload {
 /** Which data of the session to delete: the readings of one source, the mood history (`course`), or everything (null). */
 export type ForgetPayload = Erasable | null;
 
-/** The faces in a frame, the nearest first. */
+/** The faces in a frame, the nearest first, and the rate at which to send frames. */
 export interface FrameAck {
   /** of the frame in pixels */
   width: number;
