@@ -1,4 +1,4 @@
-"""Training on speech: corpora by their file names, augmentation, folds of speakers, every kind of model."""
+"""Training the speech models: corpora by their file names, augmentation, folds of speakers, every kind of model."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, WINDOW_SAMPL
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.settings import SpeechTraining
-from moodmirror.training.speech import Run, SpeechBatches, mean_logits, served_network
+from moodmirror.training.speech import SpeechRun, mean_logits, served_network
 from moodmirror.training.speech_augmentation import (
     CODECS,
     add_noise,
@@ -36,22 +36,17 @@ from moodmirror.training.speech_augmentation import (
     placed,
     rms,
 )
+from moodmirror.training.speech_batches import SpeechBatches
 from moodmirror.training.speech_classic import train_classic
+from moodmirror.training.speech_conditions import CONDITIONS, ROOMS, room_response
 from moodmirror.training.speech_corpora import find_clips, load_speech
-from moodmirror.training.speech_evaluation import (
-    CONDITIONS,
-    ROOMS,
-    best_temperature,
-    room_response,
-    unweighted_average_recall,
-    windows_of,
-)
+from moodmirror.training.speech_evaluation import best_temperature, unweighted_average_recall, windows_of
 from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 
 
 def voice(label: int, speaker: int, take: int, seconds: float = 1.2) -> np.ndarray:
-    """A sound that tells its label, by how high it is and how often it pauses, and a little of who makes it."""
+    """Return a sound whose pitch and rate of pauses stand for the label, with a small difference between speakers."""
     rng = np.random.default_rng((label, speaker, take))
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     hertz = 120 * 1.3**label * (1 + 0.02 * speaker)
@@ -97,13 +92,13 @@ class TestCorpora:
             ("notes/me.wav", None),
         ],
     )
-    def test_names_are_labels(self, tmp_path, name, expected):
+    def test_labels_come_from_file_names(self, tmp_path, name, expected):
         write(tmp_path / "corpus" / "neutral" / "other.wav", voice(0, 0, 0))
         write(tmp_path / "corpus" / name, voice(1, 1, 1))
         found = [clip for clip in find_clips(tmp_path / "corpus") if clip.path.name != "other.wav"]
         assert [(clip.corpus, clip.speaker, clip.sex, clip.label) for clip in found] == ([expected] if expected else [])
 
-    def test_a_table_of_own_recordings(self, tmp_path):
+    def test_a_table_lists_recordings_with_labels_and_speakers(self, tmp_path):
         write(tmp_path / "a.wav", voice(0, 0, 0))
         write(tmp_path / "b.wav", voice(1, 1, 1), rate=48000)
         table = tmp_path / "own.csv"
@@ -112,22 +107,25 @@ class TestCorpora:
         assert [(clip.label, clip.speaker) for clip in loaded.clips] == [("happy", "own_ann"), ("calm", "own_bob")]
         assert len(loaded.sounds[0]) == 3 * len(loaded.sounds[1])
 
-    def test_copies_and_silence_are_left_out(self, tmp_path):
+    def test_copies_and_silent_recordings_are_excluded(self, tmp_path):
         for name, samples in (("a", voice(0, 0, 0)), ("b", voice(0, 0, 0)), ("c", np.zeros(8000))):
             write(tmp_path / "sad" / f"{name}.wav", samples)
         loaded = load_speech([tmp_path])
         assert len(loaded) == 1
-        assert loaded.notes == ["1 exact copies of other recordings left out", "1 silent recordings left out"]
+        assert loaded.notes == ["exact copies of other recordings excluded: 1", "silent recordings excluded: 1"]
 
-    def test_nobody_is_in_two_folds(self, tmp_path):
+    def test_no_speaker_is_in_two_folds(self, tmp_path):
         loaded = load_speech([write_ravdess(tmp_path, speakers=7, takes=1)])
         speakers = np.array([clip.speaker for clip in loaded.clips])
         folds = [set(speakers[loaded.folds == fold]) for fold in range(5)]
         assert sum(len(fold) for fold in folds) == 7
         assert set.union(*folds) == set(speakers)
-        for index, heard in enumerate(loaded.voices()):
+        for index, voices in enumerate(loaded.voices()):
             fold = loaded.folds[index]
-            assert len(heard) == (loaded.folds == fold).sum()
+            assert len(voices) == (loaded.folds == fold).sum()
+            assert {id(samples) for samples in voices} == {
+                id(loaded.sounds[i]) for i in np.flatnonzero(loaded.folds == fold)
+            }
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -138,13 +136,13 @@ class TestCorpora:
             ("path,emotion\n", "lists no recordings"),
         ],
     )
-    def test_a_faulty_table(self, tmp_path, content, message):
+    def test_the_error_names_the_fault_of_a_table(self, tmp_path, content, message):
         write(tmp_path / "a.wav", voice(0, 0, 0))
         (tmp_path / "own.csv").write_text(content)
         with pytest.raises(CorpusError, match=message):
             load_speech([tmp_path / "own.csv"])
 
-    def test_no_corpus(self, tmp_path):
+    def test_a_path_without_recordings_is_an_error(self, tmp_path):
         with pytest.raises(CorpusError, match="holds no recordings"):
             load_speech([tmp_path])
         with pytest.raises(CorpusError, match="neither a folder nor a CSV"):
@@ -153,7 +151,7 @@ class TestCorpora:
 
 class TestAugmentation:
     @pytest.mark.parametrize("seed", range(40))
-    def test_any_copy_is_a_whole_window_of_numbers(self, seed, corpus):
+    def test_every_copy_is_one_finite_window(self, seed, corpus):
         copy = augment(corpus.sounds[seed % len(corpus)], corpus.sounds, np.random.default_rng(seed))
         assert copy.shape == (WINDOW_SAMPLES,)
         assert copy.dtype == np.float32
@@ -163,33 +161,41 @@ class TestAugmentation:
         np.testing.assert_array_equal(copy, again)
 
     @pytest.mark.parametrize("snr", [5, 15, 25])
-    def test_noise_is_as_loud_as_asked(self, snr):
+    def test_noise_has_the_requested_level(self, snr):
         samples = placed(voice(0, 0, 0), np.random.default_rng(0))
         noise = colored_noise(len(samples), 1.0, np.random.default_rng(1))
         added = add_noise(samples, noise, snr) - samples
         assert 20 * np.log10(rms(samples) / rms(added)) == pytest.approx(snr, abs=0.1)
 
     @pytest.mark.parametrize(("exponent", "octave"), [(0.0, 0.0), (1.0, -3.0), (2.0, -6.0)])
-    def test_noise_falls_as_its_colour_says(self, exponent, octave):
+    def test_the_spectrum_of_noise_falls_by_its_exponent(self, exponent, octave):
         spectrum = np.abs(np.fft.rfft(colored_noise(160000, exponent, np.random.default_rng(2)))) ** 2
         low, high = (10 * np.log10(spectrum[start : start + 2000].mean()) for start in (9000, 19000))  # about 1 and 2 kHz
         assert high - low == pytest.approx(octave, abs=0.6)  # dB
 
-    def test_babble_is_of_the_voices_given(self):
-        tones = [voice(label, 1, 1) for label in range(4)]
-        assert babble(WINDOW_SAMPLES, tones, np.random.default_rng(0)).shape == (WINDOW_SAMPLES,)
+    def test_babble_consists_of_the_given_voices(self):
+        """The voices are tones: all power of the babble is at their frequencies, and at more than one of them."""
+        hertz = np.array([300, 700, 1100, 1900])
+        times = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE
+        tones = [np.sin(2 * np.pi * frequency * times).astype(np.float32) for frequency in hertz]
+        mixed = babble(WINDOW_SAMPLES, tones, np.random.default_rng(0))
+        assert mixed.shape == (WINDOW_SAMPLES,)
+        power = np.abs(np.fft.rfft(mixed)) ** 2 / (np.abs(np.fft.rfft(mixed)) ** 2).sum()
+        of_tones = power[hertz * WINDOW_SAMPLES // SAMPLE_RATE]
+        assert of_tones.sum() == pytest.approx(1, abs=1e-3)
+        assert (of_tones > 0.01).sum() >= 2
 
-    def test_a_room_goes_on_sounding(self):
+    def test_a_room_decays_at_its_reverberation_time(self):
         impulse = np.zeros(WINDOW_SAMPLES, np.float32)
         impulse[100] = 1.0
-        answer = decaying_room(impulse, np.random.default_rng(0), t60=0.5, wetness=1.0)
-        energy = np.cumsum(answer[::-1].astype(np.float64) ** 2)[::-1]
+        response = decaying_room(impulse, np.random.default_rng(0), t60=0.5, wetness=1.0)
+        energy = np.cumsum(response[::-1].astype(np.float64) ** 2)[::-1]
         decay = 10 * np.log10(np.maximum(energy, 1e-12) / energy[101])
         fell = np.flatnonzero(decay[101:] < -30)[0] / SAMPLE_RATE
-        assert fell == pytest.approx(0.25, abs=0.03)  # half the way down takes half the time
-        assert energy[101] == pytest.approx(1.0, rel=0.01)  # all that is not the direct sound
+        assert fell == pytest.approx(0.25, abs=0.03)  # 30 dB take half the time of 60 dB
+        assert energy[101] == pytest.approx(1.0, rel=0.01)  # everything but the direct sound
 
-    def test_a_band_limit_leaves_the_band(self):
+    def test_a_band_limit_keeps_the_band_and_attenuates_the_rest(self):
         times = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE
         low, middle, high = (np.sin(2 * np.pi * hertz * times).astype(np.float32) for hertz in (75, 1000, 6800))
         assert rms(band_limited(middle, 300, 3400)) == pytest.approx(rms(middle), rel=0.01)
@@ -203,14 +209,14 @@ class TestAugmentation:
         assert rms(louder) > 1.5 * rms(samples)
 
     @pytest.mark.parametrize("codec", [*CODECS, None])
-    def test_codecs_keep_what_is_heard(self, codec):
+    def test_codecs_keep_length_energy_and_spectrum(self, codec):
         samples = placed(voice(3, 0, 0), np.random.default_rng(0))
         decoded = mu_law(samples) if codec is None else coded(samples, codec[0], codec[1], 0.5)
         assert decoded.shape == samples.shape
         assert np.linalg.norm(decoded) == pytest.approx(np.linalg.norm(samples), rel=0.3)
         assert np.abs(log_mel(decoded).argmax(axis=1)[40:60] - log_mel(samples).argmax(axis=1)[40:60]).max() <= 40
 
-    def test_copies_are_made_once(self, corpus, tmp_path):
+    def test_copies_are_cached(self, corpus, tmp_path):
         first = augmented_copies(corpus, 2, 3, tmp_path)
         assert first.shape == (len(corpus), 2, 150, 64)
         made = next(tmp_path.glob("copies-*.npy")).stat().st_mtime_ns
@@ -220,20 +226,20 @@ class TestAugmentation:
 
 class TestEvaluation:
     @pytest.mark.parametrize("number", range(len(ROOMS)))
-    def test_a_room_of_mirror_images(self, number):
+    def test_a_room_response_has_its_reverberation_time_and_first_echo(self, number):
         (_, t60, source, microphone) = ROOMS[number]
         response = room_response(number)
         assert response[0] == 1.0  # the direct sound
         energy = np.cumsum(response[::-1].astype(np.float64) ** 2)[::-1]
         decay = 10 * np.log10(np.maximum(energy, 1e-12) / energy[0])
         fall = (np.flatnonzero(decay < -25)[0] - np.flatnonzero(decay < -5)[0]) / SAMPLE_RATE
-        # A box whose walls absorb alike rings longer than Eyring's formula says.
+        # A box with equal absorption on all walls rings longer than Eyring's formula predicts.
         assert t60 * 0.8 < 3 * fall < t60 * 2.2
         floor = 2 * np.hypot(np.hypot(*np.subtract(source, microphone)[:2]) / 2, (source[2] + microphone[2]) / 2)
         echo = (floor - np.linalg.norm(np.subtract(source, microphone))) / 343 * SAMPLE_RATE
-        assert np.abs(response[round(echo) - 2 : round(echo) + 3]).max() > 0  # the floor answers when it must
+        assert np.abs(response[round(echo) - 2 : round(echo) + 3]).max() > 0  # the reflection of the floor arrives on time
 
-    def test_conditions_do_what_they_say(self):
+    def test_conditions_change_levels_as_their_names_state(self):
         samples = voice(2, 1, 1, seconds=2.0)
         noise = CONDITIONS["white noise at 15 dB"](samples, 0) - samples
         assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(15, abs=0.1)
@@ -243,16 +249,16 @@ class TestEvaluation:
         assert (np.abs(loud) == 1.0).mean() > 0.01
         assert len(CONDITIONS["in a room"](samples, 1)) == len(samples) + SAMPLE_RATE // 4
 
-    def test_recall_counts_every_label_the_same(self):
+    def test_recall_weights_every_label_equally(self):
         labels = np.array([0] * 90 + [1] * 10)
         assert unweighted_average_recall(labels, np.zeros(100, int)) == 0.5
 
-    def test_a_temperature_makes_answers_as_sure_as_right(self):
+    def test_the_best_temperature_restores_scaled_logits(self):
         rng = np.random.default_rng(4)
         logits = rng.normal(0, 1, (4000, 8))
         odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         labels = np.array([rng.choice(8, p=row) for row in odds])
-        windows = replace(windows_of([voice(0, 0, 0)]), owner=np.arange(4000), weight=np.ones(4000))
+        windows = replace(windows_of([voice(0, 0, 0)]), recording=np.arange(4000), weight=np.ones(4000))
         assert best_temperature(3 * logits, windows, labels, np.ones(4000, bool)) == pytest.approx(3, rel=0.1)
 
 
@@ -261,7 +267,7 @@ def quick(**changes) -> SpeechTraining:
 
 
 class TestBatches:
-    def test_a_speaker_with_much_to_say_is_not_heard_more(self):
+    def test_the_recordings_of_a_speaker_per_epoch_are_limited(self):
         copies = np.zeros((30, 1, 150, 64), np.float16)
         speakers = np.array(["much"] * 24 + ["little"] * 6)
         batches = SpeechBatches(copies, np.arange(30) % 8, speakers, quick(batch_size=64, most_of_a_speaker=8, mixup=0.2))
@@ -271,29 +277,29 @@ class TestBatches:
         np.testing.assert_array_equal(batches[0][1], targets)  # the same epoch gives the same batch
 
 
-def labels_of(recognizer: SpeechEmotionRecognizer, corpus) -> float:
-    """The share of a corpus' recordings that are named rightly."""
-    right = [
+def accuracy_of(recognizer: SpeechEmotionRecognizer, corpus) -> float:
+    """Return the share of a corpus' recordings that are predicted correctly."""
+    correct = [
         recognizer.predict((samples, SAMPLE_RATE)) == LABEL_TO_EMOTION[clip.label]
         for clip, samples in zip(corpus.clips, corpus.sounds, strict=True)
     ]
-    return float(np.mean(right))
+    return float(np.mean(correct))
 
 
-# Keras under TensorFlow warns so of itself when it saves a network.
+# Keras on TensorFlow raises this warning itself when it saves a network.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 class TestModels:
     @pytest.mark.parametrize("kind", ["cnn", "rnn"])
     @pytest.mark.timeout(600)
-    def test_a_network_is_saved_exported_and_answers_the_same(self, kind, corpus, tmp_path):
-        run = Run(corpus, quick(model=kind, epochs=1), tmp_path / "run")
+    def test_an_exported_network_predicts_the_same(self, kind, corpus, tmp_path):
+        run = SpeechRun(corpus, quick(model=kind, epochs=1), tmp_path / "run")
         run.folder.mkdir()
         members = run.networks("some", np.ones(len(corpus), dtype=bool), 1)
         assert all(np.isfinite(history["loss"]).all() for history in run.histories("some"))
         path = tmp_path / "run" / "some-0.keras"
         made = path.stat().st_mtime_ns
         run.networks("some", np.ones(len(corpus), dtype=bool), 1)
-        assert path.stat().st_mtime_ns == made  # what is done is not done again
+        assert path.stat().st_mtime_ns == made  # a finished network is not trained again
         if kind == "cnn":
             members.append(build_network(kind, np.full(64, -40.0), np.full(64, 200.0), dropout=0.1, name="another"))
         served_network(members, 1.5).save(tmp_path / "served.keras")
@@ -309,10 +315,10 @@ class TestModels:
         assert vector.sum() == pytest.approx(1, abs=1e-5)
 
     @pytest.mark.parametrize("kind", ["mlp", "bagging"])
-    def test_a_classic_model_learns_is_saved_and_opened(self, kind, corpus, tmp_path, capsys):
+    def test_a_classic_model_is_trained_saved_and_loaded(self, kind, corpus, tmp_path, capsys):
         train_classic(corpus, kind, seed=1, models_dir=tmp_path)
         assert "\nUAR " in capsys.readouterr().out
-        assert labels_of(SpeechEmotionRecognizer.load_classic(kind, tmp_path), corpus) > 0.9
+        assert accuracy_of(SpeechEmotionRecognizer.load_classic(kind, tmp_path), corpus) > 0.9
         assert f"# Model card: the speech model `{kind}`" in (tmp_path / f"speech_emotion_{kind}.md").read_text()
 
 
@@ -329,10 +335,10 @@ def train(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 class TestCommand:
     @pytest.mark.timeout(600)
-    def test_a_run_writes_model_manifest_pictures_and_card(self, tmp_path):
+    def test_a_run_writes_model_manifest_plots_and_card(self, tmp_path):
         data = write_ravdess(tmp_path / "corpus", takes=1)
-        places = ["--data", str(data), "--run-dir", str(tmp_path / "run"), "--models-dir", str(tmp_path / "models")]
-        first = train(*places, "--epochs", "1", "--copies", "2", "--batch-size", "8")
+        paths = ["--data", str(data), "--run-dir", str(tmp_path / "run"), "--models-dir", str(tmp_path / "models")]
+        first = train(*paths, "--epochs", "1", "--copies", "2", "--batch-size", "8")
         assert first.returncode == 0, first.stderr
         assert "fold1, network 1 of 1" in first.stdout
         models = tmp_path / "models"
@@ -350,16 +356,16 @@ class TestCommand:
         for picture in models.glob("*.png"):
             assert cv2.imread(str(picture)) is not None
         card = (models / "speech_emotion.md").read_text()
-        assert "The figure not to believe" in card
+        assert "The misleading figure: **" in card
         assert all(f"| {name} |" in card for name in (*LABELS, *EMOTIONS, *CONDITIONS))
         written = json.loads((models / "speech_emotion.json").read_text())
         assert set(written["conditions"]) == set(CONDITIONS)
-        shown = train(*places[:2], *places[4:], "--evaluate")
+        shown = train(*paths[:2], *paths[4:], "--evaluate")
         assert shown.returncode == 0, shown.stderr
         assert "white noise at 15 dB: UAR 0." in shown.stdout
 
-    def test_explore_draws(self, tmp_path):
-        out = tmp_path / "pictures"
+    def test_explore_writes_plots(self, tmp_path):
+        out = tmp_path / "plots"
         done = train("--data", str(write_ravdess(tmp_path / "corpus", takes=1)), "--explore", "--out", str(out))
         assert done.returncode == 0, done.stderr
         names = {"counts.png", "lengths.png", "waveforms.png", "spectrograms.png", "features.png"}
@@ -368,14 +374,14 @@ class TestCommand:
             assert cv2.imread(str(out / name)) is not None
 
     @pytest.mark.parametrize(
-        ("arguments", "complaint"),
+        ("arguments", "message"),
         [
             (["--data", "nowhere"], "nowhere is neither a folder nor a CSV file"),
             (["--data", "nowhere", "--resume", "--run-dir", "nowhere"], "holds no run to resume"),
         ],
     )
-    def test_errors_say_what_to_do_next(self, arguments, complaint):
+    def test_errors_state_what_to_do_next(self, arguments, message):
         done = train(*arguments)
         assert done.returncode == 1
-        assert complaint in done.stderr
+        assert message in done.stderr
         assert "Traceback" not in done.stderr

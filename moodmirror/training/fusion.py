@@ -1,9 +1,9 @@
-"""Measure ways to fuse a face and a voice into one mood, the served one among them, on people nobody was fitted on.
+"""Compare ways to fuse a face and a voice into one mood, among them the served one, on people that no model was fitted on.
 
-No corpus here has faces and voices of the same people, so pairs are made: a voice and a face that express one emotion, drawn
-at random within it. Nobody is on both sides. What a voice says comes from the network of its fold of speakers, which never
-heard the speaker; faces come from the development part, which no network was trained on, one half of it to fit with and the
-other to judge by. Whatever is fitted is fitted once for each fold of speakers, on the other folds' voices.
+No corpus here has faces and voices of the same people, so the pairs are artificial: a voice and a random face with the same
+emotion. No person is in both the fitting and the test set. Each voice is predicted by the speech network of its fold, which
+was not trained on the speaker. Faces come from the development part, which no network was trained on: one half to fit, the
+other to test. Learned fusion methods are fitted once for each fold of speakers, on the voices of the other folds.
 """
 
 import json
@@ -19,165 +19,156 @@ from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, sharpness_weight
 from moodmirror.recognition.speech import LABELS, snr_weight, split_windows, to_mood_vectors, voice_activity
 from moodmirror.training.corpora import CorpusError
-from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import DEGRADATIONS, halves
 from moodmirror.training.fusion_card import write_card
-from moodmirror.training.fusion_evaluation import FINE, FITTED, WORSE, Labels, Sense, evaluation
+from moodmirror.training.fusion_evaluation import FINE, FITTING, WORSE, Labels, SourcePredictions, evaluation
 from moodmirror.training.speech import mean_logits
 from moodmirror.training.speech_augmentation import add_noise, colored_noise, decaying_room
-from moodmirror.training.speech_card import seven
+from moodmirror.training.speech_conditions import AS_RECORDED, NOISE_SEED, as_recorded, in_a_room, in_white_noise
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 from moodmirror.training.speech_evaluation import (
-    AS_RECORDED,
-    NOISE_SEED,
-    FoldAnswers,
-    as_recorded,
-    in_a_room,
-    in_white_noise,
-    judged,
+    FoldPredictions,
+    emotion_indices,
+    evaluation_recordings,
     unweighted_average_recall,
     windows_of,
 )
 
-# What worsens the faces and voices that are judged is not what worsened those that were fitted on.
-FITTING_CHANGES: Final = (
+# The degradations of the test pairs differ from those that the fusion methods are fitted on.
+FITTING_DEGRADATIONS: Final = (
     "brighter by 80 gray levels",
     "blurred, σ 1 pixel",
     "noise, σ 10 gray levels",
     "24 pixels wide",
 )
-TEST_CHANGES: Final = (
+TEST_DEGRADATIONS: Final = (
     "darker by 80 gray levels",
     "blurred, σ 1.5 pixels",
     "noise, σ 20 gray levels",
     "20 pixels wide",
 )
-SAME_RECALL: Final = 0.03  # by how much the recall of a fold may exceed what was noted when its network was trained
+MAX_RECALL_EXCESS: Final = 0.03  # of a fold's recall over the one that was recorded when its network was trained
 
 
 def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pairings: int, seed: int) -> None:
-    """Measure every fusion on pairs of the corpora at `face` and `speech`; write card and figures into `models_dir`.
+    """Evaluate every fusion method on pairs of the corpora at `face` and `speech`; write card and metrics to `models_dir`.
 
-    The networks that answer about voices are the folds' of the run in `run_dir`. Raises CorpusError for corpora that
-    can't be read or that the run does not fit, FileNotFoundError where there is no run.
+    Voices are predicted by the networks of the folds in `run_dir`. Raises CorpusError for corpora that can't be read or
+    that the run was not trained on, FileNotFoundError where there is no run.
     """
     faces = load_faces(face, seed)
     voices = load_speech(speech)
     print(f"{faces.name}\n{voices.describe()}", flush=True)
     recognizer = FaceEmotionRecognizer.load(models_dir)
-    voice, voice_folds = hear(voices, run_dir)
-    fitted_faces, judged_faces = (look(half, recognizer, seed) for half in halves(unseen(faces)))
-    for half, purpose in ((fitted_faces, "fit with"), (judged_faces, "judge by")):
+    voice, voice_folds = predict_voices(voices, run_dir)
+    # No network was trained on these faces: the development part without exact copies of training faces.
+    unseen_faces = without_copies(faces.development, faces.training)
+    fitting_faces, test_faces = (predict_faces(half, recognizer, seed) for half in halves(unseen_faces))
+    for half, purpose in ((fitting_faces, "fit on"), (test_faces, "test on")):
         missing = sorted({EMOTIONS[label] for label in set(voice.labels.tolist()) - set(half.labels.tolist())})
         if missing:
             raise CorpusError(f"{faces.name}: no development face to {purpose} expresses {', '.join(missing)}")
-    result = evaluation(fitted_faces, judged_faces, voice, voice_folds, pairings=pairings, seed=seed)
+    result = evaluation(fitting_faces, test_faces, voice, voice_folds, pairings=pairings, seed=seed)
     models_dir.mkdir(parents=True, exist_ok=True)
     write_card(
         result,
         faces=faces,
         voices=voices,
-        counts=(len(fitted_faces.labels), len(judged_faces.labels), len(voice.labels)),
-        rarest=min((int((judged_faces.labels == label).sum()), EMOTIONS[label]) for label in np.unique(voice.labels)),
+        counts=(len(fitting_faces.labels), len(test_faces.labels), len(voice.labels)),
+        rarest=min((int((test_faces.labels == label).sum()), EMOTIONS[label]) for label in np.unique(voice.labels)),
         seed=seed,
         models_dir=models_dir,
     )
 
 
-# What the senses answer
-
-
-def unseen(corpus: FaceCorpus) -> FaceSplit:
-    """The development faces of which the training part holds no exact copy."""
-    return without_copies(corpus.development, corpus.training)
-
-
-def look(split: FaceSplit, recognizer: FaceEmotionRecognizer, seed: int) -> Sense:
-    """What a face network answers about faces: as they are, and worsened, each in one of several ways in turn."""
+def predict_faces(split: FaceSplit, recognizer: FaceEmotionRecognizer, seed: int) -> SourcePredictions:
+    """Predict the emotions of faces: unchanged and degraded, each face by one of several degradations in turn."""
     vectors, weights = {}, {}
-    for condition, ways in ((FINE, ("as they are",)), (FITTED, FITTING_CHANGES), (WORSE, TEST_CHANGES)):
-        print(f"asking the face network about {len(split):,} faces, {condition}", flush=True)
+    for condition, names in ((FINE, ("as they are",)), (FITTING, FITTING_DEGRADATIONS), (WORSE, TEST_DEGRADATIONS)):
+        print(f"predicting {len(split):,} faces, {condition}", flush=True)
         rng = np.random.default_rng(seed)
-        worsened = np.stack(
-            [DEGRADATIONS[ways[number % len(ways)]](face, rng) for number, face in enumerate(split.faces)]
+        degraded = np.stack(
+            [DEGRADATIONS[names[number % len(names)]](face, rng) for number, face in enumerate(split.faces)]
         ).astype(np.uint8)
-        vectors[condition] = recognizer.predict_proba(worsened)
-        weights[condition] = np.array([sharpness_weight(sharpness(face)) for face in worsened])
-    return Sense("face", split.labels, vectors, weights)
+        vectors[condition] = recognizer.predict_proba(degraded)
+        weights[condition] = np.array([sharpness_weight(sharpness(face)) for face in degraded])
+    return SourcePredictions("face", split.labels, vectors, weights)
 
 
-def fitted_worse(samples: Samples, number: int) -> Samples:
-    """A voice in pink noise at 10 dB, or in a room of decaying noise, in turn."""
+def degraded_to_fit(samples: Samples, number: int) -> Samples:
+    """Degrade a voice by pink noise at 10 dB or by a room of decaying noise, in turn."""
     rng = np.random.default_rng(number)
     if number % 2:
         return decaying_room(samples, rng, t60=0.5, wetness=1.0)
     return add_noise(samples, colored_noise(len(samples), 1.0, rng), 10.0)
 
 
-def judged_worse(samples: Samples, number: int) -> Samples:
-    """A voice in white noise at 15 dB, in a room with walls, or in white noise at 5 dB, in turn."""
+def degraded_to_test(samples: Samples, number: int) -> Samples:
+    """Degrade a voice by white noise at 15 dB, by a room with walls, or by white noise at 5 dB, in turn."""
     if number % 3 == 2:
         rng = np.random.default_rng((NOISE_SEED, number))
         return add_noise(samples, colored_noise(len(samples), 0.0, rng), 5.0)
     return (in_white_noise, in_a_room)[number % 3](samples, number // 3)
 
 
-VOICES: Final[dict[str, Callable[[Samples, int], Samples]]] = {
+VOICE_CONDITIONS: Final[dict[str, Callable[[Samples, int], Samples]]] = {
     AS_RECORDED: as_recorded,
-    FITTED: fitted_worse,
-    WORSE: judged_worse,
+    FITTING: degraded_to_fit,
+    WORSE: degraded_to_test,
 }
 
 
-def hear(corpus: SpeechCorpus, run_dir: Path) -> tuple[Sense, Labels]:
-    """What the networks of a run of ``train.py speech`` answer about the speakers of their folds, whom they never heard.
+def predict_voices(corpus: SpeechCorpus, run_dir: Path) -> tuple[SourcePredictions, Labels]:
+    """Predict the emotions of voices with the networks of a run of ``train.py speech``, each fold with its own.
 
-    Returns it with each recording's fold, int [n]. Raises FileNotFoundError if the run has no such networks, CorpusError if
-    its folds are not this corpus'.
+    Returns the predictions and the fold of each recording, int [n]. Raises FileNotFoundError if the run has no such
+    networks, CorpusError if its folds are not those of this corpus.
     """
-    chosen = judged(corpus)
-    labels, folds = corpus.labels[chosen], corpus.folds[chosen]
+    indices = evaluation_recordings(corpus)
+    labels, folds = corpus.labels[indices], corpus.folds[indices]
     networks = {}
     for fold in np.unique(folds):
         members = sorted(run_dir.glob(f"fold{fold}-*.keras"))
         if not members:
-            raise FileNotFoundError(f"{run_dir} has no network of fold {fold}: make it with train.py speech --data PATH")
+            raise FileNotFoundError(f"{run_dir} has no network of fold {fold}: train it with train.py speech --data PATH")
         networks[fold] = [keras.models.load_model(path, compile=False) for path in members]
-    made, logits, weights = {}, {}, {}
-    for condition, worsen in VOICES.items():
-        print(f"asking the folds' speech networks about {len(chosen):,} recordings, {condition}", flush=True)
-        sounds = [worsen(corpus.sounds[index], number) for number, index in enumerate(chosen)]
-        made[condition] = windows_of(sounds)
+    windows, logits, weights = {}, {}, {}
+    for condition, change in VOICE_CONDITIONS.items():
+        print(f"predicting {len(indices):,} recordings, {condition}", flush=True)
+        sounds = [change(corpus.sounds[index], number) for number, index in enumerate(indices)]
+        windows[condition] = windows_of(sounds)
         weights[condition] = np.array([recording_weight(samples) for samples in sounds])
-        logits[condition] = np.zeros((len(made[condition].owner), len(LABELS)))
+        logits[condition] = np.zeros((len(windows[condition].recording), len(LABELS)))
         for fold, members in networks.items():
-            here = folds[made[condition].owner] == fold
-            logits[condition][here] = mean_logits(members, made[condition].features[here])
+            in_fold = folds[windows[condition].recording] == fold
+            logits[condition][in_fold] = mean_logits(members, windows[condition].features[in_fold])
             if condition == AS_RECORDED:
-                owners, named = made[condition].owner[here], logits[condition][here].argmax(axis=1)
-                require_strangers(run_dir, int(fold), unweighted_average_recall(labels[owners], named))
-    answers = FoldAnswers(chosen, labels, folds, made, logits)
-    vectors = {name: to_mood_vectors(answers.probabilities(name), LABELS) for name in VOICES}
+                true_labels = labels[windows[condition].recording[in_fold]]
+                predicted = logits[condition][in_fold].argmax(axis=1)
+                require_held_out_speakers(run_dir, int(fold), unweighted_average_recall(true_labels, predicted))
+    predictions = FoldPredictions(indices, labels, folds, windows, logits)
+    vectors = {name: to_mood_vectors(predictions.probabilities(name), LABELS) for name in VOICE_CONDITIONS}
     for by_condition in (vectors, weights):
         by_condition[FINE] = by_condition.pop(AS_RECORDED)
-    return Sense("speech", seven(labels), vectors, weights), folds
+    return SourcePredictions("speech", emotion_indices(labels), vectors, weights), folds
 
 
-def require_strangers(run_dir: Path, fold: int, recall: float) -> None:
-    """Raise CorpusError if a fold's networks know its speakers better than it was noted when these were held out."""
-    noted = [
+def require_held_out_speakers(run_dir: Path, fold: int, recall: float) -> None:
+    """Raise CorpusError if the recall on a fold is higher than recorded in training, when its speakers were held out."""
+    recorded = [
         list(json.loads(path.read_text(encoding="utf-8"))["recall"].values())[-1]
         for path in run_dir.glob(f"fold{fold}-*.json")
     ]
-    if not noted or recall > np.mean(noted) + SAME_RECALL:
+    if not recorded or recall > np.mean(recorded) + MAX_RECALL_EXCESS:
         raise CorpusError(
-            f"{run_dir}: the networks of fold {fold} have a recall of {recall:.3f} on its speakers, but of "
-            f"{np.mean(noted) if noted else np.nan:.3f} when these were held out. They were trained on other folds: give "
-            "the same recordings as to train.py speech, or train anew"
+            f"{run_dir}: the networks of fold {fold} have a recall of {recall:.3f} on its speakers, but "
+            f"{np.mean(recorded) if recorded else np.nan:.3f} was recorded for held-out speakers. They were trained on "
+            "other folds: name the same recordings as for train.py speech, or train again"
         )
 
 
 def recording_weight(samples: Samples) -> float:
-    """The weight of a recording, 0…1: the mean of its windows' in which a voice is heard; 0 where there is none."""
+    """Return the weight of a recording, 0…1: the mean weight of its windows with a voice; 0 without any."""
     voices = [voice for _, part in split_windows(samples) if (voice := voice_activity(part))]
     return float(np.mean([snr_weight(voice.snr_db) for voice in voices])) if voices else 0.0

@@ -1,6 +1,6 @@
-"""Make other recordings of the same words: another voice, another room, another microphone, another line.
+"""Augment recordings: change the voice, the room, the microphone and the transmission, and keep the words.
 
-Everything works on samples, float32 [n] at 16 kHz, and takes what is random from a generator that is given.
+All functions work on samples, float32 [n] at 16 kHz, and draw random numbers from the generator that they are given.
 """
 
 import io
@@ -26,20 +26,20 @@ Hertz = npt.NDArray[np.float64]
 
 
 def rms(samples: Samples) -> float:
-    """Root mean square, over the parts that are not digital silence."""
-    heard = samples[samples != 0]
-    return float(np.sqrt(np.mean(np.square(heard, dtype=np.float64)))) if len(heard) else 0.0
+    """Return the root mean square of the samples that are not digital silence."""
+    audible = samples[samples != 0]
+    return float(np.sqrt(np.mean(np.square(audible, dtype=np.float64)))) if len(audible) else 0.0
 
 
 def colored_noise(count: int, exponent: float, rng: Rng) -> Samples:
-    """Noise, float32 [count], whose power falls with frequency to the power of −`exponent`: 0 white, 1 pink, 2 brown."""
+    """Return noise, float32 [count], with power ∝ frequency to the −`exponent`: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(rng.standard_normal(count))
-    frequencies = np.maximum(np.arange(len(spectrum)), count * 30 / SAMPLE_RATE)  # level below 30 Hz
+    frequencies = np.maximum(np.arange(len(spectrum)), count * 30 / SAMPLE_RATE)  # constant below 30 Hz
     return np.fft.irfft(spectrum * frequencies ** (-exponent / 2), count).astype(np.float32)
 
 
 def babble(count: int, others: Sequence[Samples], rng: Rng) -> Samples:
-    """Many voices at once, float32 [count]: three to six of the `others`, each as loud, from anywhere in it."""
+    """Return several voices at once, float32 [count]: three to six of the `others`, equally loud, from a random position."""
     mixed = np.zeros(count, dtype=np.float32)
     for _ in range(rng.integers(3, 7)):
         voice = others[int(rng.integers(len(others)))]
@@ -49,26 +49,26 @@ def babble(count: int, others: Sequence[Samples], rng: Rng) -> Samples:
 
 
 def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
-    """Mix in noise so that speech, where it is not silent, stands `snr_db` above it."""
+    """Add noise so that the speech, where it is not silent, is `snr_db` above it."""
     level = rms(samples) / max(rms(noise), 1e-12) * 10 ** (-snr_db / 20)
     return (samples + np.float32(level) * noise).astype(np.float32)
 
 
 def decaying_room(samples: Samples, rng: Rng, *, t60: float, wetness: float) -> Samples:
-    """Reverberation: noise that decays by 60 dB in `t60` s after the direct sound, with `wetness` times its energy.
+    """Add reverberation: noise that decays by 60 dB in `t60` s after the direct sound, with `wetness` times its energy.
 
-    Polack's statistical model of a room's answer (1988). As long as what goes in.
+    Polack's statistical model of a room response (1988). The output is as long as the input.
     """
     count = int(t60 * SAMPLE_RATE)
     tail = rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
-    tail[: int(rng.uniform(0.001, 0.01) * SAMPLE_RATE)] = 0  # until the first wall answers
+    tail[: int(rng.uniform(0.001, 0.01) * SAMPLE_RATE)] = 0  # until the first reflection
     tail *= np.sqrt(wetness / np.sum(tail**2))
     tail[0] = 1.0
     return fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
 
 
 def filtered(samples: Samples, gains_db: Callable[[Hertz], npt.NDArray[np.float64]]) -> Samples:
-    """Change each frequency's level: `gains_db` tells by how many dB, for frequencies in Hz."""
+    """Change the level of each frequency by `gains_db`, a function from frequencies in Hz to gains in dB."""
     count = len(samples)
     spectrum = np.fft.rfft(samples)
     gains = 10 ** (gains_db(np.asarray(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), dtype=np.float64)) / 20)
@@ -76,14 +76,14 @@ def filtered(samples: Samples, gains_db: Callable[[Hertz], npt.NDArray[np.float6
 
 
 def another_microphone(samples: Samples, rng: Rng) -> Samples:
-    """A smooth random frequency response: up to ±8 dB at seven frequencies two thirds of an octave or more apart."""
+    """Apply a smooth random frequency response: up to ±8 dB at seven frequencies two thirds of an octave or more apart."""
     knots = np.log2(np.array([60, 150, 350, 800, 1800, 4000, 8000]))
     levels = rng.uniform(-8, 8, len(knots))
     return filtered(samples, lambda hertz: np.interp(np.log2(np.maximum(hertz, 1)), knots, levels))
 
 
 def band_limited(samples: Samples, low: float, high: float) -> Samples:
-    """Leave out, with slopes of 24 dB an octave, what lies below `low` or above `high` Hz: a telephone, a cheap headset."""
+    """Attenuate below `low` and above `high` Hz with slopes of 24 dB per octave, as a telephone or a cheap headset does."""
 
     def slopes(hertz: Hertz) -> npt.NDArray[np.float64]:
         hertz = np.maximum(hertz, 1.0)
@@ -94,13 +94,13 @@ def band_limited(samples: Samples, low: float, high: float) -> Samples:
 
 
 def clipped(samples: Samples, gain_db: float) -> Samples:
-    """Louder by `gain_db` than fits: what exceeds the old peak is cut off."""
+    """Raise the level by `gain_db` and clip at the previous peak."""
     peak = np.abs(samples).max()
     return np.asarray(np.clip(samples * 10 ** (gain_db / 20), -peak, peak), dtype=np.float32)
 
 
 def coded(samples: Samples, format_: str, subtype: str | None, compression: float) -> Samples:
-    """Through a lossy codec of libsndfile and back, at a `compression` of 0 (good) to 1 (small); as long as before."""
+    """Encode with a lossy codec of libsndfile, `compression` 0 (best quality) to 1 (smallest file), and decode it."""
     peak = np.float32(max(np.abs(samples).max(), 1e-9))
     buffer = io.BytesIO()
     soundfile.write(
@@ -113,14 +113,14 @@ def coded(samples: Samples, format_: str, subtype: str | None, compression: floa
 
 
 def mu_law(samples: Samples) -> Samples:
-    """Eight bits a sample as on a telephone line (ITU-T G.711, μ = 255), and back."""
+    """Quantize to eight bits per sample as on a telephone line (ITU-T G.711, μ = 255), and back."""
     peak = np.float32(max(np.abs(samples).max(), 1e-9))
     levels = librosa.mu_compress(np.clip(samples / peak, -1, 1), mu=255, quantize=True)
     return (librosa.mu_expand(levels.astype(np.float32), mu=255, quantize=True) * peak).astype(np.float32)
 
 
 def another_voice(samples: Samples, rng: Rng) -> Samples:
-    """Higher or lower, by up to 3 semitones with the formants, and faster or slower by up to 15 %."""
+    """Shift pitch and formants by up to 3 semitones, and the speed by up to 15 %."""
     if rng.random() < 0.3:
         samples = librosa.effects.time_stretch(samples, rate=float(rng.uniform(0.85, 1.18)))
     factor = float(2 ** rng.uniform(-3 / 12, 3 / 12))
@@ -128,7 +128,7 @@ def another_voice(samples: Samples, rng: Rng) -> Samples:
 
 
 def placed(samples: Samples, rng: Rng) -> Samples:
-    """One window, float32 [48,000]: a shorter sound anywhere in it, a longer one cut anywhere."""
+    """Return one window, float32 [48,000]: a shorter sound at a random position in it, a longer one cut at random."""
     missing = WINDOW_SAMPLES - len(samples)
     if missing <= 0:
         start = rng.integers(-missing + 1)
@@ -141,7 +141,7 @@ CODECS: Final = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None))
 
 
 def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
-    """One window, float32 [48,000], of what these samples might have been elsewhere; `others` are voices to babble."""
+    """Return one randomly changed window of the samples, float32 [48,000]; `others` are recordings for babble noise."""
     if rng.random() < 0.7:
         samples = another_voice(samples, rng)
     samples = placed(samples, rng)
@@ -158,7 +158,7 @@ def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
     line = rng.random()
     if line < 0.15:
         samples = band_limited(samples, rng.uniform(50, 400), rng.uniform(2500, 7000))
-    gain = rng.uniform(-12, 12)  # dB; being quieter changes no feature, and being louder does so only by clipping
+    gain = rng.uniform(-12, 12)  # dB; a lower level changes no feature, a higher one only by clipping
     samples = clipped(samples, gain) if gain > 0 and rng.random() < 0.5 else samples * np.float32(10 ** (gain / 20))
     if line < 0.05:
         return mu_law(samples)
@@ -169,10 +169,10 @@ def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
 
 
 def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path) -> npt.NDArray[np.float16]:
-    """The networks' features of so many `copies` of each recording, float16 [n, copies, 150, 64], kept in `folder`.
+    """Return the network features of `copies` of each recording, float16 [n, copies, 150, 64], cached in `folder`.
 
-    The first copy is only placed in its window. Voices to babble come from the same fold, so that nobody on whom a network
-    is judged is heard in what it is trained on.
+    The first copy is only placed in its window. Babble noise comes from voices of the same fold, so that no voice that a
+    network is evaluated on occurs in its training data.
     """
     recordings = zip(corpus.clips, corpus.sounds, strict=True)
     stamp = crc32("\n".join(f"{clip.path.name} {clip.label} {len(samples)}" for clip, samples in recordings).encode())

@@ -1,7 +1,7 @@
-"""Read the corpora of emotional speech, whose file names are their labels, and a person's own recordings.
+"""Load the corpora of emotional speech, whose file names are their labels, and a person's own recordings.
 
-- RAVDESS (Livingstone and Russo, PLOS ONE 13 (2018)): ``03-01-05-01-02-01-12.wav``, in any folders
-- TESS (Pichora-Fuller and Dupuis, 2020): ``OAF_back_angry.wav``, in any folders
+- RAVDESS (Livingstone and Russo, PLOS ONE 13 (2018)): ``03-01-05-01-02-01-12.wav``, in any subfolders
+- TESS (Pichora-Fuller and Dupuis, 2020): ``OAF_back_angry.wav``, in any subfolders
 - EMO-DB (Burkhardt et al., Interspeech 2005): ``03a01Fa.wav``
 - own recordings: folders named after emotions, ``angry/*.wav``, or a CSV file with the columns ``path,emotion`` and, if
   several people speak, ``speaker``
@@ -25,13 +25,13 @@ from moodmirror.training.corpora import CorpusError
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 FOLDS: Final = 5
 
-# Modality, channel, emotion, intensity, statement, repetition, actor; 03 is sound alone, 01 speech.
+# Modality, channel, emotion, intensity, statement, repetition, actor; modality 03 is audio only, channel 01 is speech.
 _RAVDESS: Final = re.compile(r"^\d\d-(?P<channel>\d\d)-(?P<emotion>0[1-8])-\d\d-\d\d-\d\d-(?P<actor>\d\d)$")
 _TESS: Final = re.compile(r"^(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>[a-z]+)$", re.IGNORECASE)
 _EMODB: Final = re.compile(r"^(?P<speaker>\d\d)[ab]\d\d(?P<emotion>[WLEAFTN])[a-f]?$")
 
 _TESS_EMOTIONS: Final = {**FOLDER_EMOTIONS, "ps": "surprise"}  # pleasant surprise
-# Ärger (Wut), Ekel, Angst, Freude, Trauer, neutral. Boredom (L) is none of the eight labels and is left out.
+# Ärger (Wut), Ekel, Angst, Freude, Trauer, neutral. Boredom (L) is none of the eight labels and is excluded.
 _EMODB_EMOTIONS: Final = {"W": "angry", "E": "disgust", "A": "fear", "F": "happy", "T": "sad", "N": "neutral"}
 _EMODB_WOMEN: Final = {"08", "09", "13", "14", "16"}
 _OWN_EMOTIONS: Final = {**FOLDER_EMOTIONS, "calm": "calm"}
@@ -50,7 +50,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class SpeechCorpus:
-    """Recordings with their samples, float32 [n] at 16 kHz each; `notes` say for the model card what was left out."""
+    """Recordings with their samples, float32 [n] at 16 kHz each; `notes` state for the model card what was excluded."""
 
     clips: list[Clip]
     sounds: list[Samples]
@@ -71,10 +71,10 @@ class SpeechCorpus:
 
     @property
     def folds(self) -> npt.NDArray[np.int_]:
-        """Which fold each recording is judged in, int [n] in 0…4: all of a speaker's in the same.
+        """The fold that each recording is evaluated in, int [n] in 0…4: all recordings of a speaker in the same fold.
 
-        RAVDESS' actors are dealt out by their number, which gives each fold as many women as men; the speakers of others in
-        their names' order.
+        The speakers of each corpus are distributed in the order of their names. For RAVDESS this is the order of the actors'
+        numbers, which gives each fold as many women as men.
         """
         order: dict[tuple[str, str], int] = {}
         for corpus in sorted(set(self.corpora)):
@@ -83,7 +83,7 @@ class SpeechCorpus:
         return np.array([order[clip.corpus, clip.speaker] for clip in self.clips], dtype=np.int_)
 
     def voices(self) -> list[list[Samples]]:
-        """For each recording those of the same corpus and fold, [n] lists: nobody else may be heard in a copy of it."""
+        """Return, for each recording, those of the same corpus and fold, [n] lists: only these may occur in its copies."""
         groups = [(clip.corpus, int(fold)) for clip, fold in zip(self.clips, self.folds, strict=True)]
         sounds: dict[tuple[str, int], list[Samples]] = {group: [] for group in groups}
         for group, samples in zip(groups, self.sounds, strict=True):
@@ -91,7 +91,7 @@ class SpeechCorpus:
         return [sounds[group] for group in groups]
 
     def describe(self) -> str:
-        """One line: how many recordings of how many speakers, by corpus."""
+        """Return one line with the number of recordings and speakers of each corpus."""
         parts = []
         for corpus in dict.fromkeys(self.corpora.tolist()):
             clips = [clip for clip in self.clips if clip.corpus == corpus]
@@ -100,13 +100,13 @@ class SpeechCorpus:
 
 
 def load_speech(paths: list[Path]) -> SpeechCorpus:
-    """Read every recording under `paths`, folders or CSV files, whichever of the forms above it has.
+    """Load every recording under `paths`, folders or CSV files, in any of the forms above.
 
-    Recordings that are the same sample for sample are read once, silent ones not at all.
-    Raises CorpusError if nothing is found, or a recording is damaged.
+    Of recordings that are equal sample for sample one is loaded, of silent ones none.
+    Raises CorpusError if there are no recordings, or one is damaged.
     """
     clips = [clip for path in paths for clip in find_clips(path)]
-    kept: dict[bytes, tuple[Clip, Samples]] = {}
+    unique: dict[bytes, tuple[Clip, Samples]] = {}
     silent = 0
     for clip in clips:
         try:
@@ -116,25 +116,24 @@ def load_speech(paths: list[Path]) -> SpeechCorpus:
         if np.abs(samples).max() <= SILENCE:
             silent += 1
         else:
-            kept.setdefault(samples.tobytes(), (clip, samples))
+            unique.setdefault(samples.tobytes(), (clip, samples))
     notes = [
-        f"{len(clips) - silent - len(kept)} exact copies of other recordings left out",
-        f"{silent} silent recordings left out",
+        f"exact copies of other recordings excluded: {len(clips) - silent - len(unique)}",
+        f"silent recordings excluded: {silent}",
     ]
-    if not kept:
+    if not unique:
         raise CorpusError(f"{', '.join(map(str, paths))}: all recordings are silent")
-    return SpeechCorpus([clip for clip, _ in kept.values()], [samples for _, samples in kept.values()], notes)
+    return SpeechCorpus([clip for clip, _ in unique.values()], [samples for _, samples in unique.values()], notes)
 
 
 def find_clips(path: Path) -> list[Clip]:
-    """The recordings under `path`, a folder or a CSV file, in the order of their names. Raises CorpusError for none."""
+    """Return the recordings under `path`, a folder or a CSV file, ordered by name. Raises CorpusError if there are none."""
     if path.is_file() and path.suffix.lower() == ".csv":
-        return _listed(path)
+        return _clips_of_table(path)
     if not path.is_dir():
         raise CorpusError(f"{path} is neither a folder nor a CSV file")
-    clips = [
-        clip for file in sorted(path.rglob("*")) if file.suffix.lower() in SOUND_SUFFIXES for clip in _named(file, root=path)
-    ]
+    files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in SOUND_SUFFIXES)
+    clips = [clip for file in files for clip in _clip_of_file(file, root=path)]
     if not clips:
         raise CorpusError(
             f"{path} holds no recordings: expected RAVDESS' (03-01-05-01-02-01-12.wav), TESS' (OAF_back_angry.wav) or "
@@ -144,15 +143,15 @@ def find_clips(path: Path) -> list[Clip]:
     return clips
 
 
-def _named(file: Path, root: Path) -> Iterator[Clip]:
-    """The recording in `file`, by its name or its folder's; nothing for songs and for what has none of the labels."""
+def _clip_of_file(file: Path, root: Path) -> Iterator[Clip]:
+    """Yield the recording in `file`, by its name or its folder's; nothing for songs and files with none of the labels."""
     name = file.stem
     if match := _RAVDESS.match(name):
         if match["channel"] == "01":
             sex = "male" if int(match["actor"]) % 2 else "female"
             yield Clip(file, "RAVDESS", f"ravdess_{match['actor']}", sex, LABELS[int(match["emotion"]) - 1])
     elif (match := _TESS.match(name)) and match["emotion"].lower() in _TESS_EMOTIONS:
-        # One file of the set is named OA_… .
+        # The name of one file of the corpus starts with OA_.
         speaker = "YAF" if match["speaker"].upper() == "YAF" else "OAF"
         yield Clip(file, "TESS", f"tess_{speaker}", "female", _TESS_EMOTIONS[match["emotion"].lower()])
     elif match := _EMODB.match(name):
@@ -163,7 +162,7 @@ def _named(file: Path, root: Path) -> Iterator[Clip]:
         yield Clip(file, root.name, f"{root.name}_own", "", label)
 
 
-def _listed(path: Path) -> list[Clip]:
+def _clips_of_table(path: Path) -> list[Clip]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = {"path", "emotion"} - set(table.columns)
     if missing:

@@ -1,4 +1,4 @@
-"""Draw what a person wants to see of a speech corpus before anything is trained on it."""
+"""Plot the properties of a speech corpus that a person checks before training on it."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,31 +13,31 @@ from moodmirror.recognition.speech import HOP_SAMPLES, LABELS, MEL_BANDS, WINDOW
 from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 
-FEATURE_RECORDINGS: Final = 40  # of each emotion, drawn at random, whose features are measured
+FEATURE_RECORDINGS: Final = 40  # per emotion, drawn at random, to measure features of
 SEED: Final = 7
 
 
 def explore(data: list[Path], out: Path) -> None:
-    """Draw counts, lengths, waveforms, mel spectrograms and features of the recordings under `data`, as PNG into `out`.
+    """Plot counts, lengths, waveforms, mel spectrograms and features of the recordings under `data`, as PNG files in `out`.
 
     Raises CorpusError for a corpus that can't be read.
     """
     corpus = load_speech(data)
     out.mkdir(parents=True, exist_ok=True)
     print(f"{corpus.describe()}; {'; '.join(corpus.notes)}", flush=True)
-    for name, draw in (
-        ("counts.png", draw_counts),
-        ("lengths.png", draw_lengths),
-        ("waveforms.png", draw_waveforms),
-        ("spectrograms.png", draw_spectrograms),
-        ("features.png", draw_features),
+    for name, plot in (
+        ("counts.png", plot_counts),
+        ("lengths.png", plot_lengths),
+        ("waveforms.png", plot_waveforms),
+        ("spectrograms.png", plot_spectrograms),
+        ("features.png", plot_features),
     ):
-        draw(corpus, out / name)
+        plot(corpus, out / name)
         print(out / name, flush=True)
 
 
-def draw_counts(corpus: SpeechCorpus, path: Path) -> None:
-    """How many recordings there are of each emotion (by corpus), speaker and sex."""
+def plot_counts(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the number of recordings of each emotion (by corpus), speaker and sex."""
     figure = Figure(figsize=(13, 5), layout="constrained")
     emotions, sexes, speakers = figure.subplots(1, 3, width_ratios=(3, 1, 4))
     base = np.zeros(len(LABELS))
@@ -58,8 +58,8 @@ def draw_counts(corpus: SpeechCorpus, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def draw_lengths(corpus: SpeechCorpus, path: Path) -> None:
-    """How long the recordings of each emotion are, beside the window that is read at once."""
+def plot_lengths(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the lengths of the recordings of each emotion, beside the length of the network's window."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     seconds = np.array([len(samples) / SAMPLE_RATE for samples in corpus.sounds])
@@ -72,8 +72,8 @@ def draw_lengths(corpus: SpeechCorpus, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def draw_waveforms(corpus: SpeechCorpus, path: Path) -> None:
-    """The waveform of the first recording of each emotion."""
+def plot_waveforms(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the waveform of the first recording of each emotion."""
     figure = Figure(figsize=(12, 6), layout="constrained")
     for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
         axes.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, linewidth=0.4)
@@ -81,8 +81,8 @@ def draw_waveforms(corpus: SpeechCorpus, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def draw_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
-    """The mel spectrogram of the first recording of each emotion, as the networks get it."""
+def plot_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the mel spectrogram of the first recording of each emotion, as the networks receive it."""
     figure = Figure(figsize=(12, 6), layout="constrained")
     for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
         axes.imshow(
@@ -92,8 +92,8 @@ def draw_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def draw_features(corpus: SpeechCorpus, path: Path) -> None:
-    """How level, pitch, zero-crossing rate and spectral centroid are spread over each emotion's recordings."""
+def plot_features(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the distributions of level, pitch, zero-crossing rate and spectral centroid over the recordings per emotion."""
     rng = np.random.default_rng(SEED)
     present = [number for number in range(len(LABELS)) if (corpus.labels == number).any()]
     measured: dict[str, list[list[float]]] = {name: [] for name in ("level, dB", "pitch, Hz", "crossings", "centroid, Hz")}
@@ -112,7 +112,7 @@ def draw_features(corpus: SpeechCorpus, path: Path) -> None:
 
 
 def _measure(samples: np.ndarray) -> tuple[float, float, float, float]:
-    """Level in dB of full scale, median pitch of the louder half in Hz, crossings a sample, spectral centroid in Hz."""
+    """Return the level in dBFS, median pitch of the louder half in Hz, crossings per sample, spectral centroid in Hz."""
     rms = librosa.feature.rms(y=samples, hop_length=HOP_SAMPLES)[0]
     hertz = pitch(samples)[: len(rms)]
     return (
@@ -124,6 +124,6 @@ def _measure(samples: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _examples(corpus: SpeechCorpus) -> list[tuple[str, np.ndarray]]:
-    """A recording of each emotion that occurs."""
+    """Return a recording of each emotion that occurs."""
     first = {clip.label: samples for clip, samples in zip(reversed(corpus.clips), reversed(corpus.sounds), strict=True)}
     return [(label, first[label]) for label in LABELS if label in first]

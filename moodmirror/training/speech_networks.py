@@ -1,4 +1,4 @@
-"""The networks that hear emotions in log-mel spectrograms: a residual CNN, and an RNN over the same frames."""
+"""The speech networks over log-mel spectrograms: a residual CNN, and an RNN over the same frames."""
 
 from typing import Any, Final
 
@@ -21,10 +21,10 @@ def build_network(
     name: str,
     normalization: type[layers.Layer] = layers.BatchNormalization,
 ) -> keras.Model:
-    """A network of `kind` ``cnn`` or ``rnn``: log-mel features [n, 150, 64] → logits of LABELS [n, 8].
+    """Build a network of `kind` ``cnn`` or ``rnn``: log-mel features [n, 150, 64] → logits of LABELS [n, 8].
 
     `mean` and `variance`, [64] each, are those of the training features; the scaling by them is part of the network.
-    Whatever `normalization` makes the inner layers, the weights are the same.
+    The weights are the same for every `normalization` of the inner layers.
     """
     inputs = layers.Input((WINDOW_FRAMES, MEL_BANDS), name="log_mel")
     x = layers.Normalization(axis=-1, mean=np.asarray(mean), variance=np.asarray(variance))(inputs)
@@ -34,9 +34,9 @@ def build_network(
 
 
 def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:
-    """Residual convolutions (He et al., CVPR 2016) over time and frequency, pooled by attention."""
-    # What a microphone or a room does to each band is the same in every frame: beside the spectrum the network gets what
-    # is left of it without each band's mean.
+    """Apply residual convolutions (He et al., CVPR 2016) over time and frequency, and pool them by attention."""
+    # The effect of a microphone or a room on a band is the same in every frame. So the network also receives the spectrum
+    # without the mean of each band.
     x = ops.stack([x, x - ops.mean(x, axis=1, keepdims=True)], axis=-1)
     x = layers.Conv2D(16, 4, strides=2, padding="same", use_bias=False)(x)
     x = layers.ReLU()(normalization()(x))
@@ -49,7 +49,7 @@ def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:
 
 
 def _residual_block(x: Any, filters: int, normalization: type[layers.Layer]) -> Any:
-    """Two convolutions beside a shortcut, at half the resolution."""
+    """Apply two convolutions beside a shortcut, at half the resolution."""
     x = layers.AveragePooling2D(2)(x)
     y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
     y = layers.ReLU()(normalization()(y))
@@ -59,17 +59,17 @@ def _residual_block(x: Any, filters: int, normalization: type[layers.Layer]) -> 
 
 
 def _recurrence(x: Any, _: type[layers.Layer]) -> Any:
-    """Convolutions over time, eight frames to one, a bidirectional GRU (Cho et al., EMNLP 2014), pooled by attention."""
+    """Apply convolutions over time, eight frames to one, a bidirectional GRU (Cho et al., EMNLP 2014) and attention."""
     for filters in (64, 96, 128):
         x = layers.Conv1D(filters, 5, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
-    # Unrolled, it becomes a graph that LiteRT runs without TensorFlow's own operations.
+    # LiteRT runs the unrolled GRU without TensorFlow's own operations.
     x = layers.Bidirectional(layers.GRU(64, return_sequences=True, unroll=True))(x)
     return attentive_statistics(x)
 
 
 def attentive_statistics(x: Any) -> Any:
-    """Mean and standard deviation over the frames that attention picks: [n, frames, channels] → [n, 2 · channels].
+    """Return the attention-weighted mean and standard deviation over frames: [n, frames, channels] → [n, 2 · channels].
 
     Okabe et al., "Attentive Statistics Pooling for Deep Speaker Embedding", Interspeech 2018.
     """
