@@ -16,7 +16,10 @@ import soundfile
 
 from benchmarks.frame import cost, show
 from moodmirror.recognition.audio import SAMPLE_RATE, read_sound, resample
-from moodmirror.recognition.speech import WINDOW_SAMPLES, SpeechEmotionRecognizer, classic_features, log_mel, voice_activity
+from moodmirror.recognition.classic_speech import classic_features
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import WINDOW_SAMPLES, log_mel
+from moodmirror.recognition.voice_activity import voice_activity
 
 
 def main() -> None:

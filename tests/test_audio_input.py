@@ -6,7 +6,8 @@ import pytest
 from moodmirror.live.inputs import AudioInput, InputError
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE
-from moodmirror.recognition.speech import WINDOW_SAMPLES, SpeechEmotionRecognizer
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import WINDOW_SAMPLES
 from tests.conftest import pcm
 
 PACKET = SAMPLE_RATE // 4

@@ -1,9 +1,11 @@
-"""Reading sound, features against signals with known answers, and the served speech model."""
+"""Sound decoding, features of signals with known results, and the served speech model."""
 
 import io
 import json
 import math
 import struct
+import subprocess
+import sys
 import wave
 
 import joblib
@@ -14,20 +16,12 @@ import soundfile
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import MAX_SECONDS, SAMPLE_RATE, SoundError, read_sound, resample
+from moodmirror.recognition.classic_speech import classic_features, load_classic_model, pitch
 from moodmirror.recognition.model_files import ModelError, record_in_manifest
-from moodmirror.recognition.speech import (
-    LABELS,
-    MEL_BANDS,
-    WINDOW_FRAMES,
-    SpeechEmotionRecognizer,
-    classic_features,
-    log_mel,
-    pitch,
-    snr_weight,
-    split_windows,
-    subtract_noise,
-    voice_activity,
-)
+from moodmirror.recognition.speech import LABELS, SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES, log_mel, split_windows, subtract_noise
+from moodmirror.recognition.voice_activity import snr_weight, voice_activity
+from tests.conftest import ROOT
 
 
 def tone(hertz: float = 220.0, seconds: float = 3.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> np.ndarray:
@@ -45,7 +39,9 @@ def speech_like(seconds: float = 3.0, seed: int = 0, hertz: float = 140.0) -> np
     return (0.2 * buzz * syllables + noise).astype(np.float32)
 
 
-def written(samples: np.ndarray, rate: int = SAMPLE_RATE, file_format: str = "WAV", subtype: str | None = "FLOAT") -> bytes:
+def encode_sound(
+    samples: np.ndarray, rate: int = SAMPLE_RATE, file_format: str = "WAV", subtype: str | None = "FLOAT"
+) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=file_format, subtype=subtype)
     return buffer.getvalue()
@@ -73,15 +69,15 @@ class TestSound:
         ],
     )
     def test_every_format_at_every_rate(self, file_format, subtype, rate):
-        samples = read_sound(written(tone(seconds=1.0, rate=rate), rate, file_format, subtype))
+        samples = read_sound(encode_sound(tone(seconds=1.0, rate=rate), rate, file_format, subtype))
         assert samples.dtype == np.float32
         assert abs(len(samples) - SAMPLE_RATE) < 0.1 * SAMPLE_RATE  # codecs pad
         middle = samples[4000:12000] * np.hanning(8000)
         assert abs(np.abs(np.fft.rfft(middle)).argmax() * 2 - 220) <= 2  # Hz
 
-    def test_path_bytes_file_and_pair_are_the_same_sound(self, tmp_path):
+    def test_a_path_bytes_a_file_and_samples_give_the_same_sound(self, tmp_path):
         stereo = np.stack([tone(220, rate=44100), tone(330, rate=44100)], axis=1)
-        content = written(stereo, 44100)
+        content = encode_sound(stereo, 44100)
         path = tmp_path / "stereo.wav"
         path.write_bytes(content)
         from_path = read_sound(path)
@@ -89,8 +85,8 @@ class TestSound:
         np.testing.assert_array_equal(read_sound(io.BytesIO(content)), from_path)
         np.testing.assert_allclose(resample(stereo.mean(axis=1), 44100), from_path, atol=1e-4)
 
-    def test_a_long_sound_is_decoded_by_blocks_without_seams(self):
-        samples = read_sound(written(tone(seconds=40, rate=48000), 48000))
+    def test_the_blocks_of_a_long_sound_join_without_seams(self):
+        samples = read_sound(encode_sound(tone(seconds=40, rate=48000), 48000))
         assert len(samples) == 40 * SAMPLE_RATE
         np.testing.assert_allclose(samples[1000:-1000], tone(seconds=40)[1000:-1000], atol=1e-3)
 
@@ -102,27 +98,27 @@ class TestSound:
             (b"\x1a\x45\xdf\xa3" + bytes(200), "video"),
             (b"RIFF\x00\x10\x00\x00AVI LIST" + bytes(200), "video"),
             (b"hello, I am a text" * 20, "no sound"),
-            (written(np.zeros(0, np.float32)), "no samples"),
-            (written(np.array([0.1, np.nan] * 8000, np.float32)), "no numbers"),
-            (written(np.array([0.1, np.inf] * 8000, np.float32)), "no numbers"),
-            (written(tone(), rate=1), "1 Hz"),
-            (written(tone())[: 44 + 20000], "header lies"),
-            (written(tone(), file_format="AIFF", subtype="PCM_16"), "must be WAV"),
-            (written(np.zeros((1600, 64), np.float32)), "channels"),
+            (encode_sound(np.zeros(0, np.float32)), "no samples"),
+            (encode_sound(np.array([0.1, np.nan] * 8000, np.float32)), "not finite"),
+            (encode_sound(np.array([0.1, np.inf] * 8000, np.float32)), "not finite"),
+            (encode_sound(tone(), rate=1), "1 Hz"),
+            (encode_sound(tone())[: 44 + 20000], "header announces"),
+            (encode_sound(tone(), file_format="AIFF", subtype="PCM_16"), "must be WAV"),
+            (encode_sound(np.zeros((1600, 64), np.float32)), "channels"),
         ],
-        ids=["empty", "mp4", "webm", "avi", "text", "no-samples", "nan", "inf", "1-hz", "lying", "aiff", "channels"],
+        ids=["empty", "mp4", "webm", "avi", "text", "no-samples", "nan", "inf", "1-hz", "truncated", "aiff", "channels"],
     )
-    def test_bad_input_gets_one_clear_error(self, content, message):
+    def test_invalid_content_raises_a_sound_error(self, content, message):
         with pytest.raises(SoundError, match=message):
             read_sound(content)
 
-    def test_a_wav_header_that_promises_gigabytes_is_refused(self):
-        content = bytearray(written(tone(), subtype="PCM_16"))
+    def test_a_wav_header_that_announces_gigabytes_raises_an_error(self):
+        content = bytearray(encode_sound(tone(), subtype="PCM_16"))
         struct.pack_into("<I", content, content.index(b"data") + 4, 0xFFFFFFF0)
-        with pytest.raises(SoundError, match="header lies"):
+        with pytest.raises(SoundError, match="header announces"):
             read_sound(bytes(content))
 
-    def test_ten_hours_are_refused_by_their_header_before_anything_is_decoded(self, tmp_path, monkeypatch):
+    def test_ten_hours_are_refused_by_their_header_before_decoding(self, tmp_path, monkeypatch):
         path = tmp_path / "hours.wav"
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 1, 8000, 0, "NONE", ""))
@@ -133,12 +129,12 @@ class TestSound:
         struct.pack_into("<I", content, 40, frames)
         with path.open("wb") as file:
             file.write(content)
-            file.truncate(len(content) + frames)  # a sparse file: its hours take no room
+            file.truncate(len(content) + frames)  # a sparse file: its hours take no disk space
         monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
-        with pytest.raises(SoundError, match="10 minutes at most, this one 600"):
+        with pytest.raises(SoundError, match="at most 10 minutes, this one lasts 600"):
             read_sound(path)
 
-    def test_a_missing_file(self, tmp_path):
+    def test_a_missing_file_raises_a_sound_error(self, tmp_path):
         with pytest.raises(SoundError, match="no file"):
             read_sound(tmp_path / "none.wav")
 
@@ -146,7 +142,7 @@ class TestSound:
         ("samples", "rate", "message"),
         [
             (np.zeros(0, np.float32), 16000, "no samples"),
-            (np.array([np.nan]), 16000, "no numbers"),
+            (np.array([np.nan]), 16000, "not finite"),
             (tone(), 1, "1 Hz"),
             (tone(), float("nan"), "nan Hz"),
             (tone(), 0, "0 Hz"),
@@ -155,13 +151,13 @@ class TestSound:
             (np.zeros(int(MAX_SECONDS * 4000) + 1, np.float32), 4000, "10 minutes"),
         ],
     )
-    def test_bad_samples_get_one_clear_error(self, samples, rate, message):
+    def test_invalid_samples_raise_a_sound_error(self, samples, rate, message):
         with pytest.raises(SoundError, match=message):
             resample(samples, rate)
 
 
 class TestFeatures:
-    def test_log_mel_is_librosas(self):
+    def test_log_mel_equals_that_of_librosa(self):
         samples = speech_like()
         mel = librosa.feature.melspectrogram(
             y=samples, sr=SAMPLE_RATE, n_fft=1024, hop_length=320, n_mels=MEL_BANDS, fmin=50, fmax=7600, pad_mode="constant"
@@ -174,8 +170,8 @@ class TestFeatures:
         features = log_mel(tone(1000.0))
         assert features.shape == (WINDOW_FRAMES, MEL_BANDS)
         assert features.dtype == np.float32
-        centres = librosa.mel_frequencies(n_mels=MEL_BANDS + 2, fmin=50, fmax=7600)[1:-1]
-        assert abs(centres[features[75].argmax()] - 1000) < 60  # Hz: half a band
+        centers = librosa.mel_frequencies(n_mels=MEL_BANDS + 2, fmin=50, fmax=7600)[1:-1]
+        assert abs(centers[features[75].argmax()] - 1000) < 60  # Hz: half a band
         assert features.max() == 0.0
 
     def test_log_mel_of_silence_and_of_an_impulse(self):
@@ -193,25 +189,25 @@ class TestFeatures:
         assert (np.diff(loudest) >= 0).all()
         assert loudest[-1] - loudest[0] > 40
 
-    def test_noise_that_is_always_there_is_taken_out(self):
+    def test_constant_noise_is_subtracted(self):
         clean = speech_like()
         noise = np.random.default_rng(8).normal(0, 0.02, len(clean)).astype(np.float32)
-        plain, heard = log_mel(clean + noise), subtract_noise(log_mel(clean + noise))
-        assert heard.max() == 0.0
-        assert heard.min() >= -70
+        plain, cleaned = log_mel(clean + noise), subtract_noise(log_mel(clean + noise))
+        assert cleaned.max() == 0.0
+        assert cleaned.min() >= -70
         quiet = log_mel(clean).max(axis=1) < -40
-        assert (plain[quiet] - heard[quiet]).mean() > 5  # dB
-        np.testing.assert_allclose(heard[~quiet].max(axis=1), plain[~quiet].max(axis=1), atol=2)
+        assert (plain[quiet] - cleaned[quiet]).mean() > 5  # dB
+        np.testing.assert_allclose(cleaned[~quiet].max(axis=1), plain[~quiet].max(axis=1), atol=2)
         np.testing.assert_array_equal(subtract_noise(log_mel(np.zeros(48000, np.float32))), -70)
 
-    def test_a_short_sound_stands_in_the_middle_of_silence(self):
+    def test_a_short_sound_is_centered_in_silence(self):
         features = log_mel(tone(seconds=1.0))
         assert (features[:45] == -70).all()
         assert (features[105:] == -70).all()
         assert features[75].max() > -1
 
     @pytest.mark.parametrize("hertz", [80.0, 110.0, 220.0, 440.0])
-    def test_pitch_of_a_tone(self, hertz):
+    def test_pitch_of_a_tone_is_its_frequency(self, hertz):
         found = pitch(tone(hertz))[5:-5]
         assert np.abs(found - hertz).max() < 2  # Hz
 
@@ -230,20 +226,20 @@ class TestFeatures:
         noisy = classic_features(np.random.default_rng(1).normal(0, 0.1, 48000).astype(np.float32))
         assert noisy[crossings] == pytest.approx(0.5, abs=0.03)  # every other sample of white noise changes its sign
 
-    def test_a_sound_of_a_few_samples(self):
+    def test_features_of_a_few_samples_are_finite(self):
         assert np.isfinite(classic_features(tone(seconds=0.01))).all()
         assert np.isfinite(log_mel(tone(seconds=0.0005))).all()
 
     @pytest.mark.parametrize("gain_db", [-12.0, 12.0, 40.0, -40.0])
     @pytest.mark.parametrize("features", [log_mel, classic_features])
-    def test_loudness_changes_nothing(self, features, gain_db):
+    def test_features_do_not_depend_on_loudness(self, features, gain_db):
         samples = speech_like()
         louder = samples * np.float32(10 ** (gain_db / 20))
         np.testing.assert_allclose(features(louder), features(samples), atol=2e-3)
 
 
 class TestVoiceActivity:
-    def test_speech_is_heard_and_its_noise_measured(self):
+    def test_speech_is_detected_and_its_noise_measured(self):
         clean = speech_like()
         noise = np.random.default_rng(3).normal(0, 1, len(clean)).astype(np.float32)
         noise *= np.float32(np.sqrt(np.mean(clean**2)))
@@ -263,7 +259,7 @@ class TestVoiceActivity:
         for sound in (white, brown, tone(level=level), np.zeros(48000, np.float32), tone(seconds=0.02)):
             assert voice_activity(sound) is None
 
-    def test_weight_falls_with_noise(self):
+    def test_weight_decreases_with_noise(self):
         weights = [snr_weight(snr) for snr in (60, 30, 20, 10, 0, -20)]
         assert weights == sorted(weights, reverse=True)
         assert snr_weight(10) == pytest.approx(0.5)
@@ -275,18 +271,18 @@ class TestWindows:
         ("seconds", "ends"),
         [(1.0, [1.0]), (3.0, [3.0]), (3.1, [3.1]), (3.6, [3.0, 3.6]), (5.0, [3.0, 4.0, 5.0]), (5.5, [3.0, 4.0, 5.0, 5.5])],
     )
-    def test_windows_of_three_seconds_each_second(self, seconds, ends):
+    def test_windows_of_three_seconds_every_second(self, seconds, ends):
         samples = tone(seconds=seconds)
         found = list(split_windows(samples))
         assert [end for end, _ in found] == pytest.approx(ends)
         assert all(len(part) == min(len(samples), 48000) for _, part in found)
 
 
-class TestServed:
-    def test_a_mood_vector_of_a_path_and_of_a_pair(self, recognizer, tmp_path):
+class TestServedModel:
+    def test_a_path_and_samples_give_the_same_mood_vector(self, recognizer, tmp_path):
         samples = speech_like(4.0)
         path = tmp_path / "voice.wav"
-        path.write_bytes(written(samples))
+        path.write_bytes(encode_sound(samples))
         vector = recognizer.predict_proba(path)
         assert vector.shape == (7,)
         assert vector.dtype == np.float32
@@ -296,7 +292,7 @@ class TestServed:
         assert recognizer.predict(path) == EMOTIONS[vector.argmax()]
         assert recognizer.classes_ == EMOTIONS
 
-    def test_live_window_and_python_call_answer_the_same(self, recognizer):
+    def test_a_live_window_and_a_python_call_give_the_same_vector(self, recognizer):
         samples = speech_like(3.0)
         reading = recognizer.read_window(samples)
         assert reading is not None
@@ -305,43 +301,43 @@ class TestServed:
         assert 0 < reading.weight <= 1
 
     @pytest.mark.parametrize("gain_db", [-12, 12])
-    def test_gain_changes_no_answer(self, recognizer, gain_db):
+    def test_gain_does_not_change_the_prediction(self, recognizer, gain_db):
         samples = speech_like(4.0)
         louder = samples * np.float32(10 ** (gain_db / 20))
         np.testing.assert_allclose(
             recognizer.predict_proba((louder, SAMPLE_RATE)), recognizer.predict_proba((samples, SAMPLE_RATE)), atol=1e-3
         )
 
-    def test_the_course_of_a_voice_note(self, recognizer):
+    def test_readings_by_window_of_a_voice_note(self, recognizer):
         samples = np.concatenate([speech_like(4.0), np.zeros(4 * SAMPLE_RATE, np.float32)])
-        course = recognizer.read_windows(samples)
-        assert [time for time, _ in course] == pytest.approx([3, 4, 5, 6, 7, 8])
-        assert course[0][1] is not None
-        assert course[-1][1] is None  # the last three seconds are silent
+        readings = recognizer.read_windows(samples)
+        assert [time for time, _ in readings] == pytest.approx([3, 4, 5, 6, 7, 8])
+        assert readings[0][1] is not None
+        assert readings[-1][1] is None  # the last three seconds are silent
 
-    def test_silence_in_a_note_changes_nothing(self, recognizer):
+    def test_silence_after_speech_does_not_change_the_emotion(self, recognizer):
         samples = speech_like(3.0)
         longer = np.concatenate([samples, np.zeros(6 * SAMPLE_RATE, np.float32)])
         alone, within = (recognizer.predict_proba((sound, SAMPLE_RATE)) for sound in (samples, longer))
         assert alone.argmax() == within.argmax()
 
-    def test_silence_has_no_emotion(self, recognizer):
+    def test_silence_raises_a_sound_error(self, recognizer):
         with pytest.raises(SoundError, match="silent"):
             recognizer.predict_proba((np.zeros(48000, np.float32), SAMPLE_RATE))
 
-    def test_what_is_no_sound(self, recognizer):
+    def test_another_type_raises_a_sound_error(self, recognizer):
         with pytest.raises(SoundError, match="path, or a pair"):
             recognizer.predict_proba(np.zeros(48000, np.float32))
 
-    def test_a_chosen_subset_of_emotions(self):
+    def test_a_subset_of_emotions(self):
         some = SpeechEmotionRecognizer.load(emotions=["happy", "sad", "calm"])
         vector = some.predict_proba((speech_like(), SAMPLE_RATE))
         assert vector.sum() == pytest.approx(1, abs=1e-5)
         assert {EMOTIONS[index] for index in np.flatnonzero(vector)} <= {"happy", "sad", "neutral"}
 
 
-class Fixed:
-    """A fitted model that always answers the same."""
+class ConstantModel:
+    """A fitted model with a constant prediction."""
 
     def __init__(self, answer, classes=None):
         self.answer = answer
@@ -353,61 +349,75 @@ class Fixed:
         return np.tile(self.answer, (len(features), 1))
 
 
-class TestWrapping:
+class TestWrappedModel:
     def test_calm_counts_as_neutral(self):
         answer = np.eye(len(LABELS))[LABELS.index("calm")] * 0.6 + np.eye(len(LABELS))[LABELS.index("happy")] * 0.4
-        vector = SpeechEmotionRecognizer(model=Fixed(answer)).predict_proba((tone(), SAMPLE_RATE))
+        vector = SpeechEmotionRecognizer(model=ConstantModel(answer)).predict_proba((tone(), SAMPLE_RATE))
         assert vector[EMOTIONS.index("neutral")] == pytest.approx(0.6)
         assert vector[EMOTIONS.index("happy")] == pytest.approx(0.4)
 
     @pytest.mark.parametrize("classes", [None, ["sad", "angry"]])
-    def test_any_model_over_chosen_emotions(self, classes):
-        recognizer = SpeechEmotionRecognizer(model=Fixed([0.25, 0.75], classes), emotions=["sad", "angry"])
+    def test_a_model_over_some_emotions(self, classes):
+        recognizer = SpeechEmotionRecognizer(model=ConstantModel([0.25, 0.75], classes), emotions=["sad", "angry"])
         vector = recognizer.predict_proba((tone(), SAMPLE_RATE))
         assert vector[EMOTIONS.index("angry")] == pytest.approx(0.75)
         assert vector[EMOTIONS.index("sad")] == pytest.approx(0.25)
         assert recognizer.predict((tone(), SAMPLE_RATE)) == "angry"
 
-    def test_chosen_emotions_of_a_model_of_all(self):
+    def test_some_emotions_of_a_model_over_all(self):
         answer = np.full(7, 1 / 7)
-        vector = SpeechEmotionRecognizer(model=Fixed(answer, EMOTIONS), emotions=["happy", "sad"]).predict_proba(
+        vector = SpeechEmotionRecognizer(model=ConstantModel(answer, EMOTIONS), emotions=["happy", "sad"]).predict_proba(
             (tone(), SAMPLE_RATE)
         )
         np.testing.assert_allclose(vector, [0.5 if emotion in ("happy", "sad") else 0 for emotion in EMOTIONS])
 
     @pytest.mark.parametrize("emotions", [[], ["joyful"], ["happy", "bored"]])
-    def test_unknown_emotions(self, emotions):
+    def test_unknown_emotions_raise_an_error(self, emotions):
         with pytest.raises(ValueError, match="emotions must be some of"):
-            SpeechEmotionRecognizer(model=Fixed([1.0]), emotions=emotions)
+            SpeechEmotionRecognizer(model=ConstantModel([1.0]), emotions=emotions)
 
-    def test_a_model_of_other_classes(self):
+    def test_a_model_with_an_unexpected_number_of_classes_raises_an_error(self):
         with pytest.raises(ValueError, match="3 classes"):
-            SpeechEmotionRecognizer(model=Fixed([0.2, 0.3, 0.5])).predict_proba((tone(), SAMPLE_RATE))
+            SpeechEmotionRecognizer(model=ConstantModel([0.2, 0.3, 0.5])).predict_proba((tone(), SAMPLE_RATE))
 
 
 class Bomb:
-    """What a pickle can do when it is opened."""
+    """A pickle that runs code when it is loaded."""
 
     def __reduce__(self):
         return pytest.fail, ("unpickled",)
 
 
-class TestFiles:
-    def test_a_pickle_with_a_wrong_hash_is_never_opened(self, tmp_path):
+class TestModelFiles:
+    def test_a_pickle_with_a_wrong_hash_is_not_unpickled(self, tmp_path):
         path = tmp_path / "speech_emotion_mlp.joblib"
         joblib.dump({}, path)
         record_in_manifest(tmp_path, [path.name])
         joblib.dump(Bomb(), path)
         with pytest.raises(ModelError, match="not the file that the manifest names"):
-            SpeechEmotionRecognizer.load_classic("mlp", tmp_path)
+            load_classic_model("mlp", tmp_path)
         (tmp_path / "manifest.json").write_text(json.dumps({}))
         with pytest.raises(ModelError, match="no valid entry"):
-            SpeechEmotionRecognizer.load_classic("mlp", tmp_path)
+            load_classic_model("mlp", tmp_path)
 
-    def test_a_network_with_a_wrong_hash(self, tmp_path):
+    def test_a_network_with_a_wrong_hash_raises_an_error(self, tmp_path):
         path = tmp_path / "speech_emotion.tflite"
         path.write_bytes(b"a model")
         record_in_manifest(tmp_path, [path.name])
         path.write_bytes(b"another")
         with pytest.raises(ModelError, match="not the file that the manifest names"):
             SpeechEmotionRecognizer.load(tmp_path)
+
+
+def test_serving_speech_imports_no_classic_model_and_no_training_package():
+    """These take seconds and hundreds of megabytes to import, and unpickling a model runs its code."""
+    program = """
+import sys
+import numpy as np
+import moodmirror.app_factory
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+SpeechEmotionRecognizer.load().predict_proba((np.sin(np.arange(48000) / 20), 16000))
+print({"moodmirror.recognition.classic_speech", "librosa", "pywt", "joblib", "sklearn"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("set()\n", 0), done.stderr

@@ -15,8 +15,10 @@ import soundfile
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE
+from moodmirror.recognition.classic_speech import load_classic_model
 from moodmirror.recognition.model_files import LiteRTModel, verified_model_bytes
-from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, WINDOW_SAMPLES, SpeechEmotionRecognizer, log_mel
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import WINDOW_SAMPLES, log_mel
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.settings import SpeechTraining
@@ -318,7 +320,7 @@ class TestModels:
     def test_a_classic_model_is_trained_saved_and_loaded(self, kind, corpus, tmp_path, capsys):
         train_classic(corpus, kind, seed=1, models_dir=tmp_path)
         assert "\nUAR " in capsys.readouterr().out
-        assert accuracy_of(SpeechEmotionRecognizer.load_classic(kind, tmp_path), corpus) > 0.9
+        assert accuracy_of(SpeechEmotionRecognizer(load_classic_model(kind, tmp_path)), corpus) > 0.9
         assert f"# Model card: the speech model `{kind}`" in (tmp_path / f"speech_emotion_{kind}.md").read_text()
 
 

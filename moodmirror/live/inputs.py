@@ -21,7 +21,8 @@ from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import FaceAnalyzer
-from moodmirror.recognition.speech import STEP_SAMPLES, WINDOW_SAMPLES, WINDOW_SECONDS, SpeechEmotionRecognizer
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import STEP_SAMPLES, WINDOW_SAMPLES, WINDOW_SECONDS
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import TextError
 from moodmirror.recognition.tracking import FaceTracker

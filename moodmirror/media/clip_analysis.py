@@ -17,7 +17,8 @@ from moodmirror.media.formats import MAX_CLIP_SECONDS
 from moodmirror.media.image_analysis import numbered, scaled
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import Face, FaceAnalyzer
-from moodmirror.recognition.speech import WINDOW_SECONDS, SpeechEmotionRecognizer
+from moodmirror.recognition.speech import SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import WINDOW_SECONDS
 from moodmirror.recognition.tracking import FaceTracker
 
 SEGMENT_STEP_SECONDS: Final = 0.5  # between two segments of a clip

@@ -110,7 +110,7 @@ def analyze_audio(samples: Samples, recognizer: SpeechEmotionRecognizer) -> Anal
     seconds = len(samples) / SAMPLE_RATE
     if not readings:
         return Analysis("audio", seconds=seconds, segments=segments)
-    weights = [reading.voice * reading.weight for reading in readings]
+    weights = [reading.voice_share * reading.weight for reading in readings]
     vector = np.average([reading.vector for reading in readings], axis=0, weights=weights).astype(np.float32)
     share = leading_share(vector, segments)
     return Analysis("audio", vector, {"speech": 1.0}, share, seconds=seconds, segments=segments)

@@ -17,7 +17,9 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import FaceEmotionRecognizer, sharpness, sharpness_weight
-from moodmirror.recognition.speech import LABELS, snr_weight, split_windows, to_mood_vectors, voice_activity
+from moodmirror.recognition.speech import LABELS, to_mood_vectors
+from moodmirror.recognition.speech_features import split_windows
+from moodmirror.recognition.voice_activity import snr_weight, voice_activity
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face_corpora import FaceSplit, load_faces, without_copies
 from moodmirror.training.face_evaluation import DEGRADATIONS, halves

@@ -19,7 +19,8 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import LiteRTModel, record_in_manifest
-from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MEL_BANDS, MODEL_NAME, WINDOW_FRAMES, to_mood_vectors
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MODEL_NAME, to_mood_vectors
+from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES
 from moodmirror.training.atomic_files import write_network, write_text
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.progress import show_progress

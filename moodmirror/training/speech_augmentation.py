@@ -17,7 +17,7 @@ import soxr
 from scipy.signal import fftconvolve
 
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import MEL_BANDS, WINDOW_FRAMES, WINDOW_SAMPLES, log_mel
+from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES, WINDOW_SAMPLES, log_mel
 from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus
 

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.recognition.speech import LABELS, MEL_BANDS, WINDOW_FRAMES
+from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES
 from moodmirror.training.settings import SpeechTraining
 
 # SpecAugment (Park et al., Interspeech 2019): the largest number of masked stripes, and the largest width of each.

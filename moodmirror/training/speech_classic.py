@@ -11,8 +11,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from moodmirror.recognition.classic_speech import classic_features, classic_model_file
 from moodmirror.recognition.model_files import record_in_manifest
-from moodmirror.recognition.speech import LABELS, MODEL_NAME, WINDOW_SAMPLES, classic_features
+from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech_features import WINDOW_SAMPLES
 from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.metrics import classification_metrics
@@ -68,7 +70,7 @@ def train_classic(corpus: SpeechCorpus, kind: str, *, seed: int, models_dir: Pat
         show_progress("folds", number + 1, len(np.unique(folds[tested])))
     metrics = classification_metrics(corpus.labels[tested], probabilities[tested], names=LABELS, unit="recordings")
     print(f"{metrics.as_text()}\nUAR {metrics.unweighted_average_recall:.4f}", flush=True)
-    path = models_dir / f"{MODEL_NAME}_{kind}.joblib"
+    path = models_dir / classic_model_file(kind)
     joblib.dump(fitted(np.ones(len(corpus), dtype=bool)), path, compress=3)
     record_in_manifest(models_dir, [path.name])
     plot_path = path.with_name(f"{path.stem}_confusion.png")

@@ -19,7 +19,8 @@ import pandas as pd
 
 from moodmirror.emotions import FOLDER_EMOTIONS
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
-from moodmirror.recognition.speech import LABELS, SILENCE
+from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech_features import SILENCE
 from moodmirror.training.corpora import CorpusError
 
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}

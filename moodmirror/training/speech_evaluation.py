@@ -11,14 +11,9 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import (
-    LABEL_TO_EMOTION,
-    LABELS,
-    Features,
-    SpeechEmotionRecognizer,
-    network_features,
-    weighted_windows,
-)
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, SpeechEmotionRecognizer
+from moodmirror.recognition.speech_features import Features, network_features
+from moodmirror.recognition.voice_activity import weighted_windows
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.metrics import classification_metrics, reliability
 from moodmirror.training.speech_conditions import AS_RECORDED, CONDITIONS, as_recorded

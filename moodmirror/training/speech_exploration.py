@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moodmirror.recognition.audio import SAMPLE_RATE
-from moodmirror.recognition.speech import HOP_SAMPLES, LABELS, MEL_BANDS, WINDOW_SAMPLES, WINDOW_SECONDS, log_mel, pitch
+from moodmirror.recognition.classic_speech import pitch
+from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech_features import HOP_SAMPLES, MEL_BANDS, WINDOW_SAMPLES, WINDOW_SECONDS, log_mel
 from moodmirror.training.progress import show_progress
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
 
-from moodmirror.recognition.speech import LABELS, MEL_BANDS, WINDOW_FRAMES
+from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES
 
 LOGITS: Final = "logits"
 
