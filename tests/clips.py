@@ -1,4 +1,4 @@
-"""Clips that the tests make: pictures and sound whose order is known, in the containers that people send."""
+"""Clips, recordings and pictures with known content, generated for tests in the formats that people send."""
 
 import io
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from PIL import Image
 
 from moodmirror.recognition.audio import SAMPLE_RATE
 
-RATE = 10  # frames a second
+RATE = 10  # frames per second
 CODECS = {
     "mp4": ("mpeg4", "yuv420p", "aac", {}),
     "h264": ("libx264", "yuv420p", "aac", {"preset": "ultrafast"}),
@@ -30,19 +30,19 @@ def clip(
     rate: int = RATE,
     times: list[int] | None = None,
 ) -> bytes:
-    """A clip of a `kind` in CODECS. Pictures are uint8 [h, w, 3] in BGR, sound is float32 [n] at 16 kHz.
+    """Encode a clip of a `kind` in CODECS. Pictures are uint8 [h, w, 3] in BGR, sound is float32 [n] at 16 kHz.
 
-    There are `rate` frames a second, or each is shown from its own of the `times` on, in whole seconds.
+    The clip has `rate` frames per second; with `times`, each frame has its own timestamp in whole seconds.
     """
-    video_codec, pixels, audio_codec, options = CODECS[kind]
+    video_codec, pixel_format, audio_codec, options = CODECS[kind]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4" if kind == "h264" else kind) as output:
         video = output.add_stream(video_codec, rate=rate, options=options)
         assert isinstance(video, av.VideoStream)
-        video.pix_fmt = pixels
+        video.pix_fmt = pixel_format
         video.codec_context.time_base = Fraction(1, rate)
         video.codec_context.bit_rate = 2_000_000
-        audio = None if sound is None else _voice(output, audio_codec)
+        audio = None if sound is None else _add_audio_stream(output, audio_codec)
         for number, picture in enumerate(pictures):
             if number == 0:
                 video.height, video.width = picture.shape[:2]
@@ -62,10 +62,10 @@ def clip(
 
 
 def recording(sound: np.ndarray, container: str, codec: str) -> bytes:
-    """Sound, float32 [n] at 16 kHz, as telephones and browsers record it."""
+    """Encode a recording of sound, float32 [n] at 16 kHz, as phones and browsers produce it."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        audio = _voice(output, codec)
+        audio = _add_audio_stream(output, codec)
         part = av.AudioFrame.from_ndarray(sound[np.newaxis], format="flt", layout="mono")
         part.rate, part.pts = SAMPLE_RATE, 0
         output.mux(audio.encode(part))
@@ -73,22 +73,22 @@ def recording(sound: np.ndarray, container: str, codec: str) -> bytes:
     return file.getvalue()
 
 
-def _voice(output: OutputContainer, codec: str) -> av.AudioStream:
+def _add_audio_stream(output: OutputContainer, codec: str) -> av.AudioStream:
     stream = output.add_stream(codec, rate=48_000 if codec == "libopus" else SAMPLE_RATE, layout="mono")
     assert isinstance(stream, av.AudioStream)
     return stream
 
 
 def gif(pictures: Iterable[np.ndarray], milliseconds: int) -> bytes:
-    """An animated GIF of pictures, uint8 [h, w, 3] in BGR, each shown for so long."""
+    """Encode an animated GIF of pictures, uint8 [h, w, 3] in BGR, each shown for `milliseconds`."""
     first, *others = (Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures)
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return file.getvalue()
 
 
-def encoded(picture: np.ndarray, file_format: str, **options: object) -> bytes:
-    """A picture, uint8 [h, w, 3] in BGR, as a file."""
+def encode_picture(picture: np.ndarray, file_format: str, **options: object) -> bytes:
+    """Encode a picture, uint8 [h, w, 3] in BGR, in a format that Pillow names."""
     file = io.BytesIO()
     Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).save(file, file_format, **options)
     return file.getvalue()

@@ -1,7 +1,7 @@
 """A thousand damaged inputs: each gets an answer or one clear error, and leaves nothing behind.
 
-Pictures, sound, clips and words as visitors send them, changed as networks and malice change them. Hypothesis makes the same
-ones in every run. `make fuzz` goes on from here, led by the code that inputs reach.
+Pictures, sound, clips and texts as visitors send them, mutated as networks and attackers may do. Hypothesis generates the
+same ones in every run. `make fuzz` continues from here, guided by code coverage.
 """
 
 import gc
@@ -33,11 +33,11 @@ from tests.test_websocket_limits import PATIENCE, opened, polled, smile, told, w
 
 PICTURES, SOUNDS, CLIPS, BODIES, PACKETS, CONNECTIONS = 400, 280, 20, 120, 120, 60
 assert PICTURES + SOUNDS + CLIPS + BODIES + PACKETS + CONNECTIONS == 1000
-MOST_GROWTH: Final = 30_000_000  # bytes of memory: caches fill, and what made the inputs remembers them
-REFUSED: Final = (400, 413, 415)
+MAX_GROWTH_BYTES: Final = 30_000_000  # caches fill, and Hypothesis stores the inputs
+REJECTION_CODES: Final = (400, 413, 415)
 
 
-def times(count: int) -> settings:
+def examples(count: int) -> settings:
     return settings(
         max_examples=count,
         derandomize=True,
@@ -47,7 +47,7 @@ def times(count: int) -> settings:
     )
 
 
-# Numbers that lengths, sizes and counts in a header may be made to be.
+# Extreme values for lengths, sizes and counts in a header.
 EXTREMES: Final = sorted(
     {
         value.to_bytes(width, order)
@@ -56,25 +56,25 @@ EXTREMES: Final = sorted(
         for order in ("big", "little")
     }
 )
-CHANGE: Final = st.tuples(
+MUTATION: Final = st.tuples(
     st.sampled_from(["flip", "cut", "end", "insert", "double", "number"]),
-    st.integers(0, 63) | st.integers(0, 65_535),  # where: headers stand at the beginning
-    st.integers(1, 64),  # how many bytes, or which bit
+    st.integers(0, 63) | st.integers(0, 65_535),  # position: headers are at the beginning
+    st.integers(1, 64),  # number of bytes, or of a bit
     st.binary(max_size=16) | st.sampled_from(EXTREMES),
 )
-# Changes of an original, or so many bytes of its beginning and then anything.
-DAMAGE: Final = st.lists(CHANGE, min_size=1, max_size=5) | st.tuples(st.integers(0, 24), st.binary(max_size=600))
+# Mutations of an original, or some bytes of its beginning followed by random ones.
+DAMAGE: Final = st.lists(MUTATION, min_size=1, max_size=5) | st.tuples(st.integers(0, 24), st.binary(max_size=600))
 
 
 def damaged(original: bytes, damage: Any) -> bytes:
-    """An original, changed as the strategy above says."""
+    """Apply a value of the strategy DAMAGE to an original."""
     if isinstance(damage, tuple):
-        begin, rest = damage
-        return original[:begin] + rest
+        kept, rest = damage
+        return original[:kept] + rest
     content = bytearray(original)
-    for how, place, count, piece in damage:
-        at = place % (len(content) + 1)
-        match how:
+    for operation, position, count, inserted in damage:
+        at = position % (len(content) + 1)
+        match operation:
             case "flip":
                 content[at : at + 1] = bytes(byte ^ 1 << count % 8 for byte in content[at : at + 1])
             case "cut":
@@ -82,15 +82,15 @@ def damaged(original: bytes, damage: Any) -> bytes:
             case "end":
                 del content[at:]
             case "insert":
-                content[at:at] = piece
+                content[at:at] = inserted
             case "double":
                 content[at:at] = content[at : at + count]
             case "number":
-                content[at : at + len(piece)] = piece
+                content[at : at + len(inserted)] = inserted
     return bytes(content)
 
 
-# Any JSON, with the words among it that the site knows.
+# Any JSON, including names that the site uses.
 WORDS: Final = st.sampled_from(["text", "sad", "songs", "like", "journey", "mode", "wish", "filters", "seed", "kind", "id"])
 VALUE: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20) | WORDS,
@@ -136,7 +136,7 @@ def clips(scene, voice) -> list[bytes]:
 
 @pytest.fixture(autouse=True)
 def no_traceback(caplog, capfd) -> Iterator[None]:
-    """Nothing that is sent fills the log, of this process or of the decoders'."""
+    """No input causes a traceback in the log of this process or of the decoders."""
     with caplog.at_level(logging.WARNING):
         yield
     assert "Traceback" not in caplog.text
@@ -144,73 +144,73 @@ def no_traceback(caplog, capfd) -> Iterator[None]:
 
 
 @contextmanager
-def flat(process: psutil.Process, warm: Callable[[], Any]) -> Iterator[None]:
-    """Memory and open files of a process are as they were before, once what is opened once is open."""
-    warm()
+def no_growth(process: psutil.Process, warm_up: Callable[[], Any]) -> Iterator[None]:
+    """Assert that memory and open files of a process do not grow after `warm_up` has loaded models and filled caches."""
+    warm_up()
     gc.collect()
     memory, files = own_memory(process), process.num_fds()
     yield
     gc.collect()
-    assert own_memory(process) - memory < MOST_GROWTH
+    assert own_memory(process) - memory < MAX_GROWTH_BYTES
     deadline = time.monotonic() + PATIENCE
     while process.num_fds() > files:
-        assert time.monotonic() < deadline, "files or connections are left open"
-        time.sleep(0.05)  # the end of a connection sends us no event
+        assert time.monotonic() < deadline, "files or connections are still open"
+        time.sleep(0.05)  # closing a connection sends no event
 
 
-def is_clear(words: str) -> bool:
-    return 15 < len(words) < 400
+def is_clear(message: str) -> bool:
+    return 15 < len(message) < 400
 
 
 def is_answer(answer: TestResponse) -> bool:
-    """Whether it was read, or refused with clear words."""
-    return answer.status_code == 200 or (answer.status_code in REFUSED and is_clear(answer.get_json()["detail"]))
+    """Return whether the input was read, or rejected with a clear message."""
+    return answer.status_code == 200 or (answer.status_code in REJECTION_CODES and is_clear(answer.get_json()["detail"]))
 
 
-def read(reader: Callable[[bytes], Any], content: bytes, refusal: type[ValueError]) -> Any:
-    """What is read of a content; None where it was refused with clear words."""
+def read_or_reject(reader: Callable[[bytes], Any], content: bytes, rejection: type[ValueError]) -> Any:
+    """Return the reader's result; None if it rejected the content with a clear message."""
     try:
         return reader(content)
-    except refusal as error:
-        words = str(error)
-    assert is_clear(words)
+    except rejection as error:
+        message = str(error)
+    assert is_clear(message)
     return None
 
 
 def test_frames(picture):
-    @times(PICTURES)
+    @examples(PICTURES)
     @given(DAMAGE)
     def decode(damage):
-        gray = read(frames.decode, damaged(picture, damage), MediaError)
+        gray = read_or_reject(frames.decode, damaged(picture, damage), MediaError)
         assert gray is None or (gray.dtype == np.uint8 and gray.ndim == 2)
 
     with running_frame_decoder() as (frames, process):
-        with flat(psutil.Process(), lambda: frames.decode(picture)), flat(process, lambda: frames.decode(picture)):
+        with no_growth(psutil.Process(), lambda: frames.decode(picture)), no_growth(process, lambda: frames.decode(picture)):
             decode()
-        assert process.is_running()  # no frame took it down
+        assert process.is_running()  # no frame crashed it
 
 
 def test_sounds(recordings):
-    @times(SOUNDS)
+    @examples(SOUNDS)
     @given(st.sampled_from(recordings), DAMAGE)
     def decode(recording, damage):
-        samples = read(read_sound, damaged(recording, damage), SoundError)
+        samples = read_or_reject(read_sound, damaged(recording, damage), SoundError)
         assert samples is None or (samples.dtype == np.float32 and np.isfinite(samples).all())
 
-    with flat(psutil.Process(), lambda: [read_sound(recording) for recording in recordings]):
+    with no_growth(psutil.Process(), lambda: [read_sound(recording) for recording in recordings]):
         decode()
 
 
 def test_clips(clips):
     client = app.test_client()
 
-    @times(CLIPS)
+    @examples(CLIPS)
     @given(st.sampled_from(clips), DAMAGE)
     def upload(film, damage):
         answer = client.post("/api/analyze/file", data=damaged(film, damage), content_type="video/mp4")
         assert is_answer(answer)
 
-    with flat(psutil.Process(), lambda: client.post("/api/analyze/file", data=clips[0], content_type="video/mp4")):
+    with no_growth(psutil.Process(), lambda: client.post("/api/analyze/file", data=clips[0], content_type="video/mp4")):
         upload()
     assert running(decoder_worker) == []
 
@@ -223,21 +223,21 @@ def test_bodies():
         ["application/json", "application/json; charset=utf-16", "text/plain", "text/plain; charset=x", ""]
     )
 
-    @times(BODIES)
+    @examples(BODIES)
     @given(as_json | st.builds(damaged, st.just(whole), DAMAGE), kinds)
-    def ask(body, kind):
+    def post(body, kind):
         answer = client.post("/api/analyze/text", data=body, content_type=kind)
         assert is_answer(answer)
 
-    def warm() -> None:
-        for text in ("filters", "I am so happy today! " * 40):  # the first needs the model that tells languages apart
+    def warm_up() -> None:
+        for text in ("filters", "I am so happy today! " * 40):  # the first one loads the model for language detection
             assert client.post("/api/analyze/text", json={"text": text}).status_code == 200
 
-    with flat(psutil.Process(), warm):
-        ask()
+    with no_growth(psutil.Process(), warm_up):
+        post()
 
 
-@times(PACKETS)
+@examples(PACKETS)
 @given(PACKET, st.binary(max_size=8) | st.text(max_size=8))
 def test_packets(content, attachment):
     assert is_valid_payload(content) in (True, False)
@@ -253,8 +253,8 @@ def test_connections(hosted, scene, picture):
     headers, auth = admitted(hosted)
     written = hosted.log.stat().st_size
 
-    def end(*messages: bytes) -> None:
-        """Say something over a WebSocket, and part: all is handled when the server has closed it."""
+    def send_and_close(*messages: bytes) -> None:
+        """Send messages over a WebSocket and close it: all are handled once the server has closed it, too."""
         with closing(opened(hosted, "127.0.0.7", headers)) as client:
             client.send(f"40{json.dumps(auth)}")
             while not told(client).startswith("40"):
@@ -271,22 +271,22 @@ def test_connections(hosted, scene, picture):
             except (WebSocketConnectionClosedException, ConnectionError):
                 pass
 
-    @times(CONNECTIONS)
+    @examples(CONNECTIONS)
     @given(PACKET, st.booleans(), st.booleans())
-    def say(message, polls, attaches):
-        if polls:
+    def send(message, by_polling, with_attachment):
+        if by_polling:
             assert polled(hosted, "127.0.0.8", headers, auth, message) in (200, 400)
         else:
-            end(message, *([picture] if attaches else []))
+            send_and_close(message, *([picture] if with_attachment else []))
 
-    def warm() -> None:
+    def warm_up() -> None:
         for message in MESSAGES:
-            end(message, picture)
+            send_and_close(message, picture)
 
     with Visitor(hosted) as bystander:
         bystander.ask("frame", smile(scene))
-        with flat(worker_of(hosted), warm):
-            say()
+        with no_growth(worker_of(hosted), warm_up):
+            send()
             assert bystander.ask("frame", smile(scene))["faces"]
     with hosted.log.open() as log:
         log.seek(written)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.clips import clip, encoded, gif
+from tests.clips import clip, encode_picture, gif
 from tests.test_page import KINDS, accessibility_faults, await_filled_tables, await_label, ids, visiting
 
 DATA_TRANSFER = """([content, name, type]) => {
@@ -37,7 +37,7 @@ def smile(scene) -> np.ndarray:
 
 def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away(browser, hosted, portrait):
     with visiting(browser, hosted, bypass_csp=True) as page:
-        give(page, "drop", encoded(portrait, "JPEG"), "me.jpg", "image/jpeg")
+        give(page, "drop", encode_picture(portrait, "JPEG"), "me.jpg", "image/jpeg")
         await_label(page, "happy")
         await_filled_tables(page)
         expect(page.locator("#file-preview-image")).to_be_visible()

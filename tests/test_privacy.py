@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from moodmirror.recognition.audio import SAMPLE_RATE
-from tests.clips import clip, encoded
+from tests.clips import clip, encode_picture
 from tests.conftest import ROOT, Server, pcm, serving, wav
 from tests.test_recommendation_session import Visitor, ids
 from tests.test_server import form, post
@@ -87,7 +87,7 @@ def written_by(server: Server) -> set[str]:
 
 
 def test_the_search_finds_what_is_planted(portrait, voice, tmp_path):
-    photo, sound, word = encoded(portrait, "JPEG"), pcm(voice), f"xylophone{secrets.token_hex(6)}"
+    photo, sound, word = encode_picture(portrait, "JPEG"), pcm(voice), f"xylophone{secrets.token_hex(6)}"
     traces = {"photo": pieces(photo), "sound": pieces(sound), "word": spellings(word)}
     (tmp_path / "none").write_bytes(secrets.token_bytes(100_000))
     assert found(files_below(tmp_path), traces) == []
@@ -115,7 +115,7 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
     began = time.time() - 1
     frame = cv2.imencode(".jpg", cv2.resize(scene(), (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
     photo, film, recording = (
-        encoded(portrait, "JPEG"),
+        encode_picture(portrait, "JPEG"),
         clip([cv2.resize(portrait, (320, 320))] * 40, "avi"),
         voice[::-1].copy(),
     )

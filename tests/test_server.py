@@ -32,7 +32,7 @@ from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.services import EXTENSION
-from tests.clips import clip, encoded
+from tests.clips import clip, encode_picture
 from tests.conftest import ROOT, Server, Viewer, running, serving, wav
 
 
@@ -325,7 +325,7 @@ class TestAnalyzeAudio:
 
 class TestAnalyzeFiles:
     def test_a_picture_gets_the_same_answer_at_its_own_address_and_at_the_one_for_any_file(self, hosted, portrait):
-        photo = encoded(portrait, "PNG")
+        photo = encode_picture(portrait, "PNG")
         status, _, answer = post(hosted, "/api/analyze/image", photo, "image/png")
         assert status == 200
         assert answer == post(hosted, "/api/analyze/file", *form(photo))[2]
@@ -334,7 +334,7 @@ class TestAnalyzeFiles:
     def test_every_kind_has_one_shape(self, hosted, portrait, voice):
         face = cv2.resize(portrait, (320, 320))
         files = {
-            "image": encoded(face, "JPEG"),
+            "image": encode_picture(face, "JPEG"),
             "video": clip([face] * 10, "avi"),
             "audio": wav(voice[:SAMPLE_RATE]),
             "text": b"What a day!",
@@ -357,7 +357,7 @@ class TestAnalyzeFiles:
         assert lines[-1]["analysis"]["label"] == "happy"
 
     def test_what_cant_be_read_gets_one_clear_error(self, hosted, portrait):
-        photo = encoded(portrait, "PNG")
+        photo = encode_picture(portrait, "PNG")
         for path, body, expected in [
             ("image", photo[:1000], 400),
             ("image", b"", 400),
