@@ -1,4 +1,4 @@
-"""No picture, sound or word is left anywhere: disk, log and database are searched after a full session."""
+"""No picture, audio or text is stored: files, log and database are searched after a full session."""
 
 import base64
 import contextlib
@@ -26,25 +26,25 @@ from tests.test_recommendation_session import Visitor, ids
 from tests.test_server import form, post
 
 PACKET = 4000  # samples: a quarter of a second
-PIECE = 24  # bytes: a piece of this length that varies is found by chance nowhere
-PIECES = 25  # of each picture and sound
-OTHERS = (".git", ".venv", "node_modules", "__pycache__")  # what is in the working folder and not the server's
+SAMPLE_BYTES = 24  # a varied sequence of this length is found nowhere by chance
+SAMPLES = 25  # of each picture and recording
+UNRELATED_FOLDERS = (".git", ".venv", "node_modules", "__pycache__")  # of the working folder
 
 
-def pieces(content: bytes) -> list[bytes]:
-    """Pieces from all over a picture or a sound, those that vary, as they are and as text would hold them."""
-    starts = np.linspace(0, len(content) - 3 * PIECE, 40 * PIECES).astype(int)
-    raw = [content[start : start + PIECE] for start in starts]
-    varied = [piece for piece in raw if len(set(piece)) > PIECE // 2]
-    assert len(varied) >= PIECES, "nothing in it could be found again"
-    chosen = varied[:: len(varied) // PIECES]
-    # Base64 has three ways to begin; what hangs over at either end depends on the neighbours.
-    texts = [base64.b64encode(piece[skip : skip + 18])[:24] for piece in chosen for skip in range(3)]
-    return [*chosen, *texts, *(piece.hex().encode() for piece in chosen)]
+def samples_of(content: bytes) -> list[bytes]:
+    """Return varied byte sequences from all parts of a picture or a recording, raw and as text would contain them."""
+    starts = np.linspace(0, len(content) - 3 * SAMPLE_BYTES, 40 * SAMPLES).astype(int)
+    raw = [content[start : start + SAMPLE_BYTES] for start in starts]
+    varied = [sample for sample in raw if len(set(sample)) > SAMPLE_BYTES // 2]
+    assert len(varied) >= SAMPLES, "the content does not vary enough to be searched for"
+    chosen = varied[:: len(varied) // SAMPLES]
+    # Base64 has three alignments; the characters at either end depend on the adjacent bytes.
+    texts = [base64.b64encode(sample[skip : skip + 18])[:24] for sample in chosen for skip in range(3)]
+    return [*chosen, *texts, *(sample.hex().encode() for sample in chosen)]
 
 
 def spellings(word: str) -> list[bytes]:
-    """A word as text may hold it."""
+    """Return the encodings in which a text may contain a word."""
     plain = word.encode()
     return [plain, word.encode("utf-16-le"), urllib.parse.quote(word).encode(), plain.hex().encode()] + [
         base64.b64encode(plain[skip : skip + (len(plain) - skip) // 3 * 3]) for skip in range(3)
@@ -52,12 +52,12 @@ def spellings(word: str) -> list[bytes]:
 
 
 def found(files: Iterable[Path], traces: dict[str, list[bytes]]) -> list[tuple[str, str]]:
-    """Which files hold a trace, and of what."""
+    """Return the files that contain a trace, and its name."""
     hits = []
     for path in files:
         try:
             content = path.read_bytes()
-        except OSError:  # gone meanwhile, or a socket
+        except OSError:  # deleted meanwhile, or a socket
             continue
         hits += [(str(path), name) for name, needles in traces.items() if any(needle in content for needle in needles)]
     return hits
@@ -73,7 +73,7 @@ def files_below(folder: Path, since: float = 0.0, without: tuple[str, ...] = ())
 
 
 def written_by(server: Server) -> set[str]:
-    """The files that the server and its processes hold open for writing at this moment, also deleted ones."""
+    """Return the files that the server's processes have open for writing at this moment, deleted ones too."""
     paths = set()
     parent = psutil.Process(server.process.pid)
     for process in [parent, *parent.children(recursive=True)]:
@@ -86,9 +86,9 @@ def written_by(server: Server) -> set[str]:
     return {path for path in paths if not path.startswith(("/dev/", "/proc/"))}
 
 
-def test_the_search_finds_what_is_planted(portrait, voice, tmp_path):
+def test_the_search_finds_planted_traces(portrait, voice, tmp_path):
     photo, sound, word = encode_picture(portrait, "JPEG"), pcm(voice), f"xylophone{secrets.token_hex(6)}"
-    traces = {"photo": pieces(photo), "sound": pieces(sound), "word": spellings(word)}
+    traces = {"photo": samples_of(photo), "sound": samples_of(sound), "word": spellings(word)}
     (tmp_path / "none").write_bytes(secrets.token_bytes(100_000))
     assert found(files_below(tmp_path), traces) == []
     middle = slice(len(photo) // 3 // 3 * 3, None)
@@ -107,7 +107,7 @@ def test_the_search_finds_what_is_planted(portrait, voice, tmp_path):
 
 @pytest.fixture(scope="module")
 def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]]:
-    """A full session of somebody who shows, says and writes everything there is, with a log that tells of every request."""
+    """A full session that uses every input and upload, with a log of every request."""
     home = tmp_path_factory.mktemp("session")
     temporary = home / "tmp"
     temporary.mkdir()
@@ -130,7 +130,7 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
             tables = visitor.wait_for_tables()
             assert visitor.send_feedback("like", ids(tables)[0]) == {"kept": True}
             assert visitor.send_feedback("save", ids(tables)[1]) == {"kept": True}
-            # What is refused must not be told to the log either.
+            # Rejected content must not be logged either.
             assert "error" in visitor.call("frame", frame[: len(frame) // 2])
             assert "error" in visitor.call("audio", pcm(voice[:PACKET]) + b"\0")
             assert "error" in visitor.call("text", f"{word} " * 200)
@@ -151,31 +151,31 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
         with urllib.request.urlopen(asked, timeout=60) as answer:
             lines = iter(answer)
             next(lines)
-            while_reading = written_by(server)  # the clip is being read at this moment
+            during_analysis = written_by(server)  # the clip is being analyzed at this moment
             assert b"analysis" in list(lines)[-1]
         gray = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_GRAYSCALE)  # as the server decodes it
         assert gray is not None
         traces = {
-            "frame": [*pieces(frame), *pieces(gray.tobytes())],
-            "photo": pieces(photo),
-            "clip": pieces(film),
-            "sound": [*pieces(pcm(voice[: 6 * PACKET])), *pieces(voice[: 6 * PACKET].tobytes())],
-            "recording": [*pieces(wav(recording)), *pieces(recording[: 5 * SAMPLE_RATE].tobytes())],
+            "frame": [*samples_of(frame), *samples_of(gray.tobytes())],
+            "photo": samples_of(photo),
+            "clip": samples_of(film),
+            "sound": [*samples_of(pcm(voice[: 6 * PACKET])), *samples_of(voice[: 6 * PACKET].tobytes())],
+            "recording": [*samples_of(wav(recording)), *samples_of(recording[: 5 * SAMPLE_RATE].tobytes())],
             "word": spellings(word),
         }
         yield {
             "server": server, "home": home, "began": began, "traces": traces, "word": word, "cookie": cookie,
-            "while_reading": while_reading,
+            "during_analysis": during_analysis,
         }  # fmt: skip
 
 
-def test_the_log_says_much_and_nothing_of_what_was_shown_said_or_written(session):
+def test_the_log_contains_requests_and_nothing_of_their_content(session):
     log = session["home"] / "log"
     assert '"path": "/api/analyze/file"' in log.read_text()
     assert found([log], session["traces"]) == []
 
 
-def test_the_database_knows_the_taste_and_nothing_else(session):
+def test_the_database_contains_the_taste_and_nothing_else(session):
     instance = session["home"] / "instance"
     [path] = instance.glob("*.sqlite3")
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -187,14 +187,14 @@ def test_the_database_knows_the_taste_and_nothing_else(session):
     assert found(files_below(instance), session["traces"]) == []
 
 
-def test_the_servers_folders_hold_no_trace(session):
+def test_the_servers_folders_contain_no_trace(session):
     home, began = session["home"], session["began"]
     assert found(files_below(home), session["traces"]) == []
-    assert found(files_below(ROOT, began, OTHERS), session["traces"]) == []
-    assert {path.name for path in files_below(home / "tmp")} <= set()
+    assert found(files_below(ROOT, began, UNRELATED_FOLDERS), session["traces"]) == []
+    assert list(files_below(home / "tmp")) == []
 
 
-def test_nothing_is_written_while_a_file_is_read_but_log_and_database(session):
+def test_only_log_and_database_are_written_during_an_analysis(session):
     allowed = (str(session["home"] / "log"), str(session["home"] / "instance"), str(session["home"] / "tmp" / "wgunicorn-"))
-    assert session["while_reading"]
-    assert [path for path in session["while_reading"] if not path.startswith(allowed)] == []
+    assert session["during_analysis"]
+    assert [path for path in session["during_analysis"] if not path.startswith(allowed)] == []
