@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from moodmirror.live.inputs import AudioInput, InputError
+from moodmirror.live.message_schemas import AudioAck
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
@@ -32,6 +33,7 @@ class Microphone:
         for start in range(0, len(samples), PACKET):
             self.now += 0.25
             acknowledgement = self.input.process(pcm(samples[start : start + PACKET]))
+            assert isinstance(acknowledgement, AudioAck)
             if acknowledgement.reading:
                 readings[(start + PACKET) / SAMPLE_RATE] = acknowledgement.reading
         return readings
@@ -57,7 +59,7 @@ def test_silence_is_reported_and_speech_fades_from_the_mood(microphone, voice):
     assert set(microphone.mood.mood.sources) == {"speech"}
     readings = microphone.send(np.zeros(12 * SAMPLE_RATE))
     assert all(seconds <= 3.0 for seconds in readings)  # while the window still contains speech
-    assert microphone.input.process(pcm(np.zeros(PACKET))).state == "silence"
+    assert microphone.input.process(pcm(np.zeros(PACKET))).model_dump()["state"] == "silence"
     microphone.now += 3
     assert microphone.mood.refresh() is None
 
@@ -98,4 +100,4 @@ def test_a_client_may_catch_up_after_a_network_stall(microphone, voice):
     with pytest.raises(InputError, match="faster than real time"):
         microphone.input.process(pcm(voice[:PACKET]))
     microphone.now += 0.25
-    assert microphone.input.process(pcm(voice[:PACKET])).state == "speech"
+    assert microphone.input.process(pcm(voice[:PACKET])).model_dump()["state"] == "speech"

@@ -263,8 +263,12 @@ def test_feedback_during_an_outage_is_stored_afterwards(site, tmp_path):
     database = Database(f"sqlite:///{place / 'mirror.sqlite3'}", monotonic=lambda: passed[0])
     recommendations = RecommendationSession(replace(site.extensions[EXTENSION], database=database), ANN)
     recommendations.reload()
-    recommendations.add_feedback(FeedbackPayload(kind="songs", id="10cc-im-not-in-love", verdict="like"))
-    recommendations.add_feedback(FeedbackPayload(kind="songs", id="10cc-im-not-in-love", verdict="save"))
+    recommendations.add_feedback(
+        FeedbackPayload.model_validate({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "like"})
+    )
+    recommendations.add_feedback(
+        FeedbackPayload.model_validate({"kind": "songs", "id": "10cc-im-not-in-love", "verdict": "save"})
+    )
     assert not recommendations.taste_message()["kept"]
     place.unlink()
     passed[0] += RETRY_SECONDS

@@ -44,7 +44,7 @@ def submit(scheduler: FairScheduler, threads: list[threading.Thread], client: st
         submitted.set()
         return future
 
-    scheduler._executor.submit = submit_and_report  # type: ignore[method-assign]
+    scheduler._executor.submit = submit_and_report  # type: ignore[method-assign,assignment]
     thread = threading.Thread(target=scheduler.run, args=(client, job), daemon=True)
     threads.append(thread)
     thread.start()

@@ -1,1 +1,1 @@
-"""The live connection over Socket.IO: inputs of a visitor, moods and recommendations for them."""
+"""Socket.IO: visitors' sessions, their inputs, and the moods and tables published to them."""
