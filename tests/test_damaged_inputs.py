@@ -284,10 +284,10 @@ def test_connections(hosted, scene, picture):
             send_and_close(message, picture)
 
     with Visitor(hosted) as bystander:
-        bystander.ask("frame", smile(scene))
+        bystander.call("frame", smile(scene))
         with no_growth(worker_of(hosted), warm_up):
             send()
-            assert bystander.ask("frame", smile(scene))["faces"]
+            assert bystander.call("frame", smile(scene))["faces"]
     with hosted.log.open() as log:
         log.seek(written)
         assert "Traceback" not in log.read()
