@@ -1,4 +1,4 @@
-"""Nobody is read who has not said so: what the page asks, tells and closes, in a real browser."""
+"""Consent in a real browser: the dialogs, the recording indicator, and stopping everything."""
 
 import json
 import re
@@ -8,18 +8,19 @@ from playwright.sync_api import Page, expect
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MODELS_DIR
-from tests.test_page import (
-    accessibility_faults,
+from tests.page_helpers import (
+    accessibility_violations,
     await_filled_tables,
     await_label,
-    listen,
     open_camera,
-    open_room,
+    open_microphone,
+    open_server_camera,
+    pick,
     visiting,
 )
 
-# Counts what the page asks the browser for; the browser itself would say yes.
-COUNT_OPENED = """
+# Records which media the page requests; the test browser grants them all.
+RECORD_OPENED = """
     window.opened = [];
     const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = (wanted) => {
@@ -30,14 +31,14 @@ COUNT_OPENED = """
 """
 
 
-def opened(page: Page) -> list[str]:
-    """What was opened since COUNT_OPENED: video or audio."""
+def opened_media(page: Page) -> list[str]:
+    """Return the media that were opened since RECORD_OPENED: video or audio."""
     return page.evaluate("window.opened")
 
 
-def test_each_sense_is_asked_for_by_itself_and_opened_only_by_a_yes(browser, hosted):
+def test_camera_and_microphone_need_separate_consent(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.evaluate(COUNT_OPENED)
+        page.evaluate(RECORD_OPENED)
         page.get_by_role("button", name="Use this browser's camera").click()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
@@ -46,13 +47,13 @@ def test_each_sense_is_asked_for_by_itself_and_opened_only_by_a_yes(browser, hos
         expect(page.locator("#audio-status")).to_have_text(
             "The microphone stays off. Write instead, or choose a mood yourself."
         )
-        assert opened(page) == []
+        assert opened_media(page) == []
         open_camera(page)
         await_label(page, *EMOTIONS)
-        assert opened(page) == ["video"]
-        page.get_by_role("button", name="Listen").click()  # a yes to the camera is none to the microphone
+        assert opened_media(page) == ["video"]
+        page.get_by_role("button", name="Listen").click()  # consent to the camera is none to the microphone
         expect(page.get_by_role("dialog", name="May the mirror hear your voice?")).to_be_visible()
-        assert opened(page) == ["video"]
+        assert opened_media(page) == ["video"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_each_sense_is_asked_for_by_itself_and_opened_only_by_a_yes(browser, hos
         ("Listen", "speech_emotion", ("seven_emotions",)),
     ],
 )
-def test_the_question_says_what_is_inferred_how_surely_what_is_kept_and_who_may_not(browser, hosted, button, card, keys):
+def test_the_consent_dialog_states_purpose_accuracy_storage_and_prohibited_uses(browser, hosted, button, card, keys):
     figures = json.loads((MODELS_DIR / f"{card}.json").read_text(encoding="utf-8"))
     for key in keys:
         figures = figures[key]
@@ -75,21 +76,21 @@ def test_the_question_says_what_is_inferred_how_surely_what_is_kept_and_who_may_
         expect(dialog).to_contain_text(f"right {round(100 * figures['accuracy'])} times in 100")
         expect(dialog).to_contain_text("Nothing.")
         expect(dialog).to_contain_text("Not at work and not at school, where the law forbids it (EU AI Act, Article 5)")
-        expect(dialog.get_by_role("heading")).to_be_focused()  # so that it is read from its beginning
+        expect(dialog.get_by_role("heading")).to_be_focused()  # screen readers start there
         looks = (
             "button => JSON.stringify([...['color', 'backgroundColor', 'fontWeight']].map(p => getComputedStyle(button)[p]))"
         )
         no, yes = (dialog.get_by_role("button").nth(index).evaluate(looks) for index in (0, 1))
-        assert no == yes  # neither answer is the nicer one
+        assert no == yes  # neither answer is made more attractive
 
 
-def test_what_is_open_is_told_everywhere_and_one_button_closes_all_and_asks_anew(browser, hosted):
+def test_open_inputs_are_always_visible_and_one_button_stops_all_and_withdraws_consent(browser, hosted):
     with visiting(browser, hosted) as page:
         bar = page.get_by_role("region", name="Open cameras and microphones")
         expect(bar).to_be_hidden()
         open_camera(page)
-        expect(page.locator("#live")).to_be_visible()  # nothing on the page moves any more
-        listen(page)
+        expect(page.locator("#live")).to_be_visible()  # from now on, nothing on the page moves
+        open_microphone(page)
         await_label(page, *EMOTIONS)
         page.locator("footer").scroll_into_view_if_needed()
         expect(bar.get_by_role("listitem")).to_have_text(["Camera", "Microphone"])
@@ -107,14 +108,16 @@ def test_what_is_open_is_told_everywhere_and_one_button_closes_all_and_asks_anew
         expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def test_the_answer_holds_for_this_tab_alone(browser, hosted):
+def test_consent_holds_for_one_tab_only(browser, hosted):
     with visiting(browser, hosted) as page:
         open_camera(page)
         await_label(page, *EMOTIONS)
         page.reload()
+        pick(page, "fear")
+        await_label(page, "fear")  # by then all scripts have run and the server has answered
         expect(page.locator("#recording-indicator")).to_be_hidden()  # nothing opens by itself
         page.get_by_role("button", name="Use this browser's camera").click()
-        await_label(page, *EMOTIONS)
+        expect(page.locator("#stage[data-faces='1']")).to_be_visible()
         assert page.evaluate("Object.keys(localStorage)") == []
         other = page.context.new_page()
         other.goto(hosted.url)
@@ -124,7 +127,7 @@ def test_the_answer_holds_for_this_tab_alone(browser, hosted):
 
 def test_without_a_camera_the_mirror_draws_the_mood_also_after_a_reload(browser, hosted):
     with visiting(browser, hosted) as page:
-        page.evaluate(COUNT_OPENED)
+        page.evaluate(RECORD_OPENED)
         page.get_by_role("button", name="Use this browser's camera").click()
         page.get_by_role("button", name="Continue without a camera").click()
         expect(page.locator("#text-input")).to_be_focused()
@@ -132,23 +135,26 @@ def test_without_a_camera_the_mirror_draws_the_mood_also_after_a_reload(browser,
         expect(page.locator("#avatar[data-emotion='happy'] use")).to_have_attribute("href", re.compile("#happy$"))
         expect(page.locator("#avatar")).to_be_visible()
         await_filled_tables(page)
-        assert opened(page) == []
+        assert opened_media(page) == []
         page.reload()
         expect(page.locator("#avatar")).to_be_visible()
         page.get_by_role("button", name="Use a camera").click()
         expect(page.locator("#start-browser")).to_be_focused()
 
 
-def test_the_rooms_camera_is_started_only_by_who_was_told_whom_it_films(browser, filming):
+def test_the_server_camera_starts_only_with_consent(browser, filming):
     with visiting(browser, filming) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
         page.get_by_role("button", name="Start the mirror").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("only if everybody in that room knows about it and agrees")
         dialog.get_by_role("button", name="Leave it off").click()
-        assert not any("stream" in url for url in asked)
-        open_room(page)
+        pick(page, "sad")
+        await_label(page, "sad")  # by then a request for the stream would have been made
+        page.get_by_role("button", name="Clear my choice").click()
+        assert not any("stream" in url for url in requested)
+        open_server_camera(page)
         await_label(page, "happy")
         expect(page.get_by_role("region", name="Open cameras and microphones").get_by_role("listitem")).to_have_text(
             ["Server's camera"]
@@ -158,12 +164,12 @@ def test_the_rooms_camera_is_started_only_by_who_was_told_whom_it_films(browser,
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_the_question_is_accessible(browser, hosted, scheme, width):
+def test_the_consent_dialog_is_accessible(browser, hosted, scheme, width):
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 844}, "bypass_csp": True}
     with visiting(browser, hosted, **options) as page:
         page.emulate_media(reduced_motion="reduce")
         page.get_by_role("button", name="Use this browser's camera").click()
-        assert accessibility_faults(page) == []
+        assert accessibility_violations(page) == []
         page.get_by_role("button", name="Open my camera").click()
         expect(page.get_by_role("button", name="Stop everything")).to_be_in_viewport()
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

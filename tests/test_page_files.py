@@ -1,4 +1,4 @@
-"""Files on the page, in a real browser: dropped, picked, pasted, cancelled, put away."""
+"""Files on the page, in a real browser: dropped, chosen, pasted, canceled, removed."""
 
 import base64
 import re
@@ -9,7 +9,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.clips import clip, encode_picture, gif
-from tests.test_page import KINDS, accessibility_faults, await_filled_tables, await_label, ids, visiting
+from tests.page_helpers import (
+    KINDS,
+    accessibility_violations,
+    await_filled_tables,
+    await_label,
+    record_moods,
+    recorded_moods,
+    row_ids,
+    visiting,
+)
 
 DATA_TRANSFER = """([content, name, type]) => {
     const transfer = new DataTransfer();
@@ -19,8 +28,8 @@ DATA_TRANSFER = """([content, name, type]) => {
 }"""
 
 
-def give(page: Page, event: str, content: bytes, name: str, media_type: str) -> None:
-    """Drop or paste a file, as a person does."""
+def add_file(page: Page, event: str, content: bytes, name: str, media_type: str) -> None:
+    """Drop a file on the page, or paste one."""
     transfer = page.evaluate_handle(DATA_TRANSFER, [base64.b64encode(content).decode(), name, media_type])
     if event == "drop":
         page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
@@ -35,15 +44,15 @@ def smile(scene) -> np.ndarray:
     return cv2.resize(scene(scale=1.6), (320, 240), interpolation=cv2.INTER_AREA)
 
 
-def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away(browser, hosted, portrait):
+def test_a_dropped_photo_shows_its_face_mood_and_tables_until_it_is_removed(browser, hosted, portrait):
     with visiting(browser, hosted, bypass_csp=True) as page:
-        give(page, "drop", encode_picture(portrait, "JPEG"), "me.jpg", "image/jpeg")
+        add_file(page, "drop", encode_picture(portrait, "JPEG"), "me.jpg", "image/jpeg")
         await_label(page, "happy")
         await_filled_tables(page)
         expect(page.locator("#file-preview-image")).to_be_visible()
         expect(page.locator("#sources")).to_have_text("your file")
         expect(page.locator("#status")).to_have_text("In the mirror: me.jpg")
-        # The box lies about the face: its middle at (224, 115) of 512 pixels, fitted into the mirror as the picture is.
+        # The center of the box is the center of the face, (224, 115) of 512 pixels, scaled as the picture is.
         picture, box = (
             page.locator("#file-preview-image").bounding_box(),
             page.locator("#file-preview-boxes rect").bounding_box(),
@@ -54,33 +63,33 @@ def test_a_dropped_photo_shows_its_face_its_mood_and_tables_until_it_is_put_away
         x = (box["x"] + box["width"] / 2 - picture["x"] - (picture["width"] - side) / 2) / side
         y = (box["y"] + box["height"] / 2 - picture["y"] - (picture["height"] - side) / 2) / side
         assert (x, y) == (pytest.approx(224 / 512, abs=0.06), pytest.approx(115 / 512, abs=0.06))
-        page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
-        assert accessibility_faults(page) == []
+        page.emulate_media(reduced_motion="reduce")  # contrast must not be measured during a fade
+        assert accessibility_violations(page) == []
         page.get_by_role("button", name="Remove the file").click()
         expect(page.locator("#file-preview")).to_be_hidden()
         expect(page.locator("#status")).to_have_text(re.compile("No camera yet"))
         await_label(page, "not read yet")
 
 
-def test_a_dropped_gif_shows_its_course_and_tables(browser, hosted, smile):
+def test_a_dropped_gif_shows_its_chart_and_tables(browser, hosted, smile):
     nobody = np.full_like(smile, 90)
     with visiting(browser, hosted, bypass_csp=True) as page:
-        give(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
+        add_file(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
         expect(page.locator("#file-chart polygon")).to_have_count(7)
         expect(page.locator("#file-summary")).to_have_text(re.compile(r"^happy 0\.0–"))
         expect(page.locator("#file-duration")).to_have_text("4.0\u2009s")
         await_label(page, "happy")
         await_filled_tables(page)
-        page.emulate_media(reduced_motion="reduce")  # what fades in is pale while it does
-        assert accessibility_faults(page) == []
+        page.emulate_media(reduced_motion="reduce")  # contrast must not be measured during a fade
+        assert accessibility_violations(page) == []
 
 
-def test_a_pasted_clip_is_read_and_a_choice_by_hand_has_the_last_word(browser, hosted, smile):
+def test_a_pasted_clip_is_read_and_a_chosen_mood_overrides_it(browser, hosted, smile):
     with visiting(browser, hosted) as page:
-        give(page, "paste", clip([smile] * 20, "avi"), "clip.avi", "video/x-msvideo")
+        add_file(page, "paste", clip([smile] * 20, "avi"), "clip.avi", "video/x-msvideo")
         await_label(page, "happy")
         await_filled_tables(page)
-        before = {kind: ids(page, kind) for kind in KINDS}
+        before = {kind: row_ids(page, kind) for kind in KINDS}
         page.get_by_role("radio", name="sad").check(force=True)
         await_label(page, "sad")
         expect(page.locator("#sources")).to_have_text("your choice")
@@ -92,7 +101,7 @@ def test_a_pasted_clip_is_read_and_a_choice_by_hand_has_the_last_word(browser, h
         expect(page.locator("#file-chart")).to_be_hidden()
 
 
-def test_a_picked_file_that_cant_be_read_is_told_why(browser, hosted):
+def test_an_unreadable_file_is_reported_with_the_reason(browser, hosted):
     with visiting(browser, hosted) as page:
         page.locator("#file-input").set_input_files(
             {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff\xe0" + bytes(1000)}
@@ -102,8 +111,9 @@ def test_a_picked_file_that_cant_be_read_is_told_why(browser, hosted):
         expect(page.locator("#file-preview")).to_be_hidden()
 
 
-def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portrait):
+def test_reading_a_file_shows_progress_and_can_be_canceled(browser, hosted, portrait):
     with visiting(browser, hosted) as page:
+        record_moods(page)
         film = clip([portrait] * 900, "avi")
         page.locator("#file-input").set_input_files({"name": "long.avi", "mimeType": "video/x-msvideo", "buffer": film})
         page.wait_for_function("() => document.getElementById('file-progress').value > 0.02")
@@ -111,4 +121,6 @@ def test_reading_shows_its_progress_and_can_be_cancelled(browser, hosted, portra
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("#file-status")).to_have_text("Canceled. Nothing of the file is stored.")
         expect(page.locator("#file-progress")).to_be_hidden()
-        expect(page.locator("#mood-label")).to_have_text("not read yet")
+        page.get_by_role("radio", name="fear").check(force=True)
+        await_label(page, "fear")  # messages arrive in their order: a mood of the file would come first
+        assert recorded_moods(page) == ["fear"]
