@@ -116,6 +116,7 @@ def test_consent_holds_for_one_tab_only(browser, hosted):
         pick(page, "fear")
         await_label(page, "fear")  # by then all scripts have run and the server has answered
         expect(page.locator("#recording-indicator")).to_be_hidden()  # nothing opens by itself
+        assert page.evaluate("document.getElementById('video').srcObject") is None
         page.get_by_role("button", name="Use this browser's camera").click()
         expect(page.locator("#stage[data-faces='1']")).to_be_visible()
         assert page.evaluate("Object.keys(localStorage)") == []
