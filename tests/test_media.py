@@ -285,8 +285,9 @@ def test_closing_the_analysis_ends_the_decoder(smile):
     assert running(decoder_worker) == []
 
 
-def test_a_decoder_is_limited_in_memory_and_can_write_no_file(tmp_path):
+def test_a_decoder_has_limited_memory_and_cpu_time_and_can_write_no_file(tmp_path):
     program = """
+import resource
 import sys
 from moodmirror.media.decoder_worker import CPU_SECONDS, MEMORY_BYTES, NICENESS
 from moodmirror.media.isolation import limit_resources
@@ -300,8 +301,9 @@ try:
         file.write(b"x")
 except OSError:
     print("no file")
+print(resource.getrlimit(resource.RLIMIT_CPU)[0])
 """
     result = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "file")], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert result.stdout.split("\n")[:2] == ["no memory", "no file"]
+    assert result.stdout.splitlines() == ["no memory", "no file", str(decoder_worker.CPU_SECONDS)]
