@@ -1,10 +1,10 @@
-"""Learn a song's mood from audio features, and measure it.
+"""Fit and evaluate the models that predict the mood of a song from its audio features.
 
 ``python -m moodmirror.training.song_mood --data PATH`` fits the weights of :mod:`moodmirror.recommendation.song_mood` and
-writes them beside it; with ``--evaluate`` it only measures. PATH is a folder with
+writes them beside it; with ``--evaluate`` it only prints the metrics. PATH is a folder with
 
-- ``songs_pmemo_joined_spotify.csv``: people's mean valence ``v`` and arousal ``a``, 0…1, beside audio features;
-- ``songs_mood_labelled.csv``: songs with one ``mood``: Calm, Energetic, Happy or Sad.
+- ``songs_pmemo_joined_spotify.csv``: audio features with people's mean valence ``v`` and arousal ``a``, 0…1;
+- ``songs_mood_labelled.csv``: audio features with a ``mood``: Calm, Energetic, Happy or Sad.
 """
 
 import argparse
@@ -24,70 +24,69 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS_PATH, LinearModel, SongMood
-from moodmirror.training.corpora import CorpusError
+from moodmirror.training.corpora import CorpusError, require_columns
 
-RATED: Final = "songs_pmemo_joined_spotify.csv"
-LABELLED: Final = "songs_mood_labelled.csv"
+RATED_TABLE: Final = "songs_pmemo_joined_spotify.csv"
+LABELED_TABLE: Final = "songs_mood_labelled.csv"
 SOURCES: Final = (
     "PMEmo (K. Zhang et al., ICMR 2018), joined with Spotify's audio features: valence and arousal of 375 songs",
     "songs_mood_labelled.csv, 313 songs with one of four labels",
 )
-ALPHAS: Final = np.logspace(0, 3.5, 12)  # penalties of the ridge; each fold chooses its own by leave-one-out
+RIDGE_PENALTIES: Final = np.logspace(0, 3.5, 12)  # each fold selects its own by leave-one-out
 RATING_FOLDS: Final = 10
 LABEL_FOLDS: Final = 5
-SEEDS: Final = 10  # folds are drawn so often: one draw alone may be lucky
+FOLD_DRAWS: Final = 10  # the metrics are means over several random draws of the folds, because a single one varies
 
 
 @dataclass(frozen=True)
 class Songs:
-    """Songs that people judged.
+    """The audio features of songs with people's ratings and labels.
 
-    `rated` [n, 9] have people's `affect` [n, 2], and `tracks` [n] tells which rows are one recording; `labelled` [m, 9]
-    have `labels`, indices into LABELS [m].
+    `rated` [n, 9] are the features of songs with people's valence and arousal, `affect` [n, 2]; equal `tracks` [n] mark rows
+    of the same recording. `labeled` [m, 9] are the features of songs with `labels` [m], indices into LABELS.
     """
 
     rated: npt.NDArray[np.float64]
     affect: npt.NDArray[np.float64]
     tracks: npt.NDArray[np.int_]
-    labelled: npt.NDArray[np.float64]
+    labeled: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int_]
 
     @classmethod
     def read(cls, folder: Path) -> "Songs":
         """Read both tables. Raises CorpusError if one is missing or lacks a column."""
-        rated, labelled = _table(folder / RATED, "v", "a", "track_id"), _table(folder / LABELLED, "mood")
+        rated = _table(folder / RATED_TABLE, "v", "a", "track_id")
+        labeled = _table(folder / LABELED_TABLE, "mood")
         return cls(
             rated[list(AUDIO_FEATURES)].to_numpy(float),
             rated[["v", "a"]].to_numpy(float),
             pd.factorize(rated["track_id"])[0].astype(np.int_),
-            labelled[list(AUDIO_FEATURES)].to_numpy(float),
-            np.array([LABELS.index(label) for label in labelled["mood"]]),
+            labeled[list(AUDIO_FEATURES)].to_numpy(float),
+            np.array([LABELS.index(label) for label in labeled["mood"]]),
         )
 
 
 def _table(path: Path, *columns: str) -> pd.DataFrame:
     if not path.is_file():
-        raise CorpusError(f"{path} is missing: --data must name the folder that holds it.")
+        raise CorpusError(f"{path} is missing: --data must name the folder that contains it")
     table = pd.read_csv(path)
-    missing = [column for column in (*columns, *AUDIO_FEATURES) if column not in table]
-    if missing:
-        raise CorpusError(f"{path} has no column {', '.join(missing)}.")
+    require_columns(path, table, (*columns, *AUDIO_FEATURES))
     return table
 
 
-def fit_affect(features: npt.NDArray[np.float64], answers: npt.NDArray[np.float64]) -> LinearModel:
-    """Ridge regressions on standardised features, one for each column of `answers` [n, 2]."""
-    fitted = [make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(features, column) for column in answers.T]
+def fit_affect(features: npt.NDArray[np.float64], ratings: npt.NDArray[np.float64]) -> LinearModel:
+    """Fit ridge regressions on standardized features, one for each column of `ratings` [n, 2]."""
+    fitted = [make_pipeline(StandardScaler(), RidgeCV(RIDGE_PENALTIES)).fit(features, column) for column in ratings.T]
     return _joined([_linear(pipeline) for pipeline in fitted])
 
 
 def fit_labels(features: npt.NDArray[np.float64], labels: npt.NDArray[np.int_]) -> LinearModel:
-    """A multinomial logistic regression on standardised features."""
+    """Fit a multinomial logistic regression on standardized features."""
     return _linear(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features, labels))
 
 
 def _linear(pipeline: Any) -> LinearModel:
-    """A scaler and a linear model as one linear mapping."""
+    """Merge the scaler and the linear model of a pipeline into one linear model."""
     scaler, model = pipeline[0], pipeline[1]
     weights = np.atleast_2d(model.coef_).T / scaler.scale_[:, np.newaxis]
     return LinearModel(weights, np.atleast_1d(model.intercept_) - scaler.mean_ @ weights)
@@ -98,76 +97,76 @@ def _joined(parts: list[LinearModel]) -> LinearModel:
 
 
 def fit(songs: Songs) -> SongMood:
-    """The mapping, from all songs."""
+    """Fit the models on all songs."""
     affect = fit_affect(songs.rated, songs.affect)
-    answers = affect(songs.rated)
-    seen = np.vstack([songs.rated, songs.labelled])
+    predicted = affect(songs.rated)
+    features = np.vstack([songs.rated, songs.labeled])
     return SongMood(
         affect=affect,
-        labels=fit_labels(songs.labelled, songs.labels),
-        typical=answers.mean(axis=0),
-        deviation=answers.std(axis=0),
-        least=seen.min(axis=0),
-        most=seen.max(axis=0),
+        labels=fit_labels(songs.labeled, songs.labels),
+        typical=predicted.mean(axis=0),
+        deviation=predicted.std(axis=0),
+        least=features.min(axis=0),
+        most=features.max(axis=0),
     )
 
 
 def measure(songs: Songs) -> dict[str, float]:
-    """What the mapping is worth on songs it was not fitted on, and what Spotify's own figures are; means over the seeds.
+    """Cross-validate the models, and evaluate Spotify's own features for comparison; means over the draws of the folds.
 
-    Ratings: Spearman's correlation of all songs' predictions with people's, ten folds, a recording never on both sides.
-    Labels: the share that is right, five folds, each with its part of every label; Spotify's own are the quadrants of
-    valence and energy.
+    Ratings: Spearman's correlation of predictions and people's ratings, ten folds, each recording within one fold.
+    Labels: accuracy, five folds, stratified by label; for comparison, the quadrants of Spotify's valence and energy.
     """
     energy, valence = (AUDIO_FEATURES.index(name) for name in ("energy", "valence"))
-    ratings, right = [], []
-    for seed in range(SEEDS):
+    correlations, accuracies = [], []
+    for seed in range(FOLD_DRAWS):
         predicted = np.empty_like(songs.affect)
         for train, test in GroupKFold(RATING_FOLDS, shuffle=True, random_state=seed).split(songs.rated, groups=songs.tracks):
             predicted[test] = fit_affect(songs.rated[train], songs.affect[train])(songs.rated[test])
-        ratings.append([_rank_correlation(predicted[:, column], songs.affect[:, column]) for column in range(2)])
-        chosen = np.empty_like(songs.labels)
+        correlations.append([_rank_correlation(predicted[:, column], songs.affect[:, column]) for column in range(2)])
+        predicted_labels = np.empty_like(songs.labels)
         folds = StratifiedKFold(LABEL_FOLDS, shuffle=True, random_state=seed)
-        for train, test in folds.split(songs.labelled, songs.labels):
-            chosen[test] = fit_labels(songs.labelled[train], songs.labels[train])(songs.labelled[test]).argmax(axis=1)
-        right.append(float((chosen == songs.labels).mean()))
+        for train, test in folds.split(songs.labeled, songs.labels):
+            logits = fit_labels(songs.labeled[train], songs.labels[train])(songs.labeled[test])
+            predicted_labels[test] = logits.argmax(axis=1)
+        accuracies.append(float((predicted_labels == songs.labels).mean()))
     quadrants = {(False, False): "Sad", (True, False): "Calm", (True, True): "Happy", (False, True): "Energetic"}
-    guessed = [LABELS.index(quadrants[row[valence] > 0.5, row[energy] > 0.5]) for row in songs.labelled]
+    by_quadrant = [LABELS.index(quadrants[row[valence] > 0.5, row[energy] > 0.5]) for row in songs.labeled]
     return {
-        "valence, ours": float(np.mean([valences for valences, _ in ratings])),
+        "valence, ours": float(np.mean([valences for valences, _ in correlations])),
         "valence, Spotify's": _rank_correlation(songs.rated[:, valence], songs.affect[:, 0]),
-        "arousal, ours": float(np.mean([arousals for _, arousals in ratings])),
+        "arousal, ours": float(np.mean([arousals for _, arousals in correlations])),
         "arousal, Spotify's energy": _rank_correlation(songs.rated[:, energy], songs.affect[:, 1]),
-        "labels, ours": float(np.mean(right)),
-        "labels, quadrants of Spotify's": float((np.array(guessed) == songs.labels).mean()),
+        "labels, ours": float(np.mean(accuracies)),
+        "labels, quadrants of Spotify's": float((np.array(by_quadrant) == songs.labels).mean()),
     }
 
 
-def _rank_correlation(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> float:
-    return float(spearmanr(ours, theirs).statistic)
+def _rank_correlation(predicted: npt.NDArray[np.float64], rated: npt.NDArray[np.float64]) -> float:
+    return float(spearmanr(predicted, rated).statistic)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder with both tables")
-    parser.add_argument("--evaluate", action="store_true", help="only print the figures of the cross-validation")
-    parser.add_argument("--output", type=Path, default=WEIGHTS_PATH, help="where the weights go (default: %(default)s)")
+    parser.add_argument("--data", type=Path, required=True, help="folder with both tables")
+    parser.add_argument("--evaluate", action="store_true", help="only print the metrics of the cross-validation")
+    parser.add_argument("--output", type=Path, default=WEIGHTS_PATH, help="file for the weights (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         songs = Songs.read(options.data)
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 1
-    figures = measure(songs)
-    for name, value in figures.items():
+    metrics = measure(songs)
+    for name, value in metrics.items():
         print(f"{name:34}{value:6.3f}")
     if not options.evaluate:
         stored = {
             "sources": list(SOURCES),
             "features": list(AUDIO_FEATURES),
             "label_names": list(LABELS),
-            "measured": {name: round(value, 3) for name, value in figures.items()},
+            "measured": {name: round(value, 3) for name, value in metrics.items()},
             **fit(songs).to_json(),
         }
         options.output.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

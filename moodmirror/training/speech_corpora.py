@@ -21,7 +21,7 @@ from moodmirror.emotions import FOLDER_EMOTIONS
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
 from moodmirror.recognition.speech import LABELS
 from moodmirror.recognition.speech_features import SILENCE
-from moodmirror.training.corpora import CorpusError
+from moodmirror.training.corpora import CorpusError, require_columns
 
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 FOLDS: Final = 5
@@ -165,9 +165,7 @@ def _clip_of_file(file: Path, root: Path) -> Iterator[Clip]:
 
 def _clips_of_table(path: Path) -> list[Clip]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = {"path", "emotion"} - set(table.columns)
-    if missing:
-        raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
+    require_columns(path, table, ("path", "emotion"))
     clips = []
     for row, entry in enumerate(table.to_dict("records")):
         label = _OWN_EMOTIONS.get(entry["emotion"].strip().lower())
