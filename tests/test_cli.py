@@ -135,7 +135,7 @@ def test_recommend_journey_leads_to_another_mood():
 def test_recommend_accepts_a_text_query_with_a_mood():
     result = flask("recommend", "--mood", "sad", "--kind", "food", "--wish", "a bowl of soup", "-k", "3")
     assert result.returncode == 0
-    assert "close to your wish" in result.stdout
+    assert "close to your search" in result.stdout
 
 
 def test_recommend_accepts_a_text_query_alone():
@@ -143,7 +143,7 @@ def test_recommend_accepts_a_text_query_alone():
     assert result.returncode == 0, result.stderr
     reasons = result.stdout.splitlines()[2::2]
     assert len(reasons) == 3
-    assert all("close to your wish (" in reason for reason in reasons)
+    assert all("close to your search (" in reason for reason in reasons)
     assert "you feel" not in result.stdout, "the reasons mention a mood although none was given"
 
 

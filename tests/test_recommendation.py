@@ -496,7 +496,7 @@ class TestApi:
         assert answer.status_code == 200
         rows = answer.get_json()["food"]
         assert rows[0]["score"] > 0.9
-        assert all("close to your wish" in row["why"] for row in rows)
+        assert all("close to your search" in row["why"] for row in rows)
 
     @pytest.mark.parametrize(
         ("query", "complaint"),

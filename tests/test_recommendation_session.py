@@ -208,13 +208,13 @@ class TestPreferences:
             assert all("vegan" in row["about"] for row in filtered["food"])
             visitor.call("preferences", {"wish": "a bowl of soup"})
             wished = visitor.wait_for_tables()
-            assert any("close to your wish" in row["why"] for row in wished["food"])
+            assert any("close to your search" in row["why"] for row in wished["food"])
 
     def test_a_text_query_alone_fills_the_tables_until_it_is_removed(self, hosted):
         with Visitor(hosted) as visitor:
             visitor.call("preferences", {"mode": "lift", "wish": "a bowl of soup"})
             wished = visitor.wait_for_tables()
-            assert "close to your wish" in wished["food"][0]["why"]
+            assert "close to your search" in wished["food"][0]["why"]
             assert not any("you feel" in row["why"] for rows in wished.values() for row in rows)
             visitor.call("preferences", {})
             visitor.wait_for_tables(lambda tables: tables == {})

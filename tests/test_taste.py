@@ -274,7 +274,7 @@ class TestTextQueries:
 
         plain, queried = tables.recommend(SAD, kind), tables.recommend(SAD, kind, text_query=TextQuery(words))
         assert count(queried) > count(plain)
-        assert any("close to your wish" in row.why for row in queried)
+        assert any("close to your search" in row.why for row in queried)
 
     @pytest.mark.parametrize("kind", ["movies", "food", "activities"])
     def test_short_means_a_short_duration(self, tables, kind):
@@ -285,7 +285,7 @@ class TestTextQueries:
     def test_short_in_a_songs_line_is_no_match(self, tables):
         rows = tables.recommend(SAD, "songs", 10_000, text_query=TextQuery("something short"))
         assert any("short" in row.item.line.split() for row in rows)
-        assert not any("your wish" in row.why for row in rows)
+        assert not any("your search" in row.why for row in rows)
 
     @pytest.mark.parametrize(("kind", "light"), [("movies", "comedy"), ("songs", "novelty"), ("activities", "playful")])
     def test_funny_means_comedy(self, tables, kind, light):
@@ -319,16 +319,16 @@ class TestTextQueries:
     def test_a_query_ranks_without_a_mood(self, tables):
         rows = tables.recommend(None, "food", text_query=TextQuery("soup"))
         assert all("soup" in f"{row.item.title} {row.item.line}".casefold() for row in rows[:5])
-        assert all("close to your wish" in row.why and "feel" not in row.why for row in rows[:5])
+        assert all("close to your search" in row.why and "feel" not in row.why for row in rows[:5])
         assert all(0 <= row.score <= 1 for row in rows)
 
     def test_only_items_with_a_word_of_the_query_are_called_close(self, tables):
         vector = CatalogueVectors.load().vectors["songs"][0].astype(np.float32) / 127
         rows = tables.recommend(SAD, "songs", 10_000, text_query=TextQuery("Some PIANO, and unicorns", vector))
-        close = [row for row in rows if "close to your wish" in row.why]
+        close = [row for row in rows if "close to your search" in row.why]
         assert 0 < len(close) < len(rows)
         for row in close:
-            assert row.why.split("close to your wish (")[1].startswith("PIANO")
+            assert row.why.split("close to your search (")[1].startswith("PIANO")
             assert "piano" in " ".join([row.item.title, row.item.line, *row.item.facts.values()]).casefold()
 
     @pytest.mark.parametrize("options", [{"mode": "lift"}, {"mode": "journey", "towards": "happy"}, {"mode": "surprise"}])

@@ -151,8 +151,8 @@ class RankingSignals:
         item, phrases, details = self._table.items[index], [], []
         if self._text_query is not None:
             if matched := self._table.text_query_index.matched_words(self._text_query, index):
-                phrases.append(f"close to your wish ({', '.join(matched)})")
-            details.append(f"It matches your wish {100 * self.query_score(index):.0f} % as well as the best match.")
+                phrases.append(f"close to your search ({', '.join(matched)})")
+            details.append(f"It matches your search {100 * self.query_score(index):.0f} % as well as the best match.")
         if self._taste is None or self._preferences is None:
             return phrases, details
         liked_indices = [
