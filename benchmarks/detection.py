@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from benchmarks.scenes import Picture, Scene, scenes
-from moodmirror.recognition.face import CASCADE_PATH, FAR_SEARCH, TILTED_SEARCHES, FaceDetector
+from moodmirror.recognition.face_detector import CASCADE_PATH, FAR_SEARCH, TILTED_SEARCHES, FaceDetector
 from moodmirror.training.face_corpora import load_faces
 
 COUNT: Final = 100  # pictures of each kind

@@ -19,7 +19,8 @@ from benchmarks.scenes import portrait_frame, video
 from moodmirror.camera.annotation import draw_faces
 from moodmirror.camera.frame import encode_jpeg
 from moodmirror.media.frame_decoder import decode
-from moodmirror.recognition.face import Face, FaceAnalyzer, FaceDetector, FaceEmotionRecognizer, GrayImage, crop_faces
+from moodmirror.recognition.face import Face, FaceAnalyzer, FaceEmotionRecognizer, crop_faces
+from moodmirror.recognition.face_detector import FaceDetector, GrayImage
 from moodmirror.recognition.tracking import FaceTracker
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import KINDS

@@ -51,7 +51,8 @@ def plain() -> Read:
     import keras
     import numpy as np
 
-    from moodmirror.recognition.face import CASCADE_PATH, crop_faces, preprocess
+    from moodmirror.recognition.face import crop_faces, preprocess
+    from moodmirror.recognition.face_detector import CASCADE_PATH
 
     cascade = cv2.CascadeClassifier(str(CASCADE_PATH))
     network = keras.models.load_model(ROOT / "models" / "face_emotion.keras", compile=False)

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.fusion import BASE_RATES, SOURCES, Mood, Reading, Source, fuse
-from moodmirror.live.handlers import Audience
+from moodmirror.live.session import Audience
 from moodmirror.mood import HISTORY_STEP_SECONDS, LOW_SECONDS, MoodState
 from moodmirror.mood_history import MIN_ROWS, MoodHistory
 

@@ -394,7 +394,7 @@ class TestModelFiles:
         joblib.dump({}, path)
         record_in_manifest(tmp_path, [path.name])
         joblib.dump(Bomb(), path)
-        with pytest.raises(ModelError, match="not the file that the manifest names"):
+        with pytest.raises(ModelError, match="does not match the manifest"):
             load_classic_model("mlp", tmp_path)
         (tmp_path / "manifest.json").write_text(json.dumps({}))
         with pytest.raises(ModelError, match="no valid entry"):
@@ -405,7 +405,7 @@ class TestModelFiles:
         path.write_bytes(b"a model")
         record_in_manifest(tmp_path, [path.name])
         path.write_bytes(b"another")
-        with pytest.raises(ModelError, match="not the file that the manifest names"):
+        with pytest.raises(ModelError, match="does not match the manifest"):
             SpeechEmotionRecognizer.load(tmp_path)
 
 

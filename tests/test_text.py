@@ -372,7 +372,7 @@ class TestModelFiles:
         content = bytearray((models / name).read_bytes())
         content[len(content) // 2] ^= 1
         (models / name).write_bytes(content)
-        with pytest.raises(ModelError, match="not the file that the manifest names"):
+        with pytest.raises(ModelError, match="does not match the manifest"):
             TextEmotionRecognizer.load(models)
 
     @pytest.mark.parametrize("name", TEXT_FILES)

@@ -22,7 +22,7 @@ from moodmirror.media.errors import DecoderError, MediaError, TooLargeError, Wro
 from moodmirror.media.formats import KINDS, MAX_BYTES, Kind
 from moodmirror.media.isolation import ENVIRONMENT
 from moodmirror.recognition.audio import Samples
-from moodmirror.recognition.face import GrayImage
+from moodmirror.recognition.face_detector import GrayImage
 
 FILE_TIMEOUT_SECONDS: Final = 180.0  # to receive, decode and analyze one file
 MAX_CHUNK_BYTES: Final = 4_000_000  # more than any chunk has: a hostile file may control what its decoder sends

@@ -15,7 +15,7 @@ from moodmirror.media import frame_decoder
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES, MAX_FRAME_SIDE
 from moodmirror.media.isolation import ENVIRONMENT
-from moodmirror.recognition.face import GrayImage
+from moodmirror.recognition.face_detector import GrayImage
 
 FRAME_TIMEOUT_SECONDS: Final = 2.0  # a valid frame takes milliseconds
 EXIT_TIMEOUT_SECONDS: Final = 0.5  # for a decoder process to end by itself; then it is killed

@@ -10,13 +10,12 @@ import numpy as np
 from moodmirror.fusion import Source
 from moodmirror.media.analysis_result import Analysis, leading_share
 from moodmirror.media.decoder_client import FileHeader
-from moodmirror.recognition.face import (
+from moodmirror.recognition.face import Face, FaceAnalyzer
+from moodmirror.recognition.face_detector import (
     FAR_SEARCH,
     SAME_FACE_OVERLAP,
     UPRIGHT_SEARCH,
     Box,
-    Face,
-    FaceAnalyzer,
     FaceDetector,
     GrayImage,
     overlap,
@@ -57,7 +56,7 @@ def _detect_in_tiles(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:
         for search in (UPRIGHT_SEARCH, FAR_SEARCH):
             for x, y, face_width, face_height in detector.detect(np.ascontiguousarray(tile), search).tolist():
                 candidate = (left + x, top + y, face_width, face_height)
-                box = detector.detect_near(gray, candidate, votes=TILE_FACE_VOTES)
+                box = detector.detect_near(gray, candidate, min_neighbors=TILE_FACE_VOTES)
                 if box is not None:
                     yield box
 

@@ -1,1 +1,1 @@
-"""Recognisers: from pictures to mood vectors. They know nothing of the web."""
+"""Emotion recognition: maps pictures, speech and text to mood vectors. Independent of the web server."""

@@ -1,7 +1,7 @@
-"""Open the model files that models/manifest.json names, and refuse every other.
+"""Load model files whose hashes match models/manifest.json, and run them with LiteRT.
 
-The manifest maps a file's name to its SHA-256 sum; ``train.py`` writes it. Serving runs models with LiteRT
-(``ai-edge-litert``), which opens in under a second where TensorFlow takes several.
+The manifest maps file names to SHA-256 hashes; ``train.py`` writes it. Serving runs models with LiteRT
+(``ai-edge-litert``), which loads in less than a second; TensorFlow takes several.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ T = TypeVar("T")
 
 
 class ModelError(RuntimeError):
-    """A model file can't be used. The message says what is wrong with it and which command mends it."""
+    """A model file can't be used. The message gives the reason and the command that creates the file."""
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 sum of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 hash of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def record_in_manifest(models_dir: Path, names: list[str]) -> None:
-    """Write the sums of the named files of `models_dir` into its manifest; what else it names stays."""
+    """Write the hashes of the named files in `models_dir` to its manifest; other entries stay."""
     path = models_dir / MANIFEST
     sums = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     sums.update({name: {"sha256": sha256_of(models_dir / name)} for name in names})
@@ -41,14 +41,14 @@ def record_in_manifest(models_dir: Path, names: list[str]) -> None:
 
 
 def verified_model_bytes(name: str, make_command: str, models_dir: Path = MODELS_DIR) -> bytes:
-    """Read a model file whole and return its bytes if their sum is the manifest's.
+    """Return the bytes of a model file if their hash matches the manifest.
 
-    The sum is taken of the very bytes that are returned, so a file exchanged between check and use changes nothing.
+    The hash is computed from the returned bytes themselves, so replacing the file between check and use has no effect.
 
-    Raises ModelError if the file or its entry is missing, or the sum differs; `make_command` is the command that
-    makes the file, and is part of the message.
+    Raises ModelError if the file or its entry is missing, or the hash differs. `make_command` is the command that creates
+    the file; it is part of the message.
     """
-    remedy = f"Restore it from the repository, or make it with: {make_command}"
+    remedy = f"Restore it from the repository, or create it with: {make_command}"
     try:
         sums = json.loads((models_dir / MANIFEST).read_text(encoding="utf-8"))
         expected = sums[name]["sha256"]
@@ -63,43 +63,43 @@ def verified_model_bytes(name: str, make_command: str, models_dir: Path = MODELS
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ModelError(
-            f"The model {models_dir / name} is not the file that the manifest names: its SHA-256 is {found[:12]}…, "
+            f"The model {models_dir / name} does not match the manifest: its SHA-256 is {found[:12]}…, "
             f"expected {str(expected)[:12]}…. {remedy}"
         )
     return content
 
 
 class LiteRTModel:
-    """One LiteRT graph with one input and one output; safe to call from several threads, which run it side by side.
+    """A LiteRT graph with one input and one output. Safe for use by several threads, which run in parallel.
 
-    Each core may have a copy of the graph, opened when it is first needed.
+    There is at most one interpreter per core, created when it is first needed.
     """
 
     def __init__(self, content: bytes, threads: int = 1) -> None:
-        """Open the graph in `content`, a .tflite file's bytes, to run on so many `threads`.
+        """Load the graph in `content`, the bytes of a .tflite file, to run on `threads` threads.
 
-        Raises ModelError if LiteRT can't open it.
+        Raises ModelError if LiteRT can't load it.
         """
         self._content = content
         self._threads = threads
-        # What was used last is used next: most often one copy is enough.
-        self._idle: LifoQueue[_Copy | None] = LifoQueue()
+        # Last in, first out: most often one interpreter is enough.
+        self._idle: LifoQueue[_Interpreter | None] = LifoQueue()
         for _ in range((os.cpu_count() or 1) - 1):
             self._idle.put(None)
-        self._idle.put(_Copy(content, threads))
+        self._idle.put(_Interpreter(content, threads))
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run the graph on a batch, float32 [n, …] with n ≥ 1, and return its output, float32 [n, …]."""
-        copy = self._idle.get()
+        """Return the graph's output, float32 [n, …], for a batch, float32 [n, …] with n ≥ 1."""
+        interpreter = self._idle.get()
         try:
-            copy = copy or _Copy(self._content, self._threads)
-            return copy(inputs)
+            interpreter = interpreter or _Interpreter(self._content, self._threads)
+            return interpreter(inputs)
         finally:
-            self._idle.put(copy)
+            self._idle.put(interpreter)
 
 
-class _Copy:
-    """A graph that is open. Not for several threads at once."""
+class _Interpreter:
+    """A loaded graph. Not safe for use by several threads at once."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -108,7 +108,7 @@ class _Copy:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT can't open the model: {error}") from error
+            raise ModelError(f"LiteRT can't load the model: {error}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._batch = int(self._input["shape"][0])
@@ -125,12 +125,12 @@ class _Copy:
 
 
 class LiteRTSignature:
-    """One LiteRT graph with several inputs and outputs, by their names; safe to call from several threads."""
+    """A LiteRT graph with several named inputs and outputs. Safe for use by several threads."""
 
     def __init__(self, content: bytes, threads: int = 1) -> None:
-        """Open the graph in `content`, a .tflite file's bytes, to run on so many `threads`.
+        """Load the graph in `content`, the bytes of a .tflite file, to run on `threads` threads.
 
-        Raises ModelError if LiteRT can't open it.
+        Raises ModelError if LiteRT can't load it.
         """
         from ai_edge_litert.interpreter import Interpreter
 
@@ -138,28 +138,28 @@ class LiteRTSignature:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._runner = self._interpreter.get_signature_runner("serving_default")
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT can't open the model: {error}") from error
+            raise ModelError(f"LiteRT can't load the model: {error}") from error
         self._lock = threading.Lock()
 
     def __call__(self, **inputs: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Run the graph on float32 inputs of any batch size and length; returns its outputs by name."""
+        """Return the graph's outputs by name for float32 inputs, by name, of any batch size and length."""
         with self._lock:
             outputs: dict[str, npt.NDArray[np.float32]] = self._runner(**inputs)
             return outputs
 
 
-def cached_loader(open_it: Callable[[], T]) -> Callable[[], T]:
-    """A function that calls `open_it` on its first call, in whichever thread, and later returns the same object.
+def cached_loader(load: Callable[[], T]) -> Callable[[], T]:
+    """Return a thread-safe function that calls `load` on its first call and returns the same object from then on.
 
-    A call that raises is not remembered: the next one tries again.
+    An exception is not cached: the next call tries again.
     """
     lock = threading.Lock()
-    opened: list[T] = []
+    loaded: list[T] = []
 
     def get() -> T:
         with lock:
-            if not opened:
-                opened.append(open_it())
-            return opened[0]
+            if not loaded:
+                loaded.append(load())
+            return loaded[0]
 
     return get

@@ -11,14 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.recognition.face import (
-    FACE_SIZE,
-    MODEL_NAME,
-    FaceDetector,
-    FaceEmotionRecognizer,
-    Faces,
-    crop_faces,
-)
+from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, crop_faces
+from moodmirror.recognition.face_detector import FaceDetector
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
 from moodmirror.training.metrics import ClassificationMetrics, Reliability, classification_metrics, reliability
