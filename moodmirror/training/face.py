@@ -28,8 +28,8 @@ from moodmirror.training.run_directory import NETWORK_FILE, RunDirectory
 from moodmirror.training.settings import FaceTraining
 from moodmirror.training.torch_normalization import fastest_normalization
 
-# The average of the weights moves toward the current ones once in so many batches, by 1 − AVERAGE_MOMENTUM: an average over
-# about the last 2 epochs of FER2013 (Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018, in its
+# Every 10 batches the average of the weights moves toward the current ones by 1 − AVERAGE_MOMENTUM: an average over about
+# the last 2 epochs of FER2013 (Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018, in its
 # exponential form).
 BATCHES_PER_AVERAGE_STEP: Final = 10
 AVERAGE_MOMENTUM: Final = 0.97

@@ -40,7 +40,7 @@ def calibrated(network: keras.Model, half: FaceSplit) -> tuple[keras.Model, Cali
 
     Two factors, which minimize the log loss on `half` of the development part, scale and mix the logits: temperature
     scaling (Guo et al., ICML 2017) of two experts. Then :func:`recall_bias` raises the logits of neglected emotions, as in
-    logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). At last all logits are scaled
+    logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). Finally all logits are scaled
     together until the top emotion is correct as often as its probability states. All of this is folded into the last layer
     and costs no time in inference.
     """

@@ -65,7 +65,7 @@ def write_card(
     plots.plot_reliability(calibration[AS_RECORDED], models_dir / f"{MODEL_NAME}_reliability.png", unit=UNIT)
     plots.plot_bars(recalls, models_dir / f"{MODEL_NAME}_robustness.png", measure="unweighted average recall, eight labels")
     metrics_by_name = {
-        "protocol": f"{FOLDS} folds of RAVDESS actors, or of all speakers without RAVDESS; nobody on both sides",
+        "protocol": f"{FOLDS} folds of RAVDESS actors, or of all speakers without RAVDESS; no speaker on both sides",
         "conditions": {
             name: {
                 "uar_eight_labels": round(recalls[name], 5),
