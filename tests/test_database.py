@@ -79,6 +79,14 @@ def opinion(item: str, verdict: str = "like", at: float = Clock.now) -> Opinion:
     return Opinion("songs", item, verdict, at)
 
 
+def assert_no_row_of(visitor: str, url: str) -> None:
+    engine = sa.create_engine(engine_url(url))
+    with engine.connect() as connection:
+        for table in metadata.tables.values():
+            assert all(visitor not in row for row in connection.execute(sa.select(table)))
+    engine.dispose()
+
+
 class TestVisitorRecords:
     def test_stored_data_is_loaded_for_its_visitor_only(self, database):
         database.save_opinion(ANN, opinion("one", at=2.5))
@@ -122,11 +130,7 @@ class TestVisitorRecords:
         database.delete_visitor(ANN)
         assert not database.load_visitor(ANN).exists
         assert database.load_visitor(BOB).exists
-        engine = sa.create_engine(engine_url(url))
-        with engine.connect() as connection:
-            for table in metadata.tables.values():
-                assert all(ANN not in row for row in connection.execute(sa.select(table)))
-        engine.dispose()
+        assert_no_row_of(ANN, url)
 
     def test_a_visitor_deleted_elsewhere_is_not_created_again(self, database):
         database.save_opinion(ANN, opinion("one"))
@@ -160,6 +164,7 @@ class TestVisitorRecords:
         assert not second.load_visitor(ANN).exists
         assert second.load_visitor(BOB).opinions
         second.close()
+        assert_no_row_of(ANN, url)
 
     def test_concurrent_writes_are_all_stored(self, database):
         with ThreadPoolExecutor(8) as pool:

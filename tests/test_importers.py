@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_items, read_table
 from moodmirror.recommendation.importers import generic_csv, movies
@@ -222,6 +224,25 @@ class TestSongs:
         assert leading(found["Made-up Wake"]) == "sad"
         assert found["I Am So Sad and Alone"].facts["origin"].startswith("guessed")
 
+    def test_audio_features_are_looked_up_by_spotify_id(self, flask, tmp_path):
+        library = tmp_path / "YourLibrary.json"
+        track = {"artist": "The Inventions", "album": "x", "track": "Another Title", "uri": "spotify:track:a2"}
+        library.write_text(json.dumps({"tracks": [track]}), encoding="utf-8")
+        flask("import", "songs", library, "--features", write_csv(tmp_path / "features.csv", tidytuesday(tmp_path)[:2]))
+        another = imported(tmp_path, "songs")["Another Title"]
+        assert another.facts["origin"].startswith("measured")
+        assert leading(another) == "sad"
+
+    def test_a_mood_is_guessed_from_the_artists_other_songs(self, flask, tmp_path):
+        flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)[:2]))
+        library = tmp_path / "YourLibrary.json"
+        track = {"artist": "The Inventions", "album": "x", "track": "Another Title", "uri": "spotify:track:b"}
+        library.write_text(json.dumps({"tracks": [track]}), encoding="utf-8")
+        flask("import", "songs", library)
+        found = imported(tmp_path, "songs")
+        mean = (found["Made-up Feast"].vector + found["Made-up Wake"].vector) / 2
+        np.testing.assert_allclose(found["Another Title"].vector, mean, atol=1e-3)
+
     @pytest.mark.parametrize(
         ("content", "words"),
         [
@@ -297,6 +318,16 @@ class TestMovies:
         assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
         assert wedding.line == WEDDING["overview"]
         assert "0 added, 2 already imported" in flask("import", "movies", file).output
+
+    def test_the_neutral_share_of_a_story_is_reduced(self):
+        recognizer = TextEmotionRecognizer.load()
+        [plain] = recognizer.predict_proba([WEDDING["overview"]])
+        [story] = movies.predict_story_moods(recognizer, [WEDDING["overview"]])
+        neutral, happy = EMOTIONS.index("neutral"), EMOTIONS.index("happy")
+        assert story.sum() == pytest.approx(1)
+        assert story[neutral] / story[happy] == pytest.approx(
+            movies.NEUTRAL_FACTOR * plain[neutral] / plain[happy], rel=1e-3
+        )
 
     def test_a_folder_without_movielens_is_rejected(self, flask, tmp_path):
         done = flask("import", "movies", tmp_path)
@@ -439,6 +470,10 @@ class TestImportedTables:
         write_csv(path, [{**rows[0], "mood": mood}])
         with pytest.raises(CatalogueError, match="line 2, column mood"):
             read_table(path, "songs", imported=True)
+
+    def test_an_imported_row_with_a_shipped_id_is_ignored(self, tmp_path):
+        shutil.copy(CATALOGUE_DIR / "songs.csv", tmp_path)
+        assert len(read_items("songs", imported_dir=tmp_path)) == len(read_items("songs"))
 
     def test_ids_distinguish_names_in_other_scripts(self):
         assert slug("Björk", "Jóga") == "bjork-joga"

@@ -112,6 +112,11 @@ class TestItemSimilarity:
         assert ItemSimilarity(index_of, [first, second]).most_similar(0, [1, 2]) == 1
         assert ItemSimilarity(index_of, [second, first]).most_similar(0, [1, 2]) == 1
 
+    def test_similarity_is_shrunk_where_few_people_like_both(self):
+        # Unshrunk cosines: 5 / sqrt(20 · 5) = 0.5 for b, 15 / sqrt(20 · 50) = 0.47 for c.
+        counts = count((5, ["a", "b"]), (15, ["a", "c"]), (35, ["c"]))
+        assert ItemSimilarity({"a": 0, "b": 1, "c": 2}, [counts]).most_similar(0, [1, 2]) == 2
+
     def test_items_that_are_not_in_the_table_are_ignored(self):
         similarity = ItemSimilarity({"b": 0, "a": 1}, [count((6, ["a", "b"]), (6, ["a", "gone"]))])
         assert similarity.most_similar(0, [1]) == 1

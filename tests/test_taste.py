@@ -13,7 +13,7 @@ from moodmirror.recommendation.explanations import explain_shared_trait
 from moodmirror.recommendation.item_moods import compute_item_mood
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors
 from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ContentModel, Opinion, Taste
-from moodmirror.recommendation.text_query import TextQuery
+from moodmirror.recommendation.text_query import TextQuery, TextQueryIndex
 
 SAD = mood_vector({"sad": 1})
 
@@ -143,6 +143,12 @@ class TestTaste:
         taste.add_opinion("songs", "a", "hide")
         assert [(opinion.item, opinion.verdict) for opinion in taste.opinions] == [("a", "hide")]
 
+    def test_the_strongest_of_several_verdicts_counts(self, taste):
+        for item, verdicts in (("a", ("like", "skip")), ("b", ("hide", "play"))):
+            for verdict in verdicts:
+                taste.add_opinion("songs", item, verdict)
+        assert taste.snapshot("songs").opinion_values == {"a": 1.0, "b": -1.0}
+
     def test_a_skipped_item_leaves_and_returns_within_days(self, recommender, taste, clock):
         first = ids(recommender.recommend(SAD, "songs"))[0]
         taste.add_opinion("songs", first, "skip")
@@ -187,6 +193,32 @@ class TestTaste:
 
 
 class TestFreshness:
+    def test_a_shown_item_stays_until_another_fits_clearly_better(self, clock):
+        items = [song("a", "x", ("grief",)), song("b", "y", ("melancholy",))]
+        taste = Taste(clock=clock, monotonic=clock)
+        recommender = Recommender({"songs": items}, taste)
+        assert ids(recommender.recommend(items[1].vector, "songs", 1)) == ["b"]
+        taste.mark_shown("songs", ["a"])
+        assert ids(recommender.recommend(items[1].vector, "songs", 1)) == ["a"]
+        assert ids(recommender.recommend(mood_vector({"neutral": 1}), "songs", 1)) == ["b"]
+
+    def test_an_item_shown_again_loses_its_penalty(self, taste, clock):
+        taste.mark_shown("songs", ["a"])
+        clock.now += READING_SECONDS
+        taste.mark_shown("songs", ["b"])
+        assert set(taste.snapshot("songs").penalties) == {"a"}
+        taste.mark_shown("songs", ["a"])
+        assert set(taste.snapshot("songs").penalties) == set()
+
+    def test_a_seen_item_that_fits_best_is_no_surprise(self, tables, recommender, taste, clock):
+        best = sorted(tables.recommend(SAD, "songs", 10_000), key=lambda row: -row.score)[:10]
+        obvious = set(ids(best))
+        taste.mark_shown("songs", ids(best))
+        clock.now += READING_SECONDS
+        shown(recommender, taste, mood=mood_vector({"happy": 1}))
+        for seed in range(20):
+            assert not obvious & set(ids(recommender.recommend(SAD, "songs", mode="surprise", seed=seed)))
+
     def test_a_list_is_stable_while_the_mood_drifts(self, recommender, taste):
         first = ids(shown(recommender, taste))
         drifted = mood_vector({"sad": 0.97, "neutral": 0.03})
@@ -335,6 +367,11 @@ class TestTextQueries:
     def test_other_modes_need_a_mood(self, tables, options):
         with pytest.raises(ValueError, match="needs a mood to start from"):
             tables.recommend(None, "songs", **options)
+
+    def test_the_best_match_has_similarity_one(self):
+        items = [song("piano waltz"), song("piano"), song("guitar")]
+        similarity = TextQueryIndex(items, "songs").similarity(TextQuery("a piano waltz"))
+        assert similarity.tolist() == [1, pytest.approx(0.4, abs=0.3), 0]
 
     def test_a_querys_text_is_not_in_its_repr(self):
         assert "secret" not in repr(TextQuery("my secret", np.ones(3, np.float32)))
