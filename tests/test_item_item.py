@@ -91,7 +91,7 @@ class TestCoLikeCounts:
 class TestItemSimilarity:
     def test_co_liked_items_are_more_similar_than_popular_items(self):
         index_of = {name: index for index, name in enumerate("abcd")}
-        # All like d; those who like a like b, never c.
+        # Everyone likes d; people who like a also like b, never c.
         counts = count((20, ["a", "b", "d"]), (20, ["c", "d"]))
         scores = ItemSimilarity(index_of, [counts]).predict(np.array([0]), np.ones(1, np.float32))
         assert scores[1] > scores[3] > scores[2] == 0
@@ -139,7 +139,7 @@ class TestItemSimilarity:
         assert own == Recommender(songs).with_taste(liking("a")).recommend(SAD, "songs")
 
 
-class TestCrowd:
+class TestCoLikesJob:
     """Co-likes of the site's own visitors."""
 
     @pytest.fixture
@@ -149,7 +149,7 @@ class TestCrowd:
         database.close()
 
     @pytest.fixture
-    def crowd(self, database, songs):
+    def co_likes_job(self, database, songs):
         self.now = 0.0
         self.recommender = Recommender(songs)
         return CoLikesJob(database, self.recommender, clock=lambda: self.now)
@@ -162,26 +162,26 @@ class TestCrowd:
     def best_for_a_like_of_a(self):
         return ids(self.recommender.with_taste(liking("a")).recommend(SAD, "songs", exclude=["a"]))[0]
 
-    def test_co_likes_of_five_visitors_change_the_ranking(self, crowd, database):
+    def test_co_likes_of_five_visitors_change_the_ranking(self, co_likes_job, database):
         self.visit(database, [f"visitor-{number}" for number in range(MIN_PEOPLE)])
         assert self.best_for_a_like_of_a() == "b"
-        crowd.refresh()
+        co_likes_job.refresh()
         assert self.best_for_a_like_of_a() == "e"
 
-    def test_four_visitors_change_nothing_and_hides_are_not_likes(self, crowd, database):
+    def test_four_visitors_change_nothing_and_hides_are_not_likes(self, co_likes_job, database):
         self.visit(database, [f"visitor-{number}" for number in range(MIN_PEOPLE - 1)])
         self.visit(database, [f"hider-{number}" for number in range(MIN_PEOPLE)], "hide")
-        crowd.refresh()
+        co_likes_job.refresh()
         assert self.best_for_a_like_of_a() == "b"
 
-    def test_deleted_visitors_do_not_count_after_the_next_refresh(self, crowd, database):
+    def test_deleted_visitors_do_not_count_after_the_next_refresh(self, co_likes_job, database):
         self.visit(database, [f"visitor-{number}" for number in range(MIN_PEOPLE)])
-        crowd.refresh()
+        co_likes_job.refresh()
         database.delete_visitor("visitor-0")
-        crowd.refresh()
+        co_likes_job.refresh()
         assert self.best_for_a_like_of_a() == "e", "the counts were refreshed before REFRESH_SECONDS"
         self.now += REFRESH_SECONDS
-        crowd.refresh()
+        co_likes_job.refresh()
         assert self.best_for_a_like_of_a() == "b"
 
     def test_earlier_counts_stay_when_the_database_is_unavailable(self, songs):
