@@ -172,7 +172,7 @@ class TestCommand:
             ("run", "has no network of fold 0: train it with train.py speech"),
             ("face", "holds no face corpus"),
             ("speech", "is neither a folder nor a CSV file"),
-            ("models", "Restore it from the repository, or make it with: python train.py face"),
+            ("models", "Restore it from the repository, or create it with: python train.py face"),
         ],
     )
     def test_errors_name_what_is_missing_and_what_to_do(self, paths, tmp_path, capsys, missing, message):
