@@ -26,7 +26,7 @@ test: setup test-js  ## Run all tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-fast: setup  ## Run the unit tests only, in under a minute
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m unit
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "unit and not training"
 
 test-js: setup  ## Run the tests of the page's scripts that need no browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent test

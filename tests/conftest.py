@@ -43,6 +43,16 @@ DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))  # the corp
 START_SECONDS = 60  # a busy machine opens OpenCV and LiteRT slowly
 
 
+KINDS = {"unit", "browser", "services", "training"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test without a marker of its kind: `make test-fast` would leave it out, or start a browser for it."""
+    for item in items:
+        if not KINDS & {mark.name for mark in item.iter_markers()}:
+            raise pytest.UsageError(f"{item.nodeid}: mark its file with one of {', '.join(sorted(KINDS))}")
+
+
 def skip(reason: str) -> NoReturn:
     """Skip the test that calls this, or fail it where every test must run."""
     if os.environ.get("CI") == "true":

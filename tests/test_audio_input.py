@@ -11,6 +11,8 @@ from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.speech_features import WINDOW_SAMPLES
 from tests.conftest import pcm
 
+pytestmark = pytest.mark.unit
+
 PACKET = SAMPLE_RATE // 4
 
 

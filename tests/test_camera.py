@@ -19,6 +19,8 @@ from moodmirror.config import CameraSource
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import ModelError, cached_loader
 
+pytestmark = pytest.mark.unit
+
 WEBCAM = CameraSource.parse("0")
 TIMEOUT = 60  # seconds; a busy machine is slow
 

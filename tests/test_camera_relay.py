@@ -23,6 +23,8 @@ from moodmirror.recognition.face import Face
 from tests.cluster import publishing, running_redis
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.services
+
 TIMEOUT = 60  # seconds; a busy machine is slow
 
 

@@ -14,6 +14,8 @@ import pytest
 from moodmirror.emotions import EMOTIONS
 from tests.conftest import ROOT, wav
 
+pytestmark = pytest.mark.services
+
 
 def flask(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

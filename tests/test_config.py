@@ -3,6 +3,8 @@ import pytest
 from moodmirror.config import CameraSource, Config, ConfigError, stored_secret
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("text", "kind"),

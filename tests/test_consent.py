@@ -19,6 +19,8 @@ from tests.page_helpers import (
     visiting,
 )
 
+pytestmark = pytest.mark.browser
+
 # Records which media the page requests; the test browser grants them all.
 RECORD_OPENED = """
     window.opened = [];

@@ -15,6 +15,8 @@ from moodmirror.recommendation.content_safety import find_risks, is_low_mood
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.text_query import TextQuery
 
+pytestmark = pytest.mark.unit
+
 LOW = ("angry", "disgust", "fear", "sad")
 
 

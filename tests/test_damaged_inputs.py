@@ -31,6 +31,8 @@ from tests.conftest import admitted, own_memory, running, running_frame_decoder,
 from tests.test_live import Visitor
 from tests.test_websocket_limits import PATIENCE, opened, polled, smile, told, worker_of
 
+pytestmark = pytest.mark.services
+
 PICTURES, SOUNDS, CLIPS, BODIES, PACKETS, CONNECTIONS = 400, 280, 20, 120, 120, 60
 assert PICTURES + SOUNDS + CLIPS + BODIES + PACKETS + CONNECTIONS == 1000
 MAX_GROWTH_BYTES: Final = 30_000_000  # caches fill, and Hypothesis stores the inputs

@@ -38,6 +38,8 @@ from moodmirror.storage.database import (
 from tests.cluster import OwnDatabase
 from tests.conftest import ROOT, free_port
 
+pytestmark = pytest.mark.services
+
 ANN, BOB = "a" * 32, "b" * 32
 
 

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 from tests.cluster import nginx_configuration
 from tests.conftest import ROOT, need_program
 
+pytestmark = pytest.mark.services
+
 # Analyzes a face, a text and a voice while only the given distributions can be imported.
 SERVING = """
 import json, sys

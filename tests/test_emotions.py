@@ -3,6 +3,8 @@ import pytest
 
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector, valence_arousal
 
+pytestmark = pytest.mark.unit
+
 
 def test_emotions_have_the_order_of_fer2013():
     assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

@@ -27,6 +27,8 @@ from moodmirror.training.metrics import classification_metrics, reliability
 from moodmirror.training.settings import FaceTraining
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.training
+
 VOTES = [*FERPLUS_EMOTIONS, *FERPLUS_OTHERS]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from moodmirror.live.fair_scheduler import MAX_UTILIZATION, FairScheduler
 
+pytestmark = pytest.mark.unit
+
 TIMEOUT_SECONDS = 30
 
 

@@ -13,11 +13,14 @@ from typing import Any
 
 import cv2
 import psutil
+import pytest
 
 from tests.conftest import ROOT, Server, Viewer, need_program, serving
 from tests.test_recommendation_session import Visitor, my_data
 from tests.test_server import get, post
 from tests.test_websocket_limits import connected, smile, worker_of
+
+pytestmark = pytest.mark.services
 
 DAY = 24 * 3600  # seconds
 SONGS = ("10cc-im-not-in-love", "abba-dancing-queen", "2ne1-i-am-the-best")

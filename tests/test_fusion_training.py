@@ -27,6 +27,8 @@ from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 from tests.test_speech_training import write_ravdess
 
+pytestmark = pytest.mark.training
+
 PLOTS = {"fusion_confusion.png", "fusion_reliability.png", "fusion_robustness.png"}
 
 

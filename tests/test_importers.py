@@ -21,6 +21,8 @@ from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 from moodmirror.recommendation.taste import Opinion, Taste
 from moodmirror.recommendation.top_k import BLOCK_SIZE, top_k_indices
 
+pytestmark = pytest.mark.unit
+
 FESTIVE = {
     "danceability": 0.85,
     "energy": 0.9,

@@ -12,6 +12,8 @@ from moodmirror.recommendation.item_moods import compute_item_mood
 from moodmirror.recommendation.taste import Opinion, Taste
 from moodmirror.storage.database import Database
 
+pytestmark = pytest.mark.unit
+
 SAD = mood_vector({"sad": 1})
 
 

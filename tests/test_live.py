@@ -18,6 +18,8 @@ from moodmirror.live.session import STEADY_TABLES_SECONDS
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from tests.conftest import Server, admitted, pcm, serving
 
+pytestmark = pytest.mark.services
+
 TIMEOUT_SECONDS = 60
 
 

@@ -29,6 +29,8 @@ from moodmirror.services import EXTENSION
 from tests.clips import RATE, clip, encode_picture, gif, recording
 from tests.conftest import ROOT, own_memory, running, wav
 
+pytestmark = pytest.mark.services
+
 # Unambiguous faces of LFW: a broad smile; brows drawn up and together, the mouth pressed and drawn down.
 SMILING, SORROWFUL = 74, 8
 SMALL = (320, 240)  # pixels: enough for a face, and fast to encode

@@ -19,6 +19,8 @@ from tests.conftest import ROOT, Server, serving
 from tests.test_live import Visitor
 from tests.test_server import get, post
 
+pytestmark = pytest.mark.services
+
 TOKEN = "a token of some length"
 WORDS = "My secret wish is a pink giraffe"
 

@@ -5,6 +5,8 @@ from jinja2 import UndefinedError
 
 from moodmirror.training import model_card
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def template(tmp_path, monkeypatch):

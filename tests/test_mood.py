@@ -15,6 +15,8 @@ from moodmirror.live.session import Audience
 from moodmirror.mood import HISTORY_STEP_SECONDS, LOW_SECONDS, MoodState
 from moodmirror.mood_history import MIN_ROWS, MoodHistory
 
+pytestmark = pytest.mark.unit
+
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
 SAD = mood_vector({"sad": 8, "neutral": 2})
 

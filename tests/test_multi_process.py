@@ -18,6 +18,8 @@ import socketio
 from tests.cluster import Cluster, OwnDatabase, Redis, publishing, running_cluster, running_redis
 from tests.conftest import Viewer, admitted
 
+pytestmark = pytest.mark.services
+
 PATIENCE = 60  # seconds that a busy machine may take for what should take one
 BACK_SECONDS = 5  # what is promised to a visitor whose process is killed
 AT_ONCE_SECONDS = 5  # well before the processes look into the database by themselves

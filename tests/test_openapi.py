@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
@@ -9,6 +10,8 @@ from schemathesis.checks import positive_data_acceptance
 
 from app import app
 from tests.test_server import get
+
+pytestmark = pytest.mark.browser
 
 
 @schemathesis.serializer("audio/*", "video/*")

@@ -25,6 +25,8 @@ from tests.page_helpers import (
     visiting,
 )
 
+pytestmark = pytest.mark.browser
+
 
 def test_the_first_visit_explains_the_page_and_opens_no_camera(browser, hosted):
     with visiting(browser, hosted) as page:

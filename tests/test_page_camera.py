@@ -3,6 +3,7 @@
 import re
 
 import cv2
+import pytest
 from playwright.sync_api import expect
 
 from moodmirror.camera.capture import webcam_indices
@@ -19,6 +20,8 @@ from tests.page_helpers import (
     shares,
     visiting,
 )
+
+pytestmark = pytest.mark.browser
 
 
 def test_the_browser_camera_updates_the_mirror_the_bars_and_the_tables(browser, hosted):

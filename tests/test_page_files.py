@@ -20,6 +20,8 @@ from tests.page_helpers import (
     visiting,
 )
 
+pytestmark = pytest.mark.browser
+
 DATA_TRANSFER = """([content, name, type]) => {
     const transfer = new DataTransfer();
     const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));

@@ -24,6 +24,8 @@ from tests.page_helpers import (
     visiting,
 )
 
+pytestmark = pytest.mark.browser
+
 
 def test_text_is_read_while_typing_and_updates_bars_and_tables(browser, hosted):
     with visiting(browser, hosted) as page:

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.conftest import serving
 from tests.page_helpers import accessibility_violations, await_filled_tables, pick, press, row_ids, visiting
 
+pytestmark = pytest.mark.browser
+
 GONE = "([kind, id]) => ![...document.getElementById(kind).tBodies[0].rows].some((row) => row.dataset.id === id)"
 CHANGED = "([kind, first]) => document.getElementById(kind).tBodies[0].rows[0]?.dataset.id !== first"
 OTHERS = (

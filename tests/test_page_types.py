@@ -6,6 +6,8 @@ from pydantic import BaseModel
 from moodmirror.live import page_types
 from moodmirror.live.message_schemas import CLIENT_EVENTS, SERVER_EVENTS
 
+pytestmark = pytest.mark.unit
+
 
 def test_the_committed_types_are_up_to_date():
     assert page_types.TYPES_PATH.read_text(encoding="utf-8") == page_types.type_definitions(), "run `make types`"

@@ -25,6 +25,8 @@ from tests.conftest import ROOT, Server, pcm, serving, wav
 from tests.test_recommendation_session import Visitor, ids
 from tests.test_server import form, post
 
+pytestmark = pytest.mark.services
+
 PACKET = 4000  # samples: a quarter of a second
 SAMPLE_BYTES = 24  # a varied sequence of this length is found nowhere by chance
 SAMPLES = 25  # of each picture and recording

@@ -36,6 +36,8 @@ from moodmirror.server.packet_validation import StrictPacket
 from moodmirror.server.send_queue import SendQueue
 from tests.conftest import ROOT, START_SECONDS, free_port
 
+pytestmark = pytest.mark.services
+
 PATIENCE = 30  # seconds
 ATTACHMENT_EVENT = '51-["frame",{"_placeholder":true,"num":0}]'
 ADAPTERS = {

@@ -21,6 +21,8 @@ from moodmirror.recognition.face_detector import FaceDetector
 from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError, cached_loader, verified_model_bytes
 from tests.conftest import running, running_frame_decoder
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture(scope="module")
 def recognizer():

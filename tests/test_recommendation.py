@@ -18,6 +18,8 @@ from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueE
 from moodmirror.recommendation.explanations import EMOTION_NOUNS, FOOD_AND_ACTIVITY_TAG_PHRASES, TAG_PHRASES
 from moodmirror.recommendation.item_moods import GENRE_EMOTIONS, TAG_EMOTIONS, compute_item_mood, mood_at_position
 
+pytestmark = pytest.mark.unit
+
 MIN_ROWS = {"songs": 1000, "movies": 600, "food": 350, "activities": 300}
 
 # Rows in which an emotion is the strongest or second strongest.

@@ -14,6 +14,8 @@ from tests import test_live
 from tests.conftest import Server, serving
 from tests.test_live import TIMEOUT_SECONDS, watched
 
+pytestmark = pytest.mark.services
+
 KINDS = ("songs", "movies", "food", "activities")
 
 

@@ -7,6 +7,8 @@ import pytest
 from moodmirror.training.run_directory import RunDirectory
 from moodmirror.training.settings import FaceTraining
 
+pytestmark = pytest.mark.training
+
 SETTINGS = FaceTraining(epochs=3, teachers=("one.keras", "two.keras"))
 
 

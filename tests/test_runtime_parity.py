@@ -13,6 +13,8 @@ from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel
 from moodmirror.training.export import export_to_litert
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.training
+
 KERAS_PATH = MODELS_DIR / "face_emotion.keras"
 MOST_APART = 1e-3  # of a probability, in float32
 

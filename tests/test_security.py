@@ -22,6 +22,8 @@ from moodmirror.web.rate_limits import limit_requests
 from tests.cluster import running_redis
 from tests.conftest import ROOT, Server, admitted, free_port, serving
 
+pytestmark = pytest.mark.services
+
 OFF = CameraSource.parse("off")
 SECRET = "0f3b6a51c2d94e7788aa1b2c3d4e5f60"
 PATIENCE = 60  # seconds

@@ -35,6 +35,8 @@ from moodmirror.services import EXTENSION
 from tests.clips import clip, encode_picture
 from tests.conftest import ROOT, Server, Viewer, running, serving, wav
 
+pytestmark = pytest.mark.services
+
 
 def get(server: Server, path: str) -> tuple[int, dict[str, str], bytes]:
     try:

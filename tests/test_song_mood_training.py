@@ -9,6 +9,8 @@ import pytest
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, SongMood
 from moodmirror.training.song_mood import LABELED_TABLE, RATED_TABLE, main
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def tables(tmp_path):

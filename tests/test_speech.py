@@ -23,6 +23,8 @@ from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES, log
 from moodmirror.recognition.voice_activity import snr_weight, voice_activity
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.unit
+
 
 def tone(hertz: float = 220.0, seconds: float = 3.0, rate: int = SAMPLE_RATE, level: float = 0.5) -> np.ndarray:
     return (level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
@@ -157,6 +159,7 @@ class TestSound:
 
 
 class TestFeatures:
+    @pytest.mark.training  # librosa compiles for half a minute
     def test_log_mel_equals_that_of_librosa(self):
         samples = speech_like()
         mel = librosa.feature.melspectrogram(

@@ -46,6 +46,8 @@ from moodmirror.training.speech_evaluation import best_temperature, unweighted_a
 from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.training
+
 
 def voice(label: int, speaker: int, take: int, seconds: float = 1.2) -> np.ndarray:
     """Return a sound whose pitch and rate of pauses stand for the label, with a small difference between speakers."""

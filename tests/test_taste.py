@@ -15,6 +15,8 @@ from moodmirror.recommendation.sentence_vectors import CatalogueVectors
 from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ContentModel, Opinion, Taste
 from moodmirror.recommendation.text_query import TextQuery, TextQueryIndex
 
+pytestmark = pytest.mark.unit
+
 SAD = mood_vector({"sad": 1})
 
 

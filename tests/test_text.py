@@ -22,6 +22,8 @@ from moodmirror.recommendation.sentence_vectors import CatalogueVectors, item_te
 from moodmirror.training import catalogue_vectors
 from moodmirror.training.text_evaluation import read_cases, wrong_cases
 
+pytestmark = pytest.mark.unit
+
 LEAST_RIGHT = 0.9  # of the case table
 
 

@@ -11,6 +11,8 @@ from moodmirror.training.text_evaluation import read_cases
 from moodmirror.training.text_patterns import pattern_sentences
 from tests.small_text_model import LABEL_WORDS, write_corpora
 
+pytestmark = pytest.mark.training
+
 
 class TestCorpora:
     def test_all_three_corpora_are_loaded(self, tmp_path):

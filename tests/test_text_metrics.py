@@ -14,6 +14,8 @@ from moodmirror.training.text_evaluation import best_threshold, evaluate_recogni
 from moodmirror.training.text_network import emotion_probabilities, emotions_cross_entropy
 from moodmirror.training.text_teachers import stack_predictions
 
+pytestmark = pytest.mark.training
+
 
 def test_emotion_probabilities_combine_their_labels_by_a_noisy_or():
     fine = np.zeros((2, 28), np.float32)

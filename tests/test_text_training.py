@@ -29,6 +29,8 @@ from moodmirror.training.text_training_loop import NetworkRun, fit
 from tests.conftest import ROOT
 from tests.small_text_model import write_corpora, write_encoder
 
+pytestmark = pytest.mark.training
+
 
 def test_the_rebuilt_encoder_returns_the_vectors_of_the_original():
     """Compare with the first numbers of sentence-transformers' vector of a sentence, to six digits."""

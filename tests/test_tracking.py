@@ -7,6 +7,8 @@ import pytest
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.tracking import LOST_SECONDS, SEARCH_SECONDS_TRACKING, FaceTracker
 
+pytestmark = pytest.mark.unit
+
 FRAME_SECONDS = 0.05
 
 

@@ -11,6 +11,8 @@ from moodmirror.training import face, speech, text
 from moodmirror.training.settings import FaceTraining, SpeechTraining, TextTraining
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.training
+
 TRAININGS = [("face", face, FaceTraining), ("speech", speech, SpeechTraining), ("text", text, TextTraining)]
 
 

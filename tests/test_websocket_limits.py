@@ -25,6 +25,8 @@ from tests.conftest import Server, admitted, own_memory, serving
 from tests.test_live import Visitor
 from tests.test_server import get
 
+pytestmark = pytest.mark.services
+
 PATIENCE = 60  # seconds
 FLOOD_BYTES = 100_000_000
 PIECE_BYTES = 250_000
