@@ -1,4 +1,4 @@
-"""Every environment variable that the site reads, typed and checked at start."""
+"""The settings, read from environment variables, typed and validated at start."""
 
 import logging
 import os
@@ -14,23 +14,23 @@ LOGGER = logging.getLogger("moodmirror.config")
 
 INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
-# What stands where a secret should be: in examples, and in what was copied from one.
+# Words in placeholders for a secret, as in documentation and in files copied from it.
 PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
-LEAST_CHARACTERS: Final = 8  # different ones: fewer were typed, not drawn
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")  # never shown: an address holds its password
+MIN_DISTINCT_CHARACTERS: Final = 8  # of a secret: fewer were typed, not drawn at random
+SECRETS: Final = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")  # never printed: a URL contains its password
 
 
 class ConfigError(ValueError):
-    """The environment holds a value that can't be used; the message names every such variable and what it may be."""
+    """Environment variables have invalid values; the message names each of them and its valid values."""
 
 
 @dataclass(frozen=True)
 class CameraSource:
-    """Which camera the server watches.
+    """The source of the server's camera.
 
     ``auto`` is the first webcam that opens, ``index`` a webcam by its number, ``url`` an RTSP or HTTP stream, ``file`` a
-    video that loops, ``published`` the one that another process publishes through Redis, ``off`` none. `value` is what
-    CAMERA said.
+    video file in a loop, ``published`` the camera that another process publishes through Redis, ``off`` none. `value` is
+    the text of CAMERA.
     """
 
     kind: Literal["auto", "index", "url", "file", "published", "off"]
@@ -38,7 +38,7 @@ class CameraSource:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Tell the kind from the text of CAMERA."""
+        """Parse the text of CAMERA."""
         text = text.strip()
         if text in ("auto", ""):
             return cls("auto", "auto")
@@ -54,7 +54,7 @@ class CameraSource:
 
     @property
     def name(self) -> str:
-        """What to call it to a visitor: never an address, which may hold a password."""
+        """The name shown to visitors; never a URL, which may contain a password."""
         return {
             "auto": "the server's webcam",
             "index": f"the server's webcam number {self.value}",
@@ -67,34 +67,33 @@ class CameraSource:
 
 @dataclass(frozen=True)
 class Config:
-    """The site's settings; the fields are the environment variables in small letters."""
+    """The settings of the site; each field is the environment variable of the same name in lower case."""
 
     camera: CameraSource = CameraSource("auto", "auto")
     host: str = "127.0.0.1"
     port: int = 8000
-    # Where the database and the key are kept that are not given.
+    # The folder for the SQLite database, the generated secret key and imported tables.
     instance: Path = INSTANCE
-    # Signs the cookie that holds a visitor's anonymous id. None: one that was made at the first start.
+    # Signs the cookie with the visitor's anonymous id. None: use the key generated at the first start.
     secret_key: str | None = field(default=None, repr=False)
-    # None: a SQLite file.
+    # None: use a SQLite file.
     database_url: str | None = field(default=None, repr=False)
-    # None: this process is the whole site.
+    # None: the site has this process only.
     redis_url: str | None = field(default=None, repr=False)
-    # Each viewer of the MJPEG stream and each open socket holds a thread.
+    # Each viewer of the MJPEG stream and each open WebSocket occupies a thread.
     max_viewers: int = 20
     max_visitors: int = 100
-    # Connections of one address, behind which a school or a proxy may stand.
+    # Connections from one address, which a school or a proxy may share.
     max_per_address: int = 50
-    # How the log is written.
     log_format: Literal["text", "json"] = "text"
-    # Who knows it may read /metrics; None: only this machine may.
+    # Grants access to /metrics; None: only requests from this machine have access.
     metrics_token: str | None = field(default=None, repr=False)
-    # The names that the site answers to. None given: for this computer alone, this computer's; else any.
+    # Host names that the site answers to. Empty: on a local site the names of this computer, else any name.
     trusted_hosts: tuple[str, ...] = ()
-    # How many proxies in front are ours, whose word on a visitor's address and scheme is taken.
+    # The number of own proxies in front, whose `X-Forwarded-*` headers are trusted.
     trusted_proxies: int = 0
     rate_limits: bool = True
-    # An app of one's own at Spotify; without both there is nothing of Spotify's here.
+    # The operator's own app at Spotify; without both values the Spotify commands do not exist.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
     spotify_redirect_uri: str = "http://127.0.0.1:8888/callback"
@@ -103,7 +102,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings. Raises ConfigError naming all that are wrong at once."""
+        """Read the settings. Raises ConfigError that names all invalid values at once."""
         given: dict[str, object] = {}
         problems: list[str] = []
 
@@ -136,64 +135,64 @@ class Config:
             read(f"SPOTIFY_{name}", str.strip)
         camera = given.get("camera")
         if isinstance(camera, CameraSource) and camera.kind == "published" and "REDIS_URL" not in environment:
-            problems.append("CAMERA='published': needs REDIS_URL, through which it is published")
+            problems.append("CAMERA='published': needs REDIS_URL, through which the other process publishes it")
         if problems:
             raise ConfigError("; ".join(problems))
         return cls(**given)  # type: ignore[arg-type]
 
     @property
     def imported_dir(self) -> Path:
-        """Where imported tables lie, which are read at start beside the shipped ones."""
+        """The folder of imported tables, which are loaded at start in addition to the bundled ones."""
         return self.instance / "catalogue"
 
     @property
     def spotify(self) -> bool:
-        """Whether signing in to Spotify is set up."""
+        """Whether signing in to Spotify is configured."""
         return bool(self.spotify_client_id and self.spotify_client_secret)
 
     @property
     def database(self) -> str:
-        """The address of the database."""
+        """The URL of the database."""
         return self.database_url or f"sqlite:///{self.instance / 'mood_mirror.sqlite3'}"
 
     @property
     def max_connections(self) -> int:
-        """Live connections that may be open: half as many again as visitors, for who reconnects holds two for a while.
+        """The limit of open Socket.IO connections: 1.5 per visitor, as a client that reconnects has two for a while.
 
-        Eight more, so that those who are refused are told why.
+        Eight more, so that a refused visitor can be sent the reason.
         """
         return self.max_visitors + self.max_visitors // 2 + 8
 
     @property
     def is_local(self) -> bool:
-        """Whether the site is for this computer alone: nobody else reaches it, not even through a proxy."""
+        """Whether only this computer can reach the site, neither other computers nor a proxy."""
         return self.host in LOOPBACK and not self.trusted_proxies
 
     def require_secret(self) -> None:
-        """Raise ConfigError where others reach the site and its SECRET_KEY is none, or one that others may guess."""
+        """Raise ConfigError if other computers can reach the site and its SECRET_KEY is missing or easy to guess."""
         if self.is_local:
             return
-        reached = f"others than this computer reach the site (HOST={self.host}, TRUSTED_PROXIES={self.trusted_proxies})"
+        reached = f"other computers can reach the site (HOST={self.host}, TRUSTED_PROXIES={self.trusted_proxies})"
         if self.secret_key is None:
             problem = f"SECRET_KEY is not set, but {reached}"
-        elif PLACEHOLDER.search(self.secret_key) or len(set(self.secret_key)) < LEAST_CHARACTERS:
-            problem = f"SECRET_KEY looks like an example's, but {reached}"
+        elif PLACEHOLDER.search(self.secret_key) or len(set(self.secret_key)) < MIN_DISTINCT_CHARACTERS:
+            problem = f"SECRET_KEY looks like a placeholder, but {reached}"
         else:
             return
         raise ConfigError(
-            f"{problem}. Whoever knows the key can pass for any visitor. Draw one, and keep it: "
+            f"{problem}. With the key anybody can impersonate any visitor. Generate one, and keep it: "
             "python3 -c 'import secrets; print(secrets.token_hex(32))'"
         )
 
     @property
     def server_threads(self) -> int:
-        """Threads that gunicorn needs so that streams and sockets, all open at once, leave some for requests: 16."""
+        """Threads for gunicorn: one for each possible stream and WebSocket, and 16 for other requests."""
         return self.max_viewers + self.max_connections + 16
 
 
-def _whole_number(text: str, least: int, most: int) -> int:
-    if not text.strip().isdigit() or not least <= int(text) <= most:
-        raise ValueError(f"must be a whole number from {least} to {most}")
+def _whole_number(text: str, minimum: int, maximum: int) -> int:
+    if not text.strip().isdigit() or not minimum <= int(text) <= maximum:
+        raise ValueError(f"must be a whole number from {minimum} to {maximum}")
     return int(text)
 
 
@@ -217,31 +216,35 @@ def _on_or_off(text: str) -> bool:
 
 def _database(text: str) -> str:
     if not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?)://", text):
-        raise ValueError("must be an address as sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name")
+        raise ValueError("must be a URL such as sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name")
     return text
 
 
 def _redis(text: str) -> str:
     try:
         address = urlsplit(text)
-        right = address.scheme in ("redis", "rediss") and address.hostname and address.port != 0
-    except ValueError:  # its words would show the password
-        right = False
-    if not right:
-        raise ValueError("must be an address as redis://host:6379 or rediss://:password@host:6379")
+        valid = address.scheme in ("redis", "rediss") and address.hostname and address.port != 0
+    except ValueError:  # its message would show the password
+        valid = False
+    if not valid:
+        raise ValueError("must be a URL such as redis://host:6379 or rediss://:password@host:6379")
     return text
 
 
 def stored_secret(instance: Path) -> str:
-    """Return the secret key that is stored in a folder, and create it at the first call.
+    """Return the secret key stored in a folder; generate it at the first call.
 
-    Where the folder can't be written, a warning is logged and a key returned that lasts as long as the process: the cookies
-    of earlier processes are invalid then.
+    If the folder is not writable, log a warning and return a key for this process only: cookies of earlier processes are
+    invalid then.
     """
     try:
         return _read_or_create_secret(instance)
     except OSError as error:
-        LOGGER.warning("no key can be stored in %s, so one is used until this process ends: %s", instance, error)
+        LOGGER.warning(
+            "the secret key can't be stored in %s, so cookies expire when this process ends; make the folder writable: %s",
+            instance,
+            error,
+        )
         return secrets.token_hex(32)
 
 
@@ -251,14 +254,14 @@ def _read_or_create_secret(instance: Path) -> str:
         return path.read_text(encoding="ascii")
     except FileNotFoundError:
         instance.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name, then linked: of several processes that start at once all read the first one's.
-    made = instance / f"secret_key.{os.getpid()}.{secrets.token_hex(4)}"
-    made.touch(mode=0o600)
-    made.write_text(secrets.token_hex(32), encoding="ascii")
+    # Written completely under another name, then linked: processes that start at once all read the first one's key.
+    temporary = instance / f"secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+    temporary.touch(mode=0o600)
+    temporary.write_text(secrets.token_hex(32), encoding="ascii")
     try:
-        path.hardlink_to(made)
+        path.hardlink_to(temporary)
     except FileExistsError:
         pass
     finally:
-        made.unlink()
+        temporary.unlink()
     return path.read_text(encoding="ascii")

@@ -106,7 +106,7 @@ def packets() -> tuple[Handler, list[bytes]]:
     from app import app
     from moodmirror.server.packet_validation import is_valid_payload
     from tests.test_damaged_inputs import EVENTS, MESSAGES
-    from tests.test_websocket_limits import NO_PACKETS
+    from tests.test_websocket_limits import INVALID_PACKETS
 
     socketio = app.extensions["socketio"]
     browser = app.test_client()
@@ -126,7 +126,7 @@ def packets() -> tuple[Handler, list[bytes]]:
 
     attached = [f'451-["frame",{{"_placeholder":true,"num":{place}}}]\x1eb/9j/4AAQSkZJRg==' for place in (0, 7, '"x"')]
     events = [f'42["{name}",{values}]' for name in EVENTS for values in ("null", '{"a":[1e999]},2')]
-    return handle, [*MESSAGES, *(text.encode() for text in (*events, *attached, *NO_PACKETS))]
+    return handle, [*MESSAGES, *(text.encode() for text in (*events, *attached, *INVALID_PACKETS))]
 
 
 TARGETS: Final = {target.__name__: target for target in (frames, sounds, files, bodies, packets)}

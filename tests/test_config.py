@@ -20,21 +20,21 @@ pytestmark = pytest.mark.unit
         ("published", "published"),
     ],
 )
-def test_camera_tells_its_kind_from_its_text(text, kind):
+def test_the_camera_kind_is_parsed_from_the_text(text, kind):
     assert CameraSource.parse(text).kind == kind
 
 
-def test_a_cameras_name_never_shows_its_address():
+def test_a_camera_name_never_shows_its_url():
     assert "word" not in CameraSource.parse("rtsp://user:word@cam.local/1").name
 
 
-def test_defaults_serve_this_computer_alone():
+def test_the_defaults_serve_this_computer_only():
     config = Config.from_environment({})
     assert (config.host, config.port, config.camera.kind) == ("127.0.0.1", 8000, "auto")
     assert config.database == f"sqlite:///{ROOT / 'instance' / 'mood_mirror.sqlite3'}"
 
 
-def test_a_key_that_is_not_given_is_made_once_and_kept_for_this_user_alone(tmp_path):
+def test_a_missing_key_is_generated_once_and_readable_by_its_owner_only(tmp_path):
     first = stored_secret(tmp_path / "instance")
     assert len(first) >= 32
     assert stored_secret(tmp_path / "instance") == first
@@ -43,7 +43,7 @@ def test_a_key_that_is_not_given_is_made_once_and_kept_for_this_user_alone(tmp_p
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown():
+def test_every_invalid_setting_is_named_at_once_and_no_secret_is_shown():
     with pytest.raises(ConfigError) as caught:
         Config.from_environment(
             {"PORT": "http", "MAX_VIEWERS": "-1", "SECRET_KEY": "hunter2", "DATABASE_URL": "mysql://me:hunter2@host/db"}
@@ -59,19 +59,19 @@ def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown():
 @pytest.mark.parametrize(
     "address", ["redis:hunter2", "http://:hunter2@host", "redis://:hunter2@host:port", "redis://:hunter2@"]
 )
-def test_an_address_that_is_no_redis_is_named_and_not_shown(address):
-    with pytest.raises(ConfigError, match="REDIS_URL: must be an address as redis:") as caught:
+def test_an_invalid_redis_url_is_named_and_not_shown(address):
+    with pytest.raises(ConfigError, match="REDIS_URL: must be a URL such as redis:") as caught:
         Config.from_environment({"REDIS_URL": address})
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(Config(redis_url=address))
 
 
-def test_a_published_camera_needs_the_redis_through_which_it_comes():
+def test_a_published_camera_needs_redis():
     with pytest.raises(ConfigError, match="needs REDIS_URL"):
         Config.from_environment({"CAMERA": "published"})
     assert Config.from_environment({"CAMERA": "published", "REDIS_URL": "redis://host"}).camera.kind == "published"
 
 
-def test_open_streams_and_sockets_leave_threads_for_requests():
+def test_open_streams_and_websockets_leave_threads_for_requests():
     config = Config(max_viewers=30, max_visitors=50)
     assert config.server_threads > 30 + 50 + 10

@@ -29,7 +29,7 @@ from moodmirror.server.packet_validation import MalformedPacketError, StrictPack
 from tests.clips import clip
 from tests.conftest import admitted, own_memory, running, running_frame_decoder, wav
 from tests.test_live import Visitor
-from tests.test_websocket_limits import PATIENCE, opened, polled, smile, told, worker_of
+from tests.test_websocket_limits import TIMEOUT_SECONDS, open_websocket, post_polled, receive_text, smile, worker_of
 
 pytestmark = pytest.mark.services
 
@@ -154,7 +154,7 @@ def no_growth(process: psutil.Process, warm_up: Callable[[], Any]) -> Iterator[N
     yield
     gc.collect()
     assert own_memory(process) - memory < MAX_GROWTH_BYTES
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while process.num_fds() > files:
         assert time.monotonic() < deadline, "files or connections are still open"
         time.sleep(0.05)  # closing a connection sends no event
@@ -257,9 +257,9 @@ def test_connections(hosted, scene, picture):
 
     def send_and_close(*messages: bytes) -> None:
         """Send messages over a WebSocket and close it: all are handled once the server has closed it, too."""
-        with closing(opened(hosted, "127.0.0.7", headers)) as client:
+        with closing(open_websocket(hosted, "127.0.0.7", headers)) as client:
             client.send(f"40{json.dumps(auth)}")
-            while not told(client).startswith("40"):
+            while not receive_text(client).startswith("40"):
                 pass
             try:
                 for message in messages:
@@ -277,7 +277,7 @@ def test_connections(hosted, scene, picture):
     @given(PACKET, st.booleans(), st.booleans())
     def send(message, by_polling, with_attachment):
         if by_polling:
-            assert polled(hosted, "127.0.0.8", headers, auth, message) in (200, 400)
+            assert post_polled(hosted, "127.0.0.8", headers, auth, message) in (200, 400)
         else:
             send_and_close(message, *([picture] if with_attachment else []))
 

@@ -10,7 +10,7 @@ from moodmirror.live.fair_scheduler import MAX_UTILIZATION, FairScheduler
 
 pytestmark = pytest.mark.unit
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 10
 
 
 class Clock:
@@ -58,10 +58,12 @@ def test_jobs_run_in_the_order_of_submission(threads):
     scheduler = FairScheduler(workers=1)
     order: list[int] = []
     release = threading.Event()
-    submit(scheduler, threads, "first", partial(release.wait, TIMEOUT_SECONDS))
-    for number in range(20):
-        submit(scheduler, threads, str(number), partial(order.append, number))
-    release.set()
+    try:
+        submit(scheduler, threads, "first", partial(release.wait, TIMEOUT_SECONDS))
+        for number in range(20):
+            submit(scheduler, threads, str(number), partial(order.append, number))
+    finally:
+        release.set()
     for thread in threads:
         thread.join(TIMEOUT_SECONDS)
     assert order == list(range(20))
@@ -84,11 +86,13 @@ def test_as_many_jobs_run_at_once_as_there_are_workers_and_never_more(threads):
         with lock:
             running -= 1
 
-    for number in range(8):
-        submit(scheduler, threads, str(number), job)
-    full.wait(TIMEOUT_SECONDS)  # two jobs run at this moment; a third one would have started by now, too
-    assert scheduler.waiting == 6
-    release.set()
+    try:
+        for number in range(8):
+            submit(scheduler, threads, str(number), job)
+        full.wait(TIMEOUT_SECONDS)  # two jobs run at this moment; a third one would have started by now, too
+        assert scheduler.waiting == 6
+    finally:
+        release.set()
     for thread in threads:
         thread.join(TIMEOUT_SECONDS)
     assert most == 2

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import ROOT, Server, Viewer, need_program, serving
 from tests.test_recommendation_session import Visitor, my_data
 from tests.test_server import get, post
-from tests.test_websocket_limits import connected, smile, worker_of
+from tests.test_websocket_limits import connect, smile, worker_of
 
 pytestmark = pytest.mark.services
 
@@ -32,7 +32,7 @@ def test_sigterm_in_the_middle_of_everything_ends_cleanly(face_video, scene, tmp
         serving(log, CAMERA=str(face_video)) as server,
         Viewer(server) as viewer,
         Visitor(server) as visitor,
-        closing(connected(server)) as silent,
+        closing(connect(server)) as silent,
         socket.create_connection(("127.0.0.1", server.port)) as slow,
     ):
         slow.sendall(b"POST /api/analyze/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n")

@@ -150,7 +150,8 @@ class TestEngineIO:
         session = Socket(server, "id")
         server.sockets["id"] = session
         adapter = EngineSession(session._websocket_handler)
-        states, sent = [], []
+        states: list[bool | str] = []
+        sent: list[str] = []
 
         class FakeWebSocket:
             def wait(self) -> None:
@@ -225,7 +226,7 @@ class TestSocketIO:
     def test_the_server_keeps_the_environ_of_every_session(self):
         server = socketio.Server(async_mode="threading", monitor_clients=False)
         engineio_adapter.replace_parts(
-            server.eio, create_queue=SendQueue, create_websocket=pytest.fail, schedule_ping=lambda session: None
+            server.eio, create_queue=SendQueue, create_websocket=EngineSession, schedule_ping=lambda session: None
         )
         environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": "EIO=4&transport=polling", "REMOTE_ADDR": "203.0.113.7"}
         server.handle_request(environ, lambda *_: None)

@@ -1,10 +1,11 @@
-"""Nobody is let in who should not be: hosts, origins, proxies, tokens, limits, secrets, and what browsers are told."""
+"""Security: host names, origins, proxies, connection tokens, rate limits, the secret key and response headers."""
 
 import itertools
 import json
 import queue
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ import pytest
 import socketio
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.test import TestResponse
 
 from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config, ConfigError
-from moodmirror.live.connection_auth import SAID_OF_VISITOR, TOO_FAST, Bucket
+from moodmirror.live.connection_auth import MESSAGES_PER_VISITOR, TOO_MANY_MESSAGES
 from moodmirror.web.rate_limits import limit_requests
 from tests.cluster import running_redis
 from tests.conftest import ROOT, Server, admitted, free_port, serving
@@ -27,12 +30,12 @@ pytestmark = pytest.mark.services
 OFF = CameraSource.parse("off")
 SECRET = "0f3b6a51c2d94e7788aa1b2c3d4e5f60"
 PATIENCE = 60  # seconds
-FOLLOWED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+FOLLOWED_LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 @pytest.fixture
 def visit(tmp_path) -> Iterator[Callable[..., FlaskClient]]:
-    """Make a site with settings, and a visitor of it."""
+    """Return a function that creates an application with settings and returns its test client."""
     apps = []
 
     def make(**settings) -> FlaskClient:
@@ -45,13 +48,13 @@ def visit(tmp_path) -> Iterator[Callable[..., FlaskClient]]:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory) -> Iterator[Server]:
-    """A server as it is shipped, its limits on."""
-    with serving(tmp_path_factory.mktemp("guarded") / "log", CAMERA="off", RATE_LIMITS="on") as server:
+def limited(tmp_path_factory) -> Iterator[Server]:
+    """A server with rate limits, as by default."""
+    with serving(tmp_path_factory.mktemp("limited") / "log", CAMERA="off", RATE_LIMITS="on") as server:
         yield server
 
 
-class TestPagesOfOtherSites:
+class TestCrossSiteRequests:
     @pytest.mark.parametrize(
         "headers",
         [
@@ -61,29 +64,29 @@ class TestPagesOfOtherSites:
             {"Sec-Fetch-Site": "same-site"},
         ],
     )
-    def test_they_cant_have_anything_read(self, visit, headers):
+    def test_pages_of_other_sites_cant_have_content_analyzed(self, visit, headers):
         answer = visit().post("/api/analyze/text", data="hello", content_type="text/plain", headers=headers)
         assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
         assert "page of another site" in answer.json["detail"]
 
-    def test_a_program_and_the_own_page_can(self, visit):
+    def test_programs_and_the_own_page_can_have_content_analyzed(self, visit):
         for headers in ({}, {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}):
             answer = visit().post("/api/analyze/text", data="I am happy!", content_type="text/plain", headers=headers)
             assert answer.status_code == 200
 
-    def test_they_may_link_here_but_show_nothing_of_it_and_open_no_camera(self, visit):
+    def test_pages_of_other_sites_may_link_but_not_embed_and_not_open_the_camera(self, visit):
         client = visit()
-        assert client.get("/", headers=FOLLOWED).status_code == 200
-        assert client.get("/", headers={**FOLLOWED, "Sec-Fetch-Dest": "iframe"}).status_code == 403
-        assert client.get("/stream.mjpg", headers=FOLLOWED).status_code == 403
+        assert client.get("/", headers=FOLLOWED_LINK).status_code == 200
+        assert client.get("/", headers={**FOLLOWED_LINK, "Sec-Fetch-Dest": "iframe"}).status_code == 403
+        assert client.get("/stream.mjpg", headers=FOLLOWED_LINK).status_code == 403
         picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
         assert client.get("/stream.mjpg", headers=picture).status_code == 403
         assert client.get("/token", headers={**picture, "Sec-Fetch-Dest": "empty"}).status_code == 403
-        assert client.get("/stream.mjpg").status_code == 404  # this one has none; a program may ask
+        assert client.get("/stream.mjpg").status_code == 404  # this server has no camera; programs may request it
 
 
-class TestWhatBrowsersAreTold:
-    def test_no_script_but_the_pages_own_files_and_no_sense_for_others(self, visit):
+class TestResponseHeaders:
+    def test_only_own_scripts_run_and_no_other_site_gets_camera_or_microphone(self, visit):
         answer = visit().get("/")
         policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == policy["script-src"] == policy["style-src"] == "'self'"
@@ -93,7 +96,7 @@ class TestWhatBrowsersAreTold:
         assert " style=" not in answer.text
         assert "<script>" not in answer.text
 
-    def test_only_over_https_to_stay_there_and_to_send_the_cookie_there_alone(self, visit):
+    def test_hsts_and_secure_cookies_over_https_only(self, visit):
         client = visit()
         plain, secure = client.get("/"), visit().get("/", base_url="https://localhost")
         assert "Strict-Transport-Security" not in plain.headers
@@ -102,8 +105,8 @@ class TestWhatBrowsersAreTold:
         assert "Secure" in secure.headers["Set-Cookie"]
 
 
-class TestNamesAndProxies:
-    def test_a_site_for_this_computer_answers_to_no_other_name(self, visit):
+class TestHostNamesAndProxies:
+    def test_a_local_site_answers_to_no_other_host_name(self, visit):
         client = visit()
         for host in ("localhost:8000", "127.0.0.1"):
             assert client.get("/", headers={"Host": host}).status_code == 200
@@ -111,7 +114,7 @@ class TestNamesAndProxies:
         assert answer.status_code == 400
         assert "not configured for that host name" in answer.text
 
-    def test_a_public_one_answers_to_those_that_are_named(self, visit):
+    def test_a_public_site_answers_to_trusted_hosts(self, visit):
         client = visit(host="0.0.0.0", trusted_hosts=("mirror.example",))
         assert client.get("/", headers={"Host": "mirror.example"}).status_code == 200
         assert client.get("/healthz", headers={"Host": "127.0.0.1:8000"}).status_code == 200
@@ -119,7 +122,7 @@ class TestNamesAndProxies:
         assert visit(host="0.0.0.0").get("/", headers={"Host": "any.example"}).status_code == 200
 
     @pytest.mark.parametrize(("proxies", "secure"), [(0, False), (1, True)])
-    def test_what_proxies_say_is_believed_only_when_told(self, visit, proxies, secure, caplog):
+    def test_forwarded_headers_are_trusted_only_if_configured(self, visit, proxies, secure, caplog):
         client = visit(host="0.0.0.0", trusted_proxies=proxies)
         headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
         answer = client.get("/", headers=headers)
@@ -131,18 +134,18 @@ class TestNamesAndProxies:
         assert client.post("/api/analyze/text", data="hi", content_type="text/plain", headers=forged).status_code == 403
 
 
-def exhausted(ask: Callable[[], TestResponse]) -> tuple[int, TestResponse]:
-    """Ask until the answer is 429: how often it was not, and that answer. An allowance fills anew as its minute passes."""
+def exhausted(request: Callable[[], TestResponse]) -> tuple[int, TestResponse]:
+    """Send requests until one gets 429; return how many did not, and that response. A limit recovers within its minute."""
     for count in range(2000):
-        answer = ask()
-        if answer.status_code == 429:
-            return count, answer
-        assert answer.status_code == 200
-    raise AssertionError("2,000 requests were answered")
+        response = request()
+        if response.status_code == 429:
+            return count, response
+        assert response.status_code == 200
+    raise AssertionError("2,000 requests were served")
 
 
-class TestLimits:
-    def test_who_asks_too_much_is_told_when_to_come_back_and_others_go_on(self, visit):
+class TestRateLimits:
+    def test_a_limited_visitor_gets_retry_after_and_others_are_served(self, visit):
         client = visit(rate_limits=True, trusted_proxies=1)
         here, there = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
         client.get("/", headers=here)
@@ -154,19 +157,19 @@ class TestLimits:
         _, page = exhausted(lambda: client.get("/", headers=here))
         assert page.mimetype == "text/html"
         assert client.get("/healthz", headers=here).status_code == 200
-        # Another visitor at this address goes on, until the address itself has had enough, cookie or not.
+        # Another visitor at this address is served until the address itself reaches its limit, with or without a cookie.
         other = client.application.test_client()
         assert other.get("/api/mood", headers=here).status_code == 200
         assert exhausted(lambda: other.get("/api/mood", headers=here))[0] < 600
         assert other.get("/api/mood", headers=there).status_code == 200
 
-    def test_files_may_be_sent_less_often(self, visit):
+    def test_file_analysis_has_lower_limits(self, visit):
         client = visit(rate_limits=True)
         read, _ = exhausted(lambda: client.post("/api/analyze/text", data="hello", content_type="text/plain"))
         assert 60 <= read < 120
         assert client.get("/api/mood").status_code == 200
 
-    def test_an_ipv6_customer_is_one_address(self, visit):
+    def test_an_ipv6_network_counts_as_one_address(self, visit):
         client = visit(rate_limits=True, trusted_proxies=1)
         numbers = itertools.count(1)
 
@@ -175,7 +178,7 @@ class TestLimits:
         )
         assert 600 <= count < 1200
 
-    def test_processes_of_one_site_count_together_and_alone_while_redis_is_away(self, tmp_path):
+    def test_processes_count_together_and_alone_while_redis_is_unavailable(self, tmp_path):
         with running_redis(tmp_path) as redis:
             visitors = []
             for name in ("one", "two"):
@@ -189,29 +192,34 @@ class TestLimits:
             redis.kill()
             assert 600 <= exhausted(lambda: two.get("/"))[0] < 1200
 
-    def test_an_allowance_fills_as_time_passes(self):
-        now = [0.0]
-        bucket = Bucket(40, 80, lambda: now[0])
-        assert [bucket.take() for _ in range(81)] == [True] * 80 + [False]
-        now[0] = 0.5
-        assert [bucket.take() for _ in range(21)] == [True] * 20 + [False]
+    def test_messages_are_allowed_again_as_time_passes(self, monkeypatch):
+        now = [1000.0]
+        monkeypatch.setattr(time, "time", lambda: now[0])
+        limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+        def allowed(attempts: int) -> list[bool]:
+            return [limiter.hit(MESSAGES_PER_VISITOR, "visitor") for _ in range(attempts)]
+
+        assert allowed(81) == [True] * 80 + [False]
+        now[0] += 3.0  # in the middle of the next window of two seconds: half of the last one still counts
+        assert allowed(41) == [True] * 40 + [False]
 
 
-class TestDoor:
-    def enter(self, server: Server, headers: dict[str, str], auth: dict[str, str] | None) -> socketio.Client:
-        """Connect. Raises PermissionError with what the server says where it refuses."""
+class TestConnectionAuth:
+    def connect(self, server: Server, headers: dict[str, str], auth: dict[str, str] | None) -> socketio.Client:
+        """Connect. Raises PermissionError with the server's reason if it refuses."""
         client = socketio.Client(reconnection=False)
-        words: list[str] = []
-        client.on("connect_error", words.append)
+        reasons: list[str] = []
+        client.on("connect_error", reasons.append)
         try:
             client.connect(server.url, headers=headers, auth=auth, transports=["websocket"])
         except socketio.exceptions.ConnectionError:
             client.disconnect()
-            raise PermissionError(str(words)) from None
+            raise PermissionError(str(reasons)) from None
         return client
 
-    def knock(self, server: Server, headers: dict[str, str], auth: dict[str, str] | None) -> str:
-        """Connect by plain requests, with no header but those given; returns what the door says."""
+    def poll(self, server: Server, headers: dict[str, str], auth: dict[str, str] | None) -> str:
+        """Connect by polling, with no headers but the given ones; return the server's reply."""
         address = f"{server.url}/socket.io/?EIO=4&transport=polling"
 
         def ask(more: str = "", content: bytes | None = None) -> str:
@@ -224,9 +232,9 @@ class TestDoor:
         ask(f"&sid={sid}", b"40" + json.dumps(auth or {}).encode())
         return ask(f"&sid={sid}")
 
-    def test_only_who_shows_a_token_for_their_cookie_gets_in(self, guarded):
-        headers, auth = admitted(guarded)
-        others_auth = admitted(guarded)[1]
+    def test_only_a_token_for_the_own_cookie_is_accepted(self, limited):
+        headers, auth = admitted(limited)
+        others_auth = admitted(limited)[1]
         for shown_headers, shown in [
             (headers, None),
             (headers, {"token": "made-up"}),
@@ -235,59 +243,59 @@ class TestDoor:
             ({"Cookie": headers["Cookie"] + "x"}, auth),
             ({**headers, "Host": "rebound.example"}, auth),
         ]:
-            assert "could not show" in self.knock(guarded, shown_headers, shown)
-        for own in ({}, {"Origin": guarded.url}):
-            assert '40{"sid"' in self.knock(guarded, {**headers, **own}, auth)
+            assert "could not verify" in self.poll(limited, shown_headers, shown)
+        for own in ({}, {"Origin": limited.url}):
+            assert '40{"sid"' in self.poll(limited, {**headers, **own}, auth)
 
-    def test_a_page_of_another_site_is_refused_before_it_says_a_word(self, guarded):
-        headers, auth = admitted(guarded)
+    def test_a_page_of_another_site_is_refused_at_the_handshake(self, limited):
+        headers, auth = admitted(limited)
         forwarded = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
-        for origin in ("https://evil.example", "null", guarded.url.replace("http:", "https:")):
+        for origin in ("https://evil.example", "null", limited.url.replace("http:", "https:")):
             with pytest.raises(urllib.error.HTTPError) as refused:
-                self.knock(guarded, {**headers, **forwarded, "Origin": origin}, auth)
+                self.poll(limited, {**headers, **forwarded, "Origin": origin}, auth)
             with refused.value as answer:
                 assert answer.code == 400
 
-    def test_who_says_too_much_is_told_so_and_stays(self, guarded):
-        headers, auth = admitted(guarded)
-        client = self.enter(guarded, headers, auth)
+    def test_a_client_over_the_message_limit_gets_an_error_and_stays_connected(self, limited):
+        headers, auth = admitted(limited)
+        client = self.connect(limited, headers, auth)
         answers: queue.Queue[dict[str, str]] = queue.Queue()
         given: list[dict[str, str]] = []
-        while {"error": TOO_FAST} not in given:
+        while {"error": TOO_MANY_MESSAGES} not in given:
             assert len(given) < 5000
             for _ in range(100):
                 client.emit("watch", False, callback=answers.put)
             given += [answers.get(timeout=PATIENCE) for _ in range(100)]
-        assert given.count({}) >= SAID_OF_VISITOR[1]
+        assert given.count({}) >= MESSAGES_PER_VISITOR.amount
         while client.call("watch", False, timeout=PATIENCE) != {}:
-            pass  # soon there is room again
+            pass  # the limit recovers soon
         client.disconnect()
         client.wait()
 
-    def test_a_visitor_opens_a_dozen_windows_and_no_more(self, guarded):
-        headers, auth = admitted(guarded)
-        clients = [self.enter(guarded, headers, auth) for _ in range(12)]
-        with pytest.raises(PermissionError, match="more connections than one visitor"):
-            self.enter(guarded, headers, auth)
+    def test_a_visitor_may_open_twelve_connections(self, limited):
+        headers, auth = admitted(limited)
+        clients = [self.connect(limited, headers, auth) for _ in range(12)]
+        with pytest.raises(PermissionError, match="opened too many connections"):
+            self.connect(limited, headers, auth)
         clients.pop().disconnect()
-        self.enter(guarded, *admitted(guarded)).disconnect()
+        self.connect(limited, *admitted(limited)).disconnect()
         for client in clients:
             client.disconnect()
 
 
-class TestSecret:
+class TestSecretKey:
     @pytest.mark.parametrize(
         "secret", [None, "please-change-me-please", "my secret for the mirror", "kkkkkkkkkkkkkkkkkkkkkkkk"]
     )
     @pytest.mark.parametrize("reached", [{"host": "0.0.0.0"}, {"host": "::"}, {"trusted_proxies": 1}])
-    def test_a_site_that_others_reach_needs_one_of_its_own(self, secret, reached):
-        with pytest.raises(ConfigError, match="Draw one, and keep it"):
+    def test_a_reachable_site_needs_its_own_secret_key(self, secret, reached):
+        with pytest.raises(ConfigError, match="Generate one, and keep it"):
             Config(secret_key=secret, **reached).require_secret()
         Config(secret_key=SECRET, **reached).require_secret()
         Config(secret_key=secret).require_secret()
 
     @pytest.mark.parametrize("command", [["-m", "gunicorn", "app:app"], ["app.py"]])
-    def test_the_start_ends_with_a_sentence(self, command, tmp_path):
+    def test_a_missing_secret_key_ends_the_start_with_a_message(self, command, tmp_path):
         environment = {
             "CAMERA": "off",
             "HOST": "0.0.0.0",

@@ -1,4 +1,4 @@
-"""Hostile clients: what they send, leave unread or open costs the server little, and nobody else notices."""
+"""Limits of connections: a hostile client costs the server a bounded amount, and other clients are not affected."""
 
 import base64
 import json
@@ -27,28 +27,28 @@ from tests.test_server import get
 
 pytestmark = pytest.mark.services
 
-PATIENCE = 60  # seconds
+TIMEOUT_SECONDS = 60
 FLOOD_BYTES = 100_000_000
-PIECE_BYTES = 250_000
-MOST_GROWTH = 25_000_000  # bytes of memory: a quarter of the flood, much more than is held, and room for what others do
-PER_ADDRESS = 12
-MOST_VISITORS = 16
-PARKED = 500
+CHUNK_BYTES = 250_000
+MAX_GROWTH_BYTES = 25_000_000  # of memory: a quarter of the flood; the server holds much less, but other work adds to it
+MAX_PER_ADDRESS = 12
+MAX_VISITORS = 16
+CONNECTIONS = 500
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Iterator[Server]:
-    """A server that takes few visitors."""
+    """A server with low limits."""
     log = tmp_path_factory.mktemp("small") / "log"
     with serving(
-        log, CAMERA="off", MAX_VISITORS=str(MOST_VISITORS), MAX_PER_ADDRESS=str(PER_ADDRESS), MAX_VIEWERS="1"
+        log, CAMERA="off", MAX_VISITORS=str(MAX_VISITORS), MAX_PER_ADDRESS=str(MAX_PER_ADDRESS), MAX_VIEWERS="1"
     ) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def bystander(small, scene) -> Iterator[Visitor]:
-    """Somebody from elsewhere whose camera runs meanwhile."""
+    """Another visitor, whose camera must keep working during each test."""
     with Visitor(small) as visitor:
         assert visitor.call("frame", smile(scene))["faces"]
         yield visitor
@@ -64,31 +64,31 @@ def worker_of(server: Server) -> psutil.Process:
 
 
 class Client(WebSocket):
-    """A WebSocket that lets go of its connection in any case."""
+    """A WebSocket that always closes its connection."""
 
     def close(self, *arguments: Any, **options: Any) -> None:
         super().close(*arguments, **options)
         self.shutdown()
 
 
-def told(client: WebSocket) -> str:
-    """The next message, which is a text."""
+def receive_text(client: WebSocket) -> str:
+    """Receive the next message, which must be a text."""
     message = client.recv()
     assert isinstance(message, str)
     return message
 
 
-def raw(client: WebSocket) -> socket.socket:
+def raw_socket(client: WebSocket) -> socket.socket:
     assert client.sock is not None
     return client.sock
 
 
-def opened(server: Server, address: str = "127.0.0.1", headers: dict[str, str] | None = None) -> WebSocket:
-    """A WebSocket from an address of this machine, greeted by Engine.IO."""
+def open_websocket(server: Server, address: str = "127.0.0.1", headers: dict[str, str] | None = None) -> WebSocket:
+    """Open a WebSocket from a loopback address and receive Engine.IO's handshake."""
     with ExitStack() as stack:
         connection = stack.enter_context(socket.socket())
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        connection.settimeout(PATIENCE)
+        connection.settimeout(TIMEOUT_SECONDS)
         connection.bind((address, 0))
         connection.connect(("127.0.0.1", server.port))
         client = create_connection(
@@ -96,121 +96,121 @@ def opened(server: Server, address: str = "127.0.0.1", headers: dict[str, str] |
             class_=Client,
             socket=connection,
             header=headers,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
         )
-        assert told(client).startswith("0{")
+        assert receive_text(client).startswith("0{")
         stack.pop_all()
     return client
 
 
-def connected(server: Server, address: str = "127.0.0.1") -> WebSocket:
-    """Likewise, and greeted by Socket.IO."""
+def connect(server: Server, address: str = "127.0.0.1") -> WebSocket:
+    """Open a WebSocket from a loopback address and connect to Socket.IO's namespace."""
     headers, auth = admitted(server)
-    client = opened(server, address, headers)
+    client = open_websocket(server, address, headers)
     client.send(f"40{json.dumps(auth)}")
-    while not told(client).startswith("40"):
+    while not receive_text(client).startswith("40"):
         pass
     return client
 
 
-def placed(server: Server, address: str) -> WebSocket:
-    """Likewise, once the server has seen that former connections have ended."""
-    deadline = time.monotonic() + PATIENCE
+def connect_when_free(server: Server, address: str) -> WebSocket:
+    """Connect as :func:`connect`, as soon as the server has noticed that earlier connections have ended."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         try:
-            return connected(server, address)
+            return connect(server, address)
         except WebSocketBadStatusException:
-            assert time.monotonic() < deadline, "no place became free"
-            time.sleep(0.05)  # the end of a connection sends us no event
+            assert time.monotonic() < deadline, "no slot became free"
+            time.sleep(0.05)  # no event signals that the server has noticed it
 
 
-def polled(server: Server, address: str, headers: dict[str, str], auth: dict[str, str], content: bytes) -> int:
-    """The status that a client which polls gets for what it posts; it parts afterwards."""
+def post_polled(server: Server, address: str, headers: dict[str, str], auth: dict[str, str], content: bytes) -> int:
+    """Post a payload as a polling client and return the response's status; the session is closed afterwards."""
     path = "/socket.io/?EIO=4&transport=polling"
-    with closing(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE, source_address=(address, 0))) as client:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS, source_address=(address, 0))) as client:
 
-        def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        def send(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
             client.request(method, path, body, headers)
             answer = client.getresponse()
             return answer.status, answer.read()
 
-        status, greeting = ask("GET", path)
+        status, handshake = send("GET", path)
         assert status == 200
-        path += f"&sid={json.loads(greeting[1:])['sid']}"
-        assert ask("POST", path, b"40" + json.dumps(auth).encode())[0] == 200
-        status, _ = ask("POST", path, content)
-        assert ask("POST", path, b"1")[0] in (200, 400)
+        path += f"&sid={json.loads(handshake[1:])['sid']}"
+        assert send("POST", path, b"40" + json.dumps(auth).encode())[0] == 200
+        status, _ = send("POST", path, content)
+        assert send("POST", path, b"1")[0] in (200, 400)
         return status
 
 
 def close_code(client: WebSocket) -> int:
-    """The code of the frame with which the server closes the connection (RFC 6455, 7.4); it is not answered."""
+    """Return the code of the server's close frame (RFC 6455, 7.4), without answering it."""
     frame = client.recv_frame()
     while frame.opcode != ABNF.OPCODE_CLOSE:
         frame = client.recv_frame()
     return int(struct.unpack("!H", frame.data[:2])[0])
 
 
-def header(opcode: int, size: int, final: bool) -> bytes:
-    """The beginning of a WebSocket frame of the client's, masked with zeros."""
+def frame_header(opcode: int, size: int, final: bool) -> bytes:
+    """Return the header of a client's WebSocket frame, masked with zeros."""
     return struct.pack("!BBQ4x", opcode | (0x80 if final else 0), 0x80 | 127, size)
 
 
 def one_message() -> Iterator[bytes]:
-    yield header(2, FLOOD_BYTES, final=True)
-    for _ in range(FLOOD_BYTES // PIECE_BYTES):
-        yield bytes(PIECE_BYTES)
+    yield frame_header(2, FLOOD_BYTES, final=True)
+    for _ in range(FLOOD_BYTES // CHUNK_BYTES):
+        yield bytes(CHUNK_BYTES)
 
 
 def fragments() -> Iterator[bytes]:
-    for number in range(FLOOD_BYTES // PIECE_BYTES):
-        yield header(2 if number == 0 else 0, PIECE_BYTES, final=False) + bytes(PIECE_BYTES)
+    for number in range(FLOOD_BYTES // CHUNK_BYTES):
+        yield frame_header(2 if number == 0 else 0, CHUNK_BYTES, final=False) + bytes(CHUNK_BYTES)
 
 
 def attachments() -> Iterator[bytes]:
     text = b'451000-["frame",{"_placeholder":true,"num":0}]'
-    yield header(1, len(text), final=True) + text
+    yield frame_header(1, len(text), final=True) + text
     size = 200_000  # each of them is allowed
     for _ in range(FLOOD_BYTES // size):
-        yield header(2, size, final=True) + bytes(size)
+        yield frame_header(2, size, final=True) + bytes(size)
 
 
 @pytest.mark.parametrize("flood", [one_message, fragments, attachments])
 def test_a_hundred_megabytes_are_refused_while_they_come(small, bystander, scene, flood):
     worker = worker_of(small)
     before = own_memory(worker)
-    held = 0
-    with closing(connected(small)) as client:
+    growth = 0
+    with closing(connect(small)) as client:
         sent = 0
         try:
-            for piece in flood():
-                raw(client).sendall(piece)
-                sent += len(piece)
-                if sent // PIECE_BYTES % 20 == 0:
-                    held = max(held, own_memory(worker) - before)
+            for chunk in flood():
+                raw_socket(client).sendall(chunk)
+                sent += len(chunk)
+                if sent // CHUNK_BYTES % 20 == 0:
+                    growth = max(growth, own_memory(worker) - before)
         except (ConnectionError, TimeoutError):
             pass
-        held = max(held, own_memory(worker) - before)
-    assert held < MOST_GROWTH
-    assert bystander.ask("frame", smile(scene))["faces"]
+        growth = max(growth, own_memory(worker) - before)
+    assert growth < MAX_GROWTH_BYTES
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
-def test_a_message_over_the_limit_is_told_to_be_too_big(small):
-    with closing(connected(small)) as client:
+def test_a_message_over_the_limit_closes_the_connection_with_code_1009(small):
+    with closing(connect(small)) as client:
         client.send_binary(bytes(300_000))
         assert close_code(client) == 1009
 
 
-def test_who_is_still_sending_when_refused_can_read_why(small):
-    with closing(connected(small)) as client:
-        raw(client).sendall(header(2, 2_000_000, final=True))
-        for _ in range(20):  # more than what the network holds: the server must take it for this to end
-            raw(client).sendall(bytes(100_000))
+def test_a_client_that_is_still_sending_when_refused_receives_the_close_code(small):
+    with closing(connect(small)) as client:
+        raw_socket(client).sendall(frame_header(2, 2_000_000, final=True))
+        for _ in range(20):  # more than the network buffers: the server must read it for this loop to end
+            raw_socket(client).sendall(bytes(100_000))
         assert close_code(client) == 1009
 
 
 def test_compression_which_could_hide_megabytes_is_declined(small):
-    with socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", small.port), timeout=TIMEOUT_SECONDS) as client:
         client.sendall(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
             b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
@@ -221,191 +221,195 @@ def test_compression_which_could_hide_megabytes_is_declined(small):
         assert b"permessage-deflate" not in answer
 
 
-def test_who_never_reads_is_let_go_of(small, bystander, scene):
+def test_a_client_that_never_reads_is_disconnected(small, bystander, scene):
     worker = worker_of(small)
     before, threads = own_memory(worker), worker.num_threads()
-    held = most_threads = 0
-    with closing(connected(small)) as client, pytest.raises(ConnectionError):  # noqa: PT012
+    growth = max_threads = 0
+    with closing(connect(small)) as client, pytest.raises(ConnectionError):  # noqa: PT012
         for number in range(100_000):
-            client.send(f'42{number}["choose","bored"]')  # the answer lists what may be chosen
+            client.send(f'42{number}["choose","bored"]')  # the error lists the valid values, so it is long
             if number % 200 == 0:
-                held = max(held, own_memory(worker) - before)
-                most_threads = max(most_threads, worker.num_threads() - threads)
-    assert held < MOST_GROWTH
-    assert most_threads <= 4  # of the connection itself
-    assert bystander.ask("frame", smile(scene))["faces"]
+                growth = max(growth, own_memory(worker) - before)
+                max_threads = max(max_threads, worker.num_threads() - threads)
+    assert growth < MAX_GROWTH_BYTES
+    assert max_threads <= 4  # of the connection itself
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
-def test_who_keeps_an_answered_connection_open_holds_up_nobody(small):
+def test_clients_that_keep_answered_connections_open_do_not_delay_others(small):
     request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     with ExitStack() as stack:
-        # Waiting for each of them in turn, the server would be busy for minutes.
+        # If the server waited for each of them in turn, it would be blocked for minutes.
         for _ in range(120):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=TIMEOUT_SECONDS))
             client.sendall(request)
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
         assert get(small, "/healthz")[0] == 200
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0"], ids=["nothing", "half a head"])
-def test_who_connect_and_send_no_request_hold_up_nobody(small, sent):
+def test_clients_that_send_no_complete_request_do_not_delay_others(small, sent):
     with ExitStack() as stack:
-        for _ in range(60 if sent else PARKED):  # more than there are threads
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=PATIENCE))
+        for _ in range(60 if sent else CONNECTIONS):  # more than the server has threads
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), timeout=TIMEOUT_SECONDS))
             client.sendall(sent)
         assert get(small, "/healthz")[0] == 200
         with suppress(ConnectionError):
-            assert client.recv(4096) == b""  # in the end they are let go of
+            assert client.recv(4096) == b""  # the server closes them in the end
 
 
 def test_five_hundred_connections_of_one_address_leave_room_for_others(small, bystander, scene):
     worker = worker_of(small)
     with ExitStack() as stack:
-        taken, refused = 0, 0
-        for _ in range(PARKED):
+        accepted, refused = 0, 0
+        for _ in range(CONNECTIONS):
             try:
-                stack.enter_context(closing(opened(small)))
-                taken += 1
+                stack.enter_context(closing(open_websocket(small)))
+                accepted += 1
             except (WebSocketBadStatusException, ConnectionError):
                 refused += 1
-        assert taken <= PER_ADDRESS
-        assert taken + refused == PARKED
+        assert accepted <= MAX_PER_ADDRESS
+        assert accepted + refused == CONNECTIONS
         assert worker.num_threads() < 120
         assert get(small, "/healthz")[0] == 200
-        assert bystander.ask("frame", smile(scene))["faces"]
-        with closing(connected(small, "127.0.0.2")) as other:
+        assert bystander.call("frame", smile(scene))["faces"]
+        with closing(connect(small, "127.0.0.2")) as other:
             other.send('421["choose","sad"]')
-            while not told(other).startswith("431"):
+            while not receive_text(other).startswith("431"):
                 pass
 
 
-def test_places_are_free_again_once_connections_have_ended(small):
+def test_slots_are_free_again_after_connections_have_ended(small):
     for _ in range(3):
         with ExitStack() as stack:
-            for _ in range(PER_ADDRESS):
-                stack.enter_context(closing(placed(small, "127.0.0.4")))
+            for _ in range(MAX_PER_ADDRESS):
+                stack.enter_context(closing(connect_when_free(small, "127.0.0.4")))
 
 
-def test_who_comes_and_goes_again_and_again_leaves_nothing_behind(small, bystander, scene):
+def test_repeated_connecting_and_disconnecting_leaks_no_threads_or_files(small, bystander, scene):
     worker = worker_of(small)
-    threads, files, came = worker.num_threads(), worker.num_fds(), 0
-    for _ in range(PARKED):
-        with suppress(WebSocketBadStatusException), closing(opened(small, "127.0.0.7")):
-            came += 1
-    with closing(placed(small, "127.0.0.7")):
-        assert worker.num_threads() - threads <= 2 * PER_ADDRESS  # of those whose end the server is just seeing
-        assert worker.num_fds() - files <= PER_ADDRESS
-    assert came > PARKED / 2
-    assert bystander.ask("frame", smile(scene))["faces"]
+    threads, files, connected_count = worker.num_threads(), worker.num_fds(), 0
+    for _ in range(CONNECTIONS):
+        with suppress(WebSocketBadStatusException), closing(open_websocket(small, "127.0.0.7")):
+            connected_count += 1
+    with closing(connect_when_free(small, "127.0.0.7")):
+        assert worker.num_threads() - threads <= 2 * MAX_PER_ADDRESS  # those whose end the server has not noticed yet
+        assert worker.num_fds() - files <= MAX_PER_ADDRESS
+    assert connected_count > CONNECTIONS / 2
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
-def test_a_connection_is_pinged_for_as_long_as_it_answers_and_then_ended():
+def test_a_connection_is_pinged_while_it_answers_and_then_closed():
     app = Flask(__name__)
     site = SocketIO(app, async_mode="threading", ping_interval=0.2, ping_timeout=0.4)
     limit_connections(app, site, 10, 10, pytest.fail)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
-    with answering(server), closing(create_connection(url, class_=Client, timeout=PATIENCE)) as client:
-        assert told(client).startswith("0{")
+    with serving_in_thread(server), closing(create_connection(url, class_=Client, timeout=TIMEOUT_SECONDS)) as client:
+        assert receive_text(client).startswith("0{")
         for _ in range(5):
-            assert told(client) == "2"
+            assert receive_text(client) == "2"
             client.send("3")
-        assert told(client) == "2"
+        assert receive_text(client) == "2"
         with pytest.raises(WebSocketConnectionClosedException):
-            told(client)
+            receive_text(client)
 
 
-NO_PACKETS = [
-    "9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000, "3 " + "[" * 20_000,  # nor Engine.IO's
+INVALID_PACKETS = [
+    "9", "42", "4x", "451000-[1]", '451-["frame"', "4" + "[" * 20_000, "3 " + "[" * 20_000,  # invalid for Engine.IO, too
     "49", "43[]", '44{"message":"no"}', '42["disconnect"]', '42["connect",{}]', '450-["frame"]', '421-["frame"]',
     '40{"token":"\\ud800"}x',
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("content", NO_PACKETS, ids=lambda content: content[:12])
-def test_what_is_no_packet_ends_that_connection_and_fills_no_log(small, bystander, scene, content):
-    with closing(placed(small, "127.0.0.6")) as client:
+@pytest.mark.parametrize("content", INVALID_PACKETS, ids=lambda content: content[:12])
+def test_an_invalid_packet_closes_that_connection_without_a_traceback(small, bystander, scene, content):
+    with closing(connect_when_free(small, "127.0.0.6")) as client:
         client.send(content)
         client.send("4not a packet either")
         with suppress(WebSocketConnectionClosedException, ConnectionError):
             while client.recv():
                 pass
     assert "Traceback" not in small.log.read_text()
-    assert bystander.ask("frame", smile(scene))["faces"]
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
 @pytest.mark.parametrize("attachment", [b"", b"a frame"])
-@pytest.mark.parametrize("place", ["7", '"x"', "null"])
-def test_an_attachment_without_a_place_ends_that_connection_and_fills_no_log(small, bystander, scene, attachment, place):
-    with closing(placed(small, "127.0.0.6")) as client:
-        client.send(f'451-["frame",{{"_placeholder":true,"num":{place}}}]')
+@pytest.mark.parametrize("placeholder", ["7", '"x"', "null"])
+def test_an_attachment_with_an_invalid_placeholder_closes_that_connection_without_a_traceback(
+    small, bystander, scene, attachment, placeholder
+):
+    with closing(connect_when_free(small, "127.0.0.6")) as client:
+        client.send(f'451-["frame",{{"_placeholder":true,"num":{placeholder}}}]')
         with suppress(WebSocketConnectionClosedException, ConnectionError):
             client.send_binary(attachment)
             client.send_binary(attachment)
             while client.recv():
                 pass
     assert "Traceback" not in small.log.read_text()
-    assert bystander.ask("frame", smile(scene))["faces"]
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
 @pytest.mark.parametrize(
     "content",
-    [*(content.encode() for content in NO_PACKETS), b"", b"\xff", b"d=4", b"b!", b"3\x1e", b"\x1e".join([b"3"] * 17)],
+    [*(content.encode() for content in INVALID_PACKETS), b"", b"\xff", b"d=4", b"b!", b"3\x1e", b"\x1e".join([b"3"] * 17)],
     ids=lambda content: repr(content[:12]),
 )
-def test_what_a_polling_client_posts_that_is_no_packet_is_refused_and_fills_no_log(small, bystander, scene, content):
-    assert polled(small, "127.0.0.9", *admitted(small), content) == 400
+def test_an_invalid_polled_payload_is_refused_without_a_traceback(small, bystander, scene, content):
+    assert post_polled(small, "127.0.0.9", *admitted(small), content) == 400
     assert "Traceback" not in small.log.read_text()
-    assert bystander.ask("frame", smile(scene))["faces"]
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
-def test_what_a_polling_client_posts_that_is_a_packet_is_taken(small, scene):
+def test_a_valid_polled_payload_is_accepted(small, scene):
     frame = b'451-["frame",{"_placeholder":true,"num":0}]\x1eb' + base64.b64encode(smile(scene))
-    assert polled(small, "127.0.0.9", *admitted(small), b"3") == 200
-    assert polled(small, "127.0.0.9", *admitted(small), b"1") == 200  # and parts twice
-    assert polled(small, "127.0.0.9", *admitted(small), frame) == 200
+    assert post_polled(small, "127.0.0.9", *admitted(small), b"3") == 200
+    assert post_polled(small, "127.0.0.9", *admitted(small), b"1") == 200  # closes twice
+    assert post_polled(small, "127.0.0.9", *admitted(small), frame) == 200
     assert "Traceback" not in small.log.read_text()
 
 
-def test_more_values_than_an_event_has_and_a_token_that_is_no_text_are_refused_and_fill_no_log(small, bystander):
-    assert "one value" in bystander.ask("choose", ("sad", "happy"))["error"]
+def test_two_payloads_and_an_unencodable_token_are_refused_without_a_traceback(small, bystander):
+    assert "one payload" in bystander.call("choose", ("sad", "happy"))["error"]
     headers, _ = admitted(small)
-    with closing(opened(small, headers=headers)) as client:
+    with closing(open_websocket(small, headers=headers)) as client:
         client.send('40{"token":"\\ud800"}')
-        while not (answer := told(client)).startswith("44"):
+        while not (answer := receive_text(client)).startswith("44"):
             pass
-    assert "the mirror's own" in answer
+    assert "could not verify that this page is its own" in answer
     assert "Traceback" not in small.log.read_text()
 
 
-def test_who_polls_finds_the_same_limits(small, bystander, scene):
+def test_polling_clients_have_the_same_limits(small, bystander, scene):
     statuses = []
-    for _ in range(2 * PER_ADDRESS):
-        with closing(HTTPConnection("127.0.0.1", small.port, timeout=PATIENCE, source_address=("127.0.0.3", 0))) as client:
+    for _ in range(2 * MAX_PER_ADDRESS):
+        with closing(
+            HTTPConnection("127.0.0.1", small.port, timeout=TIMEOUT_SECONDS, source_address=("127.0.0.3", 0))
+        ) as client:
             client.request("GET", "/socket.io/?EIO=4&transport=polling")
             statuses.append(client.getresponse().status)
-    assert statuses == [200] * PER_ADDRESS + [503] * PER_ADDRESS
-    assert bystander.ask("frame", smile(scene))["faces"]
+    assert statuses == [200] * MAX_PER_ADDRESS + [503] * MAX_PER_ADDRESS
+    assert bystander.call("frame", smile(scene))["faces"]
 
 
-def test_messages_are_handled_in_their_order(hosted):
-    with closing(connected(hosted)) as client:
+def test_messages_of_a_client_are_handled_in_order(hosted):
+    with closing(connect(hosted)) as client:
         for number in range(50):
             client.send(f'42{number}["choose","{("sad", "happy")[number % 2]}"]')
-        answered: list[int] = []
-        while len(answered) < 50:
-            message = told(client)
+        acknowledged: list[int] = []
+        while len(acknowledged) < 50:
+            message = receive_text(client)
             if message.startswith("43"):
-                answered.append(int(message[2 : message.index("[")]))
-        assert answered == list(range(50))
+                acknowledged.append(int(message[2 : message.index("[")]))
+        assert acknowledged == list(range(50))
 
 
-@pytest.mark.parametrize("waits", [False, True])
-def test_what_a_client_is_slow_to_read_comes_whole_and_in_order(waits):
+@pytest.mark.parametrize("reads_late", [False, True])
+def test_a_slow_client_receives_everything_complete_and_in_order(reads_late):
     app, sent = Flask(__name__), threading.Event()
     site = SocketIO(app, async_mode="threading")
     limit_connections(app, site, 10, 10, pytest.fail)
-    # Some are more than the system takes at once; all that it holds not at all may wait.
+    # Some are larger than the system's send buffer; the queue may hold all of them.
     contents = ["é" * (100_000 if number % 5 == 0 else 2_000) for number in range(MAX_QUEUED_PACKETS - 4)]
 
     def begin() -> None:
@@ -415,24 +419,24 @@ def test_what_a_client_is_slow_to_read_comes_whole_and_in_order(waits):
 
     site.on_event("begin", begin)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    with answering(server), socket.socket() as connection:
+    with serving_in_thread(server), socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         connection.connect(("127.0.0.1", server.port))
         url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
-        with closing(create_connection(url, class_=Client, socket=connection, timeout=PATIENCE)) as client:
+        with closing(create_connection(url, class_=Client, socket=connection, timeout=TIMEOUT_SECONDS)) as client:
             client.send("40")
             client.send('421["begin"]')
-            if waits:
-                assert sent.wait(PATIENCE)
-            came = [told(client) for _ in range(len(contents) + 3)]  # with two greetings, and the answer
-    parts = [json.loads(message[2:])[1] for message in came if message.startswith('42["part"')]
+            if reads_late:
+                assert sent.wait(TIMEOUT_SECONDS)
+            received = [receive_text(client) for _ in range(len(contents) + 3)]  # 2 handshakes, 1 acknowledgement
+    parts = [json.loads(message[2:])[1] for message in received if message.startswith('42["part"')]
     assert [part["number"] for part in parts] == list(range(len(contents)))
     assert all(part["content"] == content for part, content in zip(parts, contents, strict=True))
 
 
 @contextmanager
-def answering(server: BaseWSGIServer) -> Iterator[None]:
-    """Have a server answer in a thread meanwhile."""
+def serving_in_thread(server: BaseWSGIServer) -> Iterator[None]:
+    """Run a server in a thread."""
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -443,10 +447,12 @@ def answering(server: BaseWSGIServer) -> Iterator[None]:
         thread.join()
 
 
-@pytest.mark.parametrize("content", [b"\x83\x80\x00\x00\x00\x00", b"\xff" * 40, header(1, 2, final=True) + b"\xff\xfe"])
-def test_what_is_no_websocket_frame_ends_that_connection_alone(small, bystander, scene, content):
-    with closing(placed(small, "127.0.0.5")) as client:
-        raw(client).sendall(content)
-        while raw(client).recv(4096):
+@pytest.mark.parametrize(
+    "content", [b"\x83\x80\x00\x00\x00\x00", b"\xff" * 40, frame_header(1, 2, final=True) + b"\xff\xfe"]
+)
+def test_an_invalid_websocket_frame_closes_that_connection_only(small, bystander, scene, content):
+    with closing(connect_when_free(small, "127.0.0.5")) as client:
+        raw_socket(client).sendall(content)
+        while raw_socket(client).recv(4096):
             pass
-    assert bystander.ask("frame", smile(scene))["faces"]
+    assert bystander.call("frame", smile(scene))["faces"]

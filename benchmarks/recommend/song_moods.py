@@ -14,7 +14,7 @@ def measure_song_moods(folder: Path) -> list[Finding]:
         print_row(name, value)
     print(
         f"  Valence and arousal: Spearman's correlation, {song_mood.RATING_FOLDS} folds; labels: accuracy, "
-        f"{song_mood.LABEL_FOLDS} folds; means of {song_mood.SEEDS} random divisions into folds."
+        f"{song_mood.LABEL_FOLDS} folds; means of {song_mood.FOLD_DRAWS} random divisions into folds."
     )
     return [
         Finding("songs' valence against people's, Spearman", "at least 0.52", f"{measured['valence, ours']:.3f}"),
