@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 
 from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config, ConfigError
-from moodmirror.live.connection_auth import MESSAGES_PER_VISITOR, TOO_MANY_MESSAGES
+from moodmirror.live import connection_auth
+from moodmirror.live.connection_auth import MESSAGES_PER_VISITOR, TOO_MANY_MESSAGES, ConnectionAuth
 from moodmirror.web.rate_limits import limit_requests
 from tests.cluster import running_redis
 from tests.conftest import ROOT, Server, admitted, free_port, serving
@@ -203,6 +204,25 @@ class TestRateLimits:
         assert allowed(81) == [True] * 80 + [False]
         now[0] += 3.0  # in the middle of the next window of two seconds: half of the last one still counts
         assert allowed(41) == [True] * 40 + [False]
+
+    def test_message_counts_are_deleted_with_the_last_connection(self, tmp_path):
+        app = create_app(Config(camera=OFF, instance=tmp_path))
+        try:
+            auth = ConnectionAuth(app, Config(camera=OFF, instance=tmp_path))
+            with app.test_request_context(base_url="http://localhost"):
+                credentials = connection_auth.token().get_json()
+                auth.accept("first", credentials)
+                auth.accept("second", credentials)
+            storage = auth._limiter.storage.storage  # type: ignore[attr-defined]  # of the one in memory
+            connections = set(storage)
+            assert auth.allows_message("first")
+            assert set(storage) > connections
+            auth.release("first")
+            assert set(storage) > connections  # the visitor's other connection is still open
+            auth.release("second")
+            assert set(storage) == connections
+        finally:
+            close_app(app)
 
 
 class TestConnectionAuth:
