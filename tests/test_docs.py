@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from moodmirror.live.message_schemas import CLIENT_EVENTS, SERVER_EVENTS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -26,6 +27,12 @@ def test_every_make_target_that_a_page_names_exists():
     for page in PAGES:
         named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")))
         assert named <= targets, page.name
+
+
+def test_the_api_page_lists_every_socketio_event():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for event in (*CLIENT_EVENTS, *SERVER_EVENTS):
+        assert f"[`{event}`](socketio_messages.md#{event})" in page
 
 
 def test_the_readme_fits_on_one_screen():
