@@ -369,5 +369,5 @@ class TestVisitorDataApi:
         environment = {"CAMERA": "off", "DATABASE_URL": "mysql://me:hunter2@host/name", "PATH": "/usr/bin:/bin"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 1
-        assert "DATABASE_URL: must be an address as sqlite:" in done.stderr
+        assert "DATABASE_URL: must be a URL such as sqlite:" in done.stderr
         assert "hunter2" not in done.stderr
