@@ -16,8 +16,11 @@ from tests.conftest import free_port
 
 TOKEN = "made-up-token"
 
-# spotipy does not close the socket on which it waits for the sign-in.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.unit,
+    # spotipy does not close the socket on which it waits for the sign-in.
+    pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning"),
+]
 
 
 class SpotifyHandler(BaseHTTPRequestHandler):
