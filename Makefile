@@ -25,8 +25,10 @@ run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.
 test: setup test-js  ## Run all tests, in a real browser and on real faces
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
+# Only the files with unit tests are collected: to import the others, TensorFlow among them, takes ten seconds.
 test-fast: setup  ## Run the unit tests only, in under a minute
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "unit and not training"
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "unit and not training" \
+		$$(grep -l 'pytest\.mark\.unit' tests/test_*.py)
 
 test-js: setup  ## Run the tests of the page's scripts that need no browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent test

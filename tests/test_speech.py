@@ -158,8 +158,8 @@ class TestSound:
             resample(samples, rate)
 
 
+@pytest.mark.training  # librosa compiles for half a minute
 class TestFeatures:
-    @pytest.mark.training  # librosa compiles for half a minute
     def test_log_mel_equals_that_of_librosa(self):
         samples = speech_like()
         mel = librosa.feature.melspectrogram(
@@ -352,6 +352,7 @@ class ConstantModel:
         return np.tile(self.answer, (len(features), 1))
 
 
+@pytest.mark.training  # classic features use librosa
 class TestWrappedModel:
     def test_calm_counts_as_neutral(self):
         answer = np.eye(len(LABELS))[LABELS.index("calm")] * 0.6 + np.eye(len(LABELS))[LABELS.index("happy")] * 0.4
