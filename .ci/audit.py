@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Ask PyPI's and npm's advisory services about every installed package. Run by `make lint`.
+"""Check every installed package against PyPI's and npm's advisory services. Run by `make lint`.
 
-Exit status 1: a known vulnerability. Where a service can't be asked, or knows nothing of what it is asked, that is said and
-is no failure, unless AUDIT=required: then nothing may stay unasked.
+Exit status 1: a known vulnerability. If a service is unreachable, or has no data on a package, that is printed and is not a
+failure, unless AUDIT=required: then every package must be audited.
 """
 
 import json
@@ -13,64 +13,67 @@ import sys
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-SECONDS = 300  # for each service
+TIMEOUT_SECONDS = 300  # for each service
 
 
-def answer_of(command: list[str]) -> tuple[dict, str]:
-    """The JSON that a command prints, and its last words where that is none."""
+def run_json(command: list[str]) -> tuple[dict, str]:
+    """Run a command and return its JSON output, empty if it has none, and the last line of its messages."""
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         return {}, str(error)
-    said = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()
+    messages = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
     try:
-        return json.loads(done.stdout), said[-1]
+        return json.loads(done.stdout), messages[-1]
     except json.JSONDecodeError:
-        return {}, said[-1]
+        return {}, messages[-1]
 
 
 def audit_python() -> tuple[list[str], list[str], int]:
-    """Vulnerabilities of the Python packages, what could not be asked, and how many were asked about."""
-    answer, words = answer_of([str(BIN / "pip-audit"), "--local", "--format", "json", "--progress-spinner", "off"])
-    packages = answer.get("dependencies", [])
-    asked = [package for package in packages if "vulns" in package]
-    unasked = [package["name"] for package in packages if "skip_reason" in package]
-    problems = [
-        f"{package['name']} {package['version']}: {found['id']}, mended in: {', '.join(found['fix_versions']) or 'none'}"
-        for package in asked
+    """Return the vulnerabilities of the Python packages, what could not be audited, and the number of audited packages."""
+    output, message = run_json([str(BIN / "pip-audit"), "--local", "--format", "json", "--progress-spinner", "off"])
+    packages = output.get("dependencies", [])
+    audited = [package for package in packages if "vulns" in package]
+    skipped = [package["name"] for package in packages if "skip_reason" in package]
+    vulnerabilities = [
+        f"{package['name']} {package['version']}: {found['id']}, fixed in: {', '.join(found['fix_versions']) or 'none'}"
+        for package in audited
         for found in package["vulns"]
     ]
     if not packages:
-        return [], [f"PyPI's advisories can't be asked: {words}"], 0
-    if unasked:
-        return problems, [f"PyPI's service knows nothing of {len(unasked)} packages: {', '.join(unasked[:5])} …"], len(asked)
-    return problems, [], len(asked)
+        return [], [f"PyPI's advisories are unreachable: {message}"], 0
+    if skipped:
+        reason = f"PyPI's service has no data on {len(skipped)} packages: {', '.join(skipped[:5])} …"
+        return vulnerabilities, [reason], len(audited)
+    return vulnerabilities, [], len(audited)
 
 
 def audit_npm() -> tuple[list[str], list[str], int]:
-    """Likewise of the page's packages."""
-    answer, words = answer_of([shutil.which("npm") or str(BIN / "npm"), "audit", "--json"])
-    if "vulnerabilities" not in answer:
-        return [], [f"npm's advisories can't be asked: {answer.get('message') or words}"], 0
-    problems = [f"{name}: {found['severity']} ({found['range']})" for name, found in answer["vulnerabilities"].items()]
-    return problems, [], answer["metadata"]["dependencies"]["total"]
+    """Return the same for the page's packages."""
+    output, message = run_json([shutil.which("npm") or str(BIN / "npm"), "audit", "--json"])
+    if "vulnerabilities" not in output:
+        return [], [f"npm's advisories are unreachable: {output.get('message') or message}"], 0
+    vulnerabilities = [
+        f"{name}: {found['severity']} ({found['range']})" for name, found in output["vulnerabilities"].items()
+    ]
+    return vulnerabilities, [], output["metadata"]["dependencies"]["total"]
 
 
 def main() -> int:
-    """Audit both; returns the exit status."""
+    """Audit both; return the exit status."""
     required = os.environ.get("AUDIT") == "required"
     failed = False
     for name, audit in (("Python", audit_python), ("npm", audit_npm)):
-        problems, unasked, count = audit()
-        for problem in problems:
-            print(f"VULNERABLE: {problem}")
-        for reason in unasked:
+        vulnerabilities, not_audited, count = audit()
+        for vulnerability in vulnerabilities:
+            print(f"VULNERABLE: {vulnerability}")
+        for reason in not_audited:
             print(f"NOT AUDITED: {reason}")
-        print(f"{name}: {count} packages audited, {len(problems)} known vulnerabilities.")
-        failed |= bool(problems) or (required and bool(unasked))
+        print(f"{name}: {count} packages audited, {len(vulnerabilities)} known vulnerabilities.")
+        failed |= bool(vulnerabilities) or (required and bool(not_audited))
     if failed:
-        print("Update what is vulnerable, in requirements*.txt or package.json.", file=sys.stderr)
+        print("Update the vulnerable packages in requirements*.txt or package.json.", file=sys.stderr)
     return int(failed)
 
 

@@ -1,6 +1,6 @@
-"""Measure which faces are found: `make bench`, or `python -m benchmarks.detection --data FER2013` for a corpus' faces too.
+"""Measure which faces are detected: `make bench`, or `python -m benchmarks.detection --data FER2013` for faces of a corpus.
 
-Faces are set into photographs at known places, sizes and tilts; every search that is compared sees the same pictures.
+Faces are set into photographs at known places, sizes and tilts; all searches get the same pictures.
 """
 
 import argparse
@@ -26,12 +26,12 @@ Search = Callable[[Picture], Any]
 
 
 def searches() -> dict[str, Search]:
-    """The searches to compare, by name: uint8 [h, w] to boxes."""
+    """Return the searches to compare, by name; each maps a picture, uint8 [h, w], to boxes."""
     detector = FaceDetector()
     cascade = cv2.CascadeClassifier(str(CASCADE_PATH))
     return {
         "ours": detector.detect,
-        "ours, inclined": lambda gray: np.concatenate([detector.detect(gray, search) for search in TILTED_SEARCHES]),
+        "ours, tilted": lambda gray: np.concatenate([detector.detect(gray, search) for search in TILTED_SEARCHES]),
         "ours, far": lambda gray: detector.detect(gray, FAR_SEARCH),
         "Haar 1.3/5": lambda gray: cascade.detectMultiScale(gray, 1.3, 5),
         "Haar 1.1/5, 50 px (fer's)": lambda gray: cascade.detectMultiScale(gray, 1.1, 5, minSize=(50, 50)),
@@ -41,7 +41,7 @@ def searches() -> dict[str, Search]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="FER2013 in any of its forms: its development faces are pasted too")
+    parser.add_argument("--data", type=Path, help="FER2013 in any of its forms: its development faces are used, too")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     kinds: dict[str, list[Scene]] = {}
@@ -53,7 +53,7 @@ def main() -> None:
         kinds["FER2013's faces, tightly cut"] = list(scenes(COUNT, SEED, 0, SIDES, faces))
     near, far = (f"{low:.0f} to {high:.0f}" for low, high in (SIDES, FAR_SIDES))
     print(f"Faces of {near} pixels (far: {far}) set into {COUNT} photographs")
-    print(f"  {'':32}{'search':28}{'found':>8}{'false boxes a picture':>24}{'ms of CPU':>12}")
+    print(f"  {'':32}{'search':28}{'found':>8}{'false boxes per picture':>24}{'ms of CPU':>12}")
     for kind, pictures in kinds.items():
         for name, search in searches().items():
             found, false, milliseconds = measure(search, pictures)
@@ -61,15 +61,15 @@ def main() -> None:
 
 
 def measure(search: Search, pictures: list[Scene]) -> tuple[float, float, float]:
-    """The share of faces found, false boxes a picture, and milliseconds of CPU a picture."""
+    """Return the share of detected faces, and false boxes and milliseconds of CPU per picture."""
     found = false = 0
     began = time.process_time()
-    answers = [search(scene.picture) for scene in pictures]
+    detections = [search(scene.picture) for scene in pictures]
     milliseconds = 1000 * (time.process_time() - began) / len(pictures)
-    for scene, boxes in zip(pictures, answers, strict=True):
-        right = [scene.shows(box) for box in boxes]
-        found += any(right)
-        false += len(right) - sum(right)
+    for scene, boxes in zip(pictures, detections, strict=True):
+        correct = [scene.shows(box) for box in boxes]
+        found += any(correct)
+        false += len(correct) - sum(correct)
     return found / len(pictures), false / len(pictures), milliseconds
 
 

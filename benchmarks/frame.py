@@ -1,4 +1,4 @@
-"""Measure what a frame costs and what the server needs: `make bench`.
+"""Measure the cost of a frame, and start-up and memory of the server: `make bench`.
 
 640×480 frames with a face (NASA's portrait of Eileen Collins, public domain), one thread, medians. Absolute figures
 depend on the machine; compare figures of one run with each other.
@@ -28,11 +28,11 @@ from tests.conftest import own_memory, serving
 
 RUNS = 200  # of each step; the first tenth warms up and is not counted
 STARTS = 5
-TOGETHER = 8  # faces of several visitors
+BATCH = 8  # faces, of several visitors
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the results."""
     cv2.setNumThreads(1)
     frame = portrait_frame()
     gray = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
@@ -45,10 +45,10 @@ def main() -> None:
     recommender = Recommender.open()
     vector = recognizer.predict_proba(faces)[0]
     moving = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8) for picture in video(RUNS)]
-    tracker, browsers_tracker = FaceTracker(analyzer), FaceTracker(analyzer)
-    # Frames come twenty a second to the tracker, however fast they are measured here.
-    times, browsers_times = (iter(np.arange(RUNS) / 20) for _ in range(2))
-    courses = iter(moving)
+    tracker, browser_tracker = FaceTracker(analyzer), FaceTracker(analyzer)
+    # The tracker receives frames with the times of a camera of 20 per second, however fast they are processed here.
+    times, browser_times = (iter(np.arange(RUNS) / 20) for _ in range(2))
+    frames = iter(moving)
 
     def decoded(content: bytes) -> GrayImage:
         width, height, pixels = decode(content)
@@ -61,21 +61,21 @@ def main() -> None:
 
     print(f"640×480 frames with {len(boxes)} face, one thread, {RUNS} runs (milliseconds of CPU: median, mean)")
     show("search the whole frame (Haar)", *cost(lambda: detector.detect(gray)))
-    show("search one neighbourhood", *cost(lambda: detector.detect_near(gray, (x, y, width, height))))
-    show("read one face (LiteRT, int8 weights)", *cost(lambda: recognizer.predict_proba(faces)))
-    together = np.repeat(faces[:1], TOGETHER, axis=0)
+    show("search one neighborhood", *cost(lambda: detector.detect_near(gray, (x, y, width, height))))
+    show("classify one face (LiteRT, int8 weights)", *cost(lambda: recognizer.predict_proba(faces)))
+    together = np.repeat(faces[:1], BATCH, axis=0)
     show(
-        f"read {TOGETHER} in one batch, each",
-        *(value / TOGETHER for value in cost(lambda: recognizer.predict_proba(together))),
+        f"read {BATCH} in one batch, each",
+        *(value / BATCH for value in cost(lambda: recognizer.predict_proba(together))),
     )
-    show("a camera's frame: follow and read", *(whole := cost(lambda: tracker.follow(next(courses), next(times)))))
+    show("a camera's frame: track and classify", *(whole := cost(lambda: tracker.follow(next(frames), next(times)))))
     show("draw and encode it for viewers", *cost(draw_and_encode))
     show(
         "a browser's frame, 320×240: decode, follow, read",
-        *cost(lambda: browsers_tracker.follow(decoded(sent), next(browsers_times))),
+        *cost(lambda: browser_tracker.follow(decoded(sent), next(browser_times))),
     )
     show("rank the four tables", *cost(lambda: [recommender.recommend(vector, kind) for kind in KINDS]))
-    print(f"  {'frames followed and read a second and core':50}{1000 / whole[1]:8.0f}")
+    print(f"  {'frames tracked and classified per second and core':50}{1000 / whole[1]:8.0f}")
     print(f"\nThe server under gunicorn, median of {STARTS} starts")
     alive, ready, memory = zip(*(start_server() for _ in range(STARTS)), strict=True)
     print(f"  {'seconds until it answers':50}{statistics.median(alive):8.2f}")
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def cost(step: Callable[[], object]) -> tuple[float, float]:
-    """The median and the mean CPU time of `step`, in milliseconds, of this thread and what it starts."""
+    """Return the median and the mean CPU time of `step`, in milliseconds, including threads that it starts."""
     times = []
     for _ in range(RUNS):
         began = time.process_time()
@@ -100,7 +100,7 @@ def show(name: str, median: float, mean: float) -> None:
 
 
 def start_server() -> tuple[float, float, float]:
-    """Start the site; returns seconds until it answers, until its models are open, and its own memory in MB."""
+    """Start the site; return the seconds until it answers and until its models are open, and its own memory in MB."""
     began = time.perf_counter()
     with serving(Path(os.devnull), CAMERA="off") as server:
         alive = time.perf_counter() - began

@@ -1,12 +1,12 @@
-"""Compare a frame's cost with the usual ways: `make bench-peers`.
+"""Compare the cost of a frame with the usual tutorial and the fer package: `make bench-peers`.
 
 The same frames, a person before a webcam, go to three readers, each in a process of its own on one thread:
 
-- ours: the tracker, as the server's camera runs it;
+- ours: the tracker, as in the server's camera;
 - plain: Haar with scaleFactor 1.3 and minNeighbors 5 over the whole frame, then Keras' ``predict``, as tutorials do;
 - fer: the package of that name, in an environment of its own (.venv-peers), as its documentation uses it.
 
-``python -m benchmarks.peers`` runs all; with ``--reader NAME FRAMES`` one of them reads frames.npy and prints its figures.
+``python -m benchmarks.peers`` runs all; with ``--reader NAME FRAMES`` one of them reads frames.npy and prints its results.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 PEERS_PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
 FRAMES: Final = 120  # six seconds of a webcam
-WARM_UP: Final = 10  # frames that are not counted: models open, graphs are traced
+WARM_UP: Final = 10  # frames that do not count: models are opened and graphs traced
 
 Read = Callable[[Any], list[list[int]]]
 
 
 def ours() -> Read:
-    """The tracker at twenty frames a second."""
+    """Return a reader that tracks faces at 20 frames per second."""
     import cv2
 
     from moodmirror.recognition.face import FaceAnalyzer
@@ -46,7 +46,7 @@ def ours() -> Read:
 
 
 def plain() -> Read:
-    """Haar over the whole frame, and Keras' predict for each face."""
+    """Return a reader with Haar over the whole frame and Keras' predict for each face."""
     import cv2
     import keras
     import numpy as np
@@ -68,7 +68,7 @@ def plain() -> Read:
 
 
 def fer() -> Read:
-    """The fer package with its own detector, Haar, and its own network."""
+    """Return a reader with the fer package, its own detector (Haar) and its own network."""
     from fer.fer import FER
 
     detector = FER()
@@ -79,7 +79,7 @@ READERS: Final[dict[str, Callable[[], Read]]] = {"ours": ours, "plain": plain, "
 
 
 def read_frames(name: str, frames_path: Path) -> None:
-    """Read the frames with one reader; print milliseconds of CPU and boxes of each as JSON."""
+    """Read the frames with one reader; print the milliseconds of CPU and the boxes of each frame as JSON."""
     import cv2
     import numpy as np
 
@@ -96,9 +96,11 @@ def read_frames(name: str, frames_path: Path) -> None:
 
 
 def main() -> int:
-    """Run every reader on the same frames and print the comparison; returns 1 if one can't run."""
+    """Run every reader on the same frames and print the comparison; return 1 if one can't run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reader", nargs=2, metavar=("NAME", "FRAMES"), help="be one of the readers")
+    parser.add_argument(
+        "--reader", nargs=2, metavar=("NAME", "FRAMES"), help="run one reader in this process (used internally)"
+    )
     options = parser.parse_args()
     if options.reader:
         read_frames(options.reader[0], Path(options.reader[1]))
@@ -109,14 +111,14 @@ def main() -> int:
     from benchmarks.scenes import video
 
     if not PEERS_PYTHON.exists():
-        print("The fer package has no environment yet: run make bench-peers.", file=sys.stderr)
+        print("The environment of the fer package is missing. Create it with: make bench-peers", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
         frames_path = Path(folder) / "frames.npy"
         np.save(frames_path, np.stack(list(video(FRAMES + WARM_UP))))
         results = {name: run_reader(name, frames_path) for name in READERS}
     own = statistics.mean(results["ours"]["milliseconds"][WARM_UP:])
-    print(f"{FRAMES} frames of 640×480 with one face, one thread; milliseconds of CPU a frame, the mean and the median")
+    print(f"{FRAMES} frames of 640×480 with one face, one thread; milliseconds of CPU per frame, mean and median")
     print(f"  {'':44}{'mean':>8}{'median':>8}{'times ours':>12}{'frames with the face':>22}{'missed by ours':>16}")
     for name, title in (
         ("ours", "ours: tracker + LiteRT"),
@@ -133,7 +135,7 @@ def main() -> int:
 
 
 def run_reader(name: str, frames_path: Path) -> dict[str, Any]:
-    """One reader's figures, from a process of its own."""
+    """Run one reader in a process of its own and return its results."""
     python = PEERS_PYTHON if name == "fer" else Path(sys.executable)
     done = subprocess.run(
         [str(python), "-m", "benchmarks.peers", "--reader", name, str(frames_path)],
@@ -153,8 +155,8 @@ def run_reader(name: str, frames_path: Path) -> dict[str, Any]:
     )
     if done.returncode != 0:
         raise SystemExit(f"{name} can't run:\n{done.stderr[-1500:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    results: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 if __name__ == "__main__":

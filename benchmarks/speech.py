@@ -1,4 +1,4 @@
-"""Measure what hearing costs: `make bench`, or `python -m benchmarks.speech`.
+"""Measure the cost of speech recognition: `make bench`, or `python -m benchmarks.speech`.
 
 A window of 3 s of a synthetic voice, one thread, medians. Absolute figures depend on the machine; compare figures of one run
 with each other.
@@ -23,7 +23,7 @@ from moodmirror.recognition.voice_activity import voice_activity
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the results."""
     times = np.arange(WINDOW_SAMPLES) / SAMPLE_RATE
     buzz = sum(np.sin(2 * np.pi * 140 * harmonic * times) / harmonic for harmonic in range(1, 20))
     voice = (0.1 * buzz * np.clip(3 * np.sin(15 * times), 0, 1)).astype(np.float32)

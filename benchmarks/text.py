@@ -1,4 +1,4 @@
-"""Measure what reading a text costs: `make bench`.
+"""Measure the cost of reading a text: `make bench`.
 
 Latency of one text on one thread (wall clock, medians), sentences a second in batch on two threads, and memory, in a process
 of its own. Absolute figures depend on the machine; compare figures of one run with each other.
@@ -29,7 +29,7 @@ SHORT: Final = (
 
 
 def text_of(tokens: int) -> str:
-    """A text of so many tokens, the marks at its ends included: plain words of one token each."""
+    """Return a text of `tokens` tokens, the two special tokens included: common words of one token each."""
     words = ("i", "was", "so", "happy", "to", "see", "my", "old", "friend", "again", "after", "all", "these", "years")
     return " ".join(words[index % len(words)] for index in range(tokens - 2))
 
@@ -50,7 +50,7 @@ def show(name: str, value: float, unit: str) -> None:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the results."""
     began = time.perf_counter()
     from moodmirror.recognition.text import TextEmotionRecognizer  # noqa: PLC0415  # its cost is measured
 
@@ -60,7 +60,7 @@ def main() -> None:
     for tokens in (20, 128):
         text = text_of(tokens)
         show(f"one text of {tokens} tokens, one thread", median(partial(recognizer.predict_proba, [text])), "ms")
-    show("the words that weigh most in 15 words", median(lambda: recognizer.explain(text_of(17)), 20), "ms")
+    show("importances of 15 words", median(lambda: recognizer.explain(text_of(17)), 20), "ms")
     two = TextEmotionRecognizer.load(threads=2)
     lines = [SHORT[index % len(SHORT)] for index in range(BATCH)]
     two.predict_proba(lines[:100])
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def memory() -> None:
-    """Print by how much a process grows, in MB, that opens the model and reads a text."""
+    """Print how much memory, in MB, a process uses to open the model and read a text."""
     import moodmirror.recognition.model_files  # noqa: F401, PLC0415  # numpy is not counted
 
     before = psutil.Process().memory_info().rss

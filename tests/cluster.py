@@ -1,4 +1,4 @@
-"""Several processes as one site, from system packages: Redis, web processes under gunicorn, and nginx in front of them."""
+"""A site of several processes, from system packages: Redis, web processes under gunicorn, and nginx in front."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ TEMPLATE: Final = ROOT / "deploy" / "nginx.conf.template"
 
 
 class Redis:
-    """A Redis of our own, in memory alone, that can go away and come back under the same address."""
+    """A Redis server started by the tests, in memory only, which can be stopped and started again at the same address."""
 
     def __init__(self, folder: Path) -> None:
         self.program = need_program("redis-server")
@@ -34,7 +34,7 @@ class Redis:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         command = [self.program, *options]
         with (self.folder / "redis.log").open("ab") as log:
@@ -42,7 +42,7 @@ class Redis:
         await_port(self.port, self._process)
 
     def kill(self) -> None:
-        """Take it away, as a machine that fails does."""
+        """Kill the server, as if its machine failed."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -63,7 +63,7 @@ def await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[Redis]:
-    """A running Redis, gone at the end."""
+    """Run a Redis server."""
     redis = Redis(folder)
     redis.start()
     try:
@@ -72,25 +72,25 @@ def running_redis(folder: Path) -> Iterator[Redis]:
         redis.kill()
 
 
-class OwnDatabase:
-    """An empty database of our own in a running PostgreSQL, that can go away and come back."""
+class TemporaryDatabase:
+    """An empty database in a running PostgreSQL, which can be made unavailable and available again."""
 
     def __init__(self, postgres: str) -> None:
         self._postgres = postgres
         self._name = f"mirror_{uuid.uuid4().hex}"
         self.url = f"{postgres.rpartition('/')[0]}/{self._name}"
-        self._ask("CREATE DATABASE {}")
+        self._execute("CREATE DATABASE {}")
 
-    def go_away(self) -> None:
-        """End every connection and let nobody in."""
-        self._ask("ALTER DATABASE {} ALLOW_CONNECTIONS false")
-        self._ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", literally=True)
+    def make_unavailable(self) -> None:
+        """Close every connection and refuse new ones."""
+        self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+        self._execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", literally=True)
 
-    def come_back(self) -> None:
-        """Let everybody in again."""
-        self._ask("ALTER DATABASE {} ALLOW_CONNECTIONS true")
+    def make_available(self) -> None:
+        """Accept connections again."""
+        self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS true")
 
-    def _ask(self, statement: str, *, literally: bool = False) -> None:
+    def _execute(self, statement: str, *, literally: bool = False) -> None:
         name = psycopg.sql.Literal(self._name) if literally else psycopg.sql.Identifier(self._name)
         with psycopg.connect(self._postgres, autocommit=True) as connection:
             connection.execute(psycopg.sql.SQL(statement).format(name))
@@ -109,12 +109,12 @@ class Cluster:
 
     @property
     def front(self) -> Server:
-        """What visitors reach: nginx."""
+        """The server that visitors reach: nginx."""
         assert self._nginx
         return Server(self._nginx, self.port, self.folder / "nginx.log")
 
     def start(self, port: int) -> None:
-        """Start the web process at one of the ports; :meth:`await_ready` waits for it."""
+        """Start the web process of a port; :meth:`await_ready` waits for it."""
         with (self.folder / LOG).open("ab") as log:
             self.processes[port] = subprocess.Popen(
                 [str(Path(sys.executable).with_name("gunicorn")), "app:app"],
@@ -141,12 +141,12 @@ class Cluster:
         await_port(self.port, self._nginx)
 
     def worker(self, port: int) -> psutil.Process:
-        """The process that answers at a port: gunicorn's worker."""
+        """Return the gunicorn worker of a port."""
         [worker] = psutil.Process(self.processes[port].pid).children()
         return worker
 
     def port_of(self, cookies: str) -> int:
-        """The port of the process to which nginx sends who brings these cookies."""
+        """Return the port of the process that nginx selects for these cookies."""
         mark = f"/nothing-{uuid.uuid4().hex}"
         request = urllib.request.Request(self.front.url + mark, headers={"Cookie": cookies})
         with pytest.raises(urllib.error.HTTPError) as answer:
@@ -161,7 +161,7 @@ class Cluster:
         return int(line.split()[-2].rpartition(":")[2])
 
     def stop(self) -> None:
-        """End all of it."""
+        """Stop nginx and the web processes."""
         for process in (self._nginx, *self.processes.values()):
             if process and process.poll() is None:
                 process.terminate()
@@ -171,7 +171,7 @@ class Cluster:
 
 
 def nginx_configuration(folder: Path, **values: str) -> Path:
-    """Write deploy/nginx.conf.template with values put in, and the frame that nginx's image puts around it: its path."""
+    """Write deploy/nginx.conf.template with its values, inside the main configuration of nginx's image; return the path."""
     site = TEMPLATE.read_text()
     for name, value in values.items():
         site = site.replace(f"${{{name}}}", value)
@@ -189,7 +189,7 @@ def nginx_configuration(folder: Path, **values: str) -> Path:
 
 @contextmanager
 def running_cluster(folder: Path, count: int = 2, **settings: str) -> Iterator[Cluster]:
-    """Web processes behind nginx. `settings` are their environment, with REDIS_URL and DATABASE_URL among it."""
+    """Run web processes behind nginx. `settings` are their environment, including REDIS_URL and DATABASE_URL."""
     cluster = Cluster(folder, count, {"INSTANCE": str(folder / "instance"), **settings})
     try:
         cluster.start_all()
@@ -200,7 +200,7 @@ def running_cluster(folder: Path, count: int = 2, **settings: str) -> Iterator[C
 
 @contextmanager
 def publishing(url: str, source: str, *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """`python camera.py --publish`, as one starts it."""
+    """Run `python camera.py --publish`."""
     environment = {**os.environ, "REDIS_URL": url, "CAMERA": source}
     process = subprocess.Popen([sys.executable, "camera.py", "--publish"], cwd=ROOT, env=environment, stderr=stderr)
     try:

@@ -54,19 +54,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def skip(reason: str) -> NoReturn:
-    """Skip the test that calls this, or fail it where every test must run."""
+    """Skip the calling test, or fail it under CI=true, where every test must run."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def need_program(name: str) -> str:
-    """The path of a program that a test can't do without."""
+    """Return the path of a program that a test needs, or skip the test."""
     return shutil.which(name) or skip(f"{name} is not installed: .ci/run installs it")
 
 
 def own_memory(process: psutil.Process) -> int:
-    """Bytes of memory that a process has taken for itself.
+    """Return the bytes of memory that a process has allocated for itself.
 
     Without pages of files: those of libraries are the system's, and count as a process's own or not by who else has the
     same ones open.
@@ -76,7 +76,7 @@ def own_memory(process: psutil.Process) -> int:
 
 
 def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
-    """The processes that run a `module` for a process, this one by default."""
+    """Return the descendants of a process, by default of this one, that run a `module`."""
     found = []
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it has just ended
@@ -87,7 +87,7 @@ def running(module: ModuleType, pid: int | None = None) -> list[psutil.Process]:
 
 @contextmanager
 def running_frame_decoder() -> Iterator[tuple[FrameDecoderPool, psutil.Process]]:
-    """A decoder of frames, and its process; sites that other tests open in this process have theirs."""
+    """Run a frame decoder; yield its pool and its process, not those of other tests' applications in this process."""
     others = running(frame_decoder)
     with closing(FrameDecoderPool(1)) as decoders:
         decoders.decode(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())
@@ -127,7 +127,7 @@ def face_video(scene, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def camera_clip(scene, tmp_path_factory) -> Path:
-    """What the browser's fake camera shows: the face in the left half, moving and changing size, as Motion JPEG."""
+    """The clip of the browser's fake camera, Motion JPEG: the face in the left half, which moves and changes its size."""
     path = tmp_path_factory.mktemp("clip") / "face.mjpeg"
     with path.open("wb") as clip:
         for step in range(40):
@@ -139,7 +139,7 @@ def camera_clip(scene, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def voice() -> np.ndarray:
-    """Seven seconds of what passes for a voice, float32 in −1…1 at 16 kHz: syllables of a buzzing tone in a quiet room."""
+    """Seven seconds of a synthetic voice, float32 in −1…1 at 16 kHz: syllables of a buzzing tone with a little noise."""
     seconds = np.arange(7 * SAMPLE_RATE) / SAMPLE_RATE
     phase = 2 * np.pi * np.cumsum(140 + 25 * np.sin(2 * np.pi * 0.4 * seconds)) / SAMPLE_RATE
     tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 25))
@@ -149,12 +149,12 @@ def voice() -> np.ndarray:
 
 
 def pcm(samples: np.ndarray) -> bytes:
-    """Samples in −1…1 as the browser sends them: 16-bit, little-endian."""
+    """Convert samples in −1…1 to the browser's format: 16-bit, little-endian."""
     return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes()
 
 
 def wav(samples: np.ndarray, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> bytes:
-    """Samples as a WAV file."""
+    """Convert samples to a WAV file."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
     return file.getvalue()
@@ -179,7 +179,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> int:
-        """End it as a host would, with SIGTERM; returns the exit status."""
+        """Stop the server with SIGTERM; return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
@@ -224,14 +224,14 @@ def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def admitted(server: Server, cookie: str | None = None) -> tuple[dict[str, str], dict[str, str]]:
-    """What a Socket.IO client connects with, as the page does: headers with a cookie, by default a new one, and its auth."""
+    """Return the headers and the auth of a Socket.IO client, with a given or a new cookie and its token."""
     asked = urllib.request.Request(f"{server.url}/token", headers={"Cookie": cookie} if cookie else {})
     with urllib.request.urlopen(asked, timeout=START_SECONDS) as answer:
         return {"Cookie": cookie or answer.headers["Set-Cookie"].split(";")[0]}, json.load(answer)
 
 
 class Viewer:
-    """One who watches the stream."""
+    """A viewer of the camera stream."""
 
     def __init__(self, server: Server, *, receive_buffer: int | None = None):
         self.socket = socket.socket()
@@ -256,7 +256,7 @@ class Viewer:
         return lines
 
     def parts(self) -> Iterator[bytes]:
-        """The JPEG of each part, cut out by its Content-Length."""
+        """Yield the JPEG of each part, using its Content-Length."""
         status, *headers = self.headers()
         assert b"200" in status
         kind = next(line for line in headers if line.lower().startswith(b"content-type:"))
@@ -272,7 +272,7 @@ class Viewer:
 
 @pytest.fixture(scope="session")
 def hosted(tmp_path_factory) -> Iterator[Server]:
-    """A hosted server: no webcam of its own."""
+    """A server without a camera of its own."""
     with serving(tmp_path_factory.mktemp("hosted") / "log", CAMERA="off") as server:
         yield server
 
@@ -292,14 +292,14 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright, camera_clip) -> Iterator[Browser]:
-    """Headless Chromium whose camera shows the clip; its microphone hears a beep each second."""
+    """Headless Chromium whose camera shows the clip; its microphone receives a beep each second."""
     browser = launch(playwright, f"--use-file-for-fake-video-capture={camera_clip}")
     yield browser
     browser.close()
 
 
 def launch(playwright: Playwright, *arguments: str) -> Browser:
-    """Headless Chromium with a fake camera and microphone."""
+    """Launch headless Chromium with a fake camera and microphone."""
     return playwright.chromium.launch(
         executable_path=need_program("chromium"),
         args=[
@@ -315,7 +315,7 @@ def launch(playwright: Playwright, *arguments: str) -> Browser:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL of our own, with nothing in it."""
+    """The URL of an empty PostgreSQL server started by the tests."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [Path(need_program("postgres")).resolve()]
     home = Path(tempfile.mkdtemp(prefix="mood-mirror-postgres-"))
     # It refuses to run as root, which tests in a container often are.

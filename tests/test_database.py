@@ -35,7 +35,7 @@ from moodmirror.storage.database import (
     engine_url,
     metadata,
 )
-from tests.cluster import OwnDatabase
+from tests.cluster import TemporaryDatabase
 from tests.conftest import ROOT, free_port
 
 pytestmark = pytest.mark.services
@@ -221,17 +221,17 @@ class TestUnavailable:
         assert "hunter2" not in caplog.text
 
     def test_postgresql_is_used_again_after_an_outage(self, postgres, caplog):
-        own = OwnDatabase(postgres)
+        own = TemporaryDatabase(postgres)
         passed = [0.0]
         database = Database(own.url, monotonic=lambda: passed[0])
         database.save_opinion(ANN, opinion("one"))
-        own.go_away()
+        own.make_unavailable()
         with caplog.at_level(logging.ERROR):
             for _ in range(3):
                 with pytest.raises(DatabaseUnavailableError):
                     database.save_opinion(ANN, opinion("two"))
         assert len(caplog.records) == 1
-        own.come_back()
+        own.make_available()
         passed[0] += RETRY_SECONDS
         assert database.load_visitor(ANN).opinions == (opinion("one"),)
         database.save_opinion(ANN, opinion("two"))

@@ -1,4 +1,4 @@
-"""Faults of the whole server, under real gunicorn; those of a part are tested with it."""
+"""Faults that concern the whole server, under real gunicorn. Faults of one module are tested with that module."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ DAY = 24 * 3600  # seconds
 SONGS = ("10cc-im-not-in-love", "abba-dancing-queen", "2ne1-i-am-the-best")
 
 
-def test_sigterm_in_the_middle_of_everything_ends_cleanly(face_video, scene, tmp_path):
+def test_sigterm_under_full_activity_ends_cleanly(face_video, scene, tmp_path):
     log = tmp_path / "log"
     with (
         serving(log, CAMERA=str(face_video)) as server,
@@ -39,21 +39,21 @@ def test_sigterm_in_the_middle_of_everything_ends_cleanly(face_video, scene, tmp
         next(viewer.parts())
         assert visitor.call("frame", smile(scene))["faces"]
         for number in range(200):
-            silent.send(f'42{number}["choose","bored"]')  # its answers are never read
+            silent.send(f'42{number}["choose","bored"]')  # its acknowledgements are never read
         for _ in range(5):
             visitor.client.emit("frame", smile(scene))
         assert server.stop() == 0
         with suppress(ConnectionError):
             while viewer.file.read(65536):
                 pass
-    told = log.read_text()
-    assert "Traceback" not in told
-    assert "SIGKILL" not in told
+    content = log.read_text()
+    assert "Traceback" not in content
+    assert "SIGKILL" not in content
 
 
-def test_a_folder_that_cant_be_written_takes_nothing_down_but_what_is_kept(tmp_path, scene):
+def test_an_unwritable_folder_disables_storage_only(tmp_path, scene):
     blocked = tmp_path / "instance"
-    blocked.write_text("a file where a folder should be")  # as on a full or read-only disk, nothing can be made here
+    blocked.write_text("a file where a folder should be")  # as on a full or read-only disk, nothing can be created here
     with serving(tmp_path / "log", CAMERA="off", INSTANCE=str(blocked)) as server, Visitor(server) as visitor:
         assert visitor.wait_for("taste")["kept"] is False
         assert visitor.call("frame", smile(scene))["faces"]
@@ -63,14 +63,14 @@ def test_a_folder_that_cant_be_written_takes_nothing_down_but_what_is_kept(tmp_p
 
 @contextmanager
 def full_disk(process: psutil.Process) -> Iterator[None]:
-    """Let every write of a process to a file fail, its log's too, as on a full disk."""
+    """Make every write of a process to a file fail, including its log, as on a full disk."""
     process.rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
     yield
     process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
 
 
-def asked(server: Server, path: str, cookie: str, body: bytes | None = None) -> tuple[int, dict[str, str]]:
-    """The status and headers that a visitor's browser gets; a body is a text."""
+def request_as(server: Server, path: str, cookie: str, body: bytes | None = None) -> tuple[int, dict[str, str]]:
+    """Return the status and headers of a response to a visitor's browser; a body is sent as text."""
     headers = {"Cookie": cookie} | ({"Content-Type": "text/plain"} if body is not None else {})
     try:
         with urllib.request.urlopen(urllib.request.Request(server.url + path, body, headers), timeout=60) as answer:
@@ -80,12 +80,12 @@ def asked(server: Server, path: str, cookie: str, body: bytes | None = None) -> 
             return error.code, dict(error.headers)
 
 
-def liked(server: Server, cookie: str) -> set[str]:
-    """The songs that are kept as liked."""
+def liked_songs(server: Server, cookie: str) -> set[str]:
+    """Return the songs that are stored as liked."""
     return {opinion["item"] for opinion in my_data(server, cookie)["opinions"]}
 
 
-def test_a_full_disk_takes_nothing_down_and_what_is_said_is_kept_once_there_is_room(tmp_path, scene):
+def test_on_a_full_disk_everything_works_and_feedback_is_stored_once_there_is_space(tmp_path, scene):
     photo = cv2.imencode(".jpg", scene())[1].tobytes()
     with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
         assert visitor.send_feedback("like", SONGS[0])["kept"]
@@ -100,17 +100,17 @@ def test_a_full_disk_takes_nothing_down_and_what_is_said_is_kept_once_there_is_r
                 newcomer.call("choose", "sad")
                 assert newcomer.wait_for_tables()
         assert visitor.wait_for_taste(lambda taste: taste["kept"])["opinions"] == 2
-        assert liked(server, visitor.cookie) == set(SONGS[:2])
+        assert liked_songs(server, visitor.cookie) == set(SONGS[:2])
 
 
 class WallClock:
-    """The wall clock of a server, that jumps when told to; its monotonic clock goes on as it is."""
+    """The wall clock of a server, which the test can set; the monotonic clock is not changed."""
 
     def __init__(self, folder: Path) -> None:
         need_program("faketime")
         [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
         self._file = folder / "clock"
-        # libfaketime (0.9.10) spoils clock_nanosleep for monotonic times, with which Python sleeps.
+        # libfaketime (0.9.10) breaks clock_nanosleep with monotonic times, which Python's sleep uses.
         patch = folder / "patch"
         patch.mkdir()
         (patch / "sitecustomize.py").write_text(
@@ -124,16 +124,16 @@ class WallClock:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }
-        self.show(0)
+        self.set_offset(0)
 
-    def show(self, ahead: int) -> None:
-        """Have it so many seconds ahead from now on."""
+    def set_offset(self, seconds: int) -> None:
+        """Set the clock ahead of the real time by `seconds`."""
         new = self._file.with_suffix(".new")
-        new.write_text(f"{ahead:+d}")
-        os.replace(new, self._file)  # it is read at any moment
+        new.write_text(f"{seconds:+d}")
+        os.replace(new, self._file)  # the server may read it at any moment
 
 
-def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video, scene, tmp_path):
+def test_a_clock_that_jumps_by_a_day_changes_no_mood_and_refuses_no_visitor(face_video, scene, tmp_path):
     clock = WallClock(tmp_path)
     with (
         serving(tmp_path / "log", CAMERA=str(face_video), RATE_LIMITS="on", **clock.settings) as server,
@@ -143,10 +143,10 @@ def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video
         pictures, cookie = viewer.parts(), visitor.cookie
         next(pictures)
         for number, (ahead, emotion) in enumerate([(DAY, "sad"), (0, "fear"), (-DAY, "happy")], 1):
-            clock.show(ahead)
+            clock.set_offset(ahead)
             shown = parsedate_to_datetime(get(server, "/healthz")[1]["Date"]).timestamp()
             assert abs(shown - time.time() - ahead) < 60
-            # The connection of before goes on, and the camera.
+            # The existing connection and the camera keep working.
             assert visitor.call("frame", smile(scene))["faces"]
             visitor.call("choose", emotion)
             while visitor.wait_for("mood")["label"] != emotion:
@@ -155,15 +155,15 @@ def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video
             assert visitor.send_feedback("like", SONGS[number - 1])["kept"]
             next(pictures)
             assert get(server, "/readyz")[0] == 200
-            # The cookie of before is known, though it may date from tomorrow, and lets in.
+            # The existing cookie is accepted, though it may be dated in the future.
             with Visitor(server, cookie) as other:
                 assert other.wait_for_taste()["opinions"] == number
-            cookie = asked(server, "/token", cookie)[1]["Set-Cookie"].split(";")[0]
-            assert liked(server, cookie) == set(SONGS[:number])
-            # Limits count from here, and are told as they are.
-            assert asked(server, "/api/analyze/text", cookie, b"Hello")[0] == 200
-            for _ in range(120):  # 30 are allowed a minute, and a few of them anew as it passes
-                status, headers = asked(server, "/api/analyze/text", cookie, b"")
+            cookie = request_as(server, "/token", cookie)[1]["Set-Cookie"].split(";")[0]
+            assert liked_songs(server, cookie) == set(SONGS[:number])
+            # Rate limits count from now, and Retry-After is correct.
+            assert request_as(server, "/api/analyze/text", cookie, b"Hello")[0] == 200
+            for _ in range(120):  # 30 a minute are allowed, and a few more as the window moves
+                status, headers = request_as(server, "/api/analyze/text", cookie, b"")
                 if status == 429:
                     break
             assert status == 429
@@ -172,7 +172,7 @@ def test_a_clock_that_jumps_by_a_day_moves_no_mood_and_refuses_nobody(face_video
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_every_test_that_the_table_of_faults_names_is_there():
+def test_every_test_named_in_the_table_of_faults_exists():
     table = (ROOT / "docs" / "faults.md").read_text()
     named = {word.strip("`") for word in table.split() if word.startswith("`tests/test_") and "::" in word}
     assert len(named) > 15

@@ -1,4 +1,4 @@
-"""Several processes as one site: Redis, PostgreSQL, web processes under gunicorn, nginx in front, all of them real."""
+"""Several processes as one site: real Redis, PostgreSQL, web processes under gunicorn, and nginx in front."""
 
 import http.cookiejar
 import json
@@ -15,34 +15,36 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.cluster import Cluster, OwnDatabase, Redis, publishing, running_cluster, running_redis
+from tests.cluster import Cluster, Redis, TemporaryDatabase, publishing, running_cluster, running_redis
 from tests.conftest import Viewer, admitted
 
 pytestmark = pytest.mark.services
 
-PATIENCE = 60  # seconds that a busy machine may take for what should take one
-BACK_SECONDS = 5  # what is promised to a visitor whose process is killed
-AT_ONCE_SECONDS = 5  # well before the processes look into the database by themselves
+TIMEOUT_SECONDS = 60  # a busy machine may take this long for what should take one second
+RECONNECT_SECONDS = 5  # promised in the documentation to a visitor whose process is killed
+NOTIFY_SECONDS = 5  # well before the processes reload the database by themselves
 SONG = "10cc-im-not-in-love"
 
 
 class Visitor:
-    """Somebody who opened the page and is connected as it is, by itself anew when the connection ends."""
+    """A visitor with the page's cookies and connection, which reconnects automatically when it ends."""
 
     def __init__(self, cluster: Cluster):
         jar = http.cookiejar.CookieJar()
-        with urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(cluster.front.url, timeout=PATIENCE):
+        with urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(
+            cluster.front.url, timeout=TIMEOUT_SECONDS
+        ):
             self.cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
-        self.told: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("taste", "mood", "camera")}
+        self.received: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ("taste", "mood", "camera")}
         self.client = socketio.Client()
-        for name, messages in self.told.items():
+        for name, messages in self.received.items():
             self.client.on(name, messages.put)
         # As the page does, it fetches a token each time it connects.
         auth = lambda: admitted(cluster.front, self.cookies)[1]  # noqa: E731
         self.client.connect(cluster.front.url, headers={"Cookie": self.cookies}, auth=auth, transports=["websocket"])
 
-    def await_told(self, event: str, wanted=lambda message: True, patience: float = PATIENCE) -> Any:
-        while not wanted(message := self.told[event].get(timeout=patience)):
+    def wait_for(self, event: str, condition=lambda message: True, timeout: float = TIMEOUT_SECONDS) -> Any:
+        while not condition(message := self.received[event].get(timeout=timeout)):
             pass
         return message
 
@@ -63,17 +65,17 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own_redis(folder) -> Iterator[Redis]:
+def redis_server(folder) -> Iterator[Redis]:
     with running_redis(folder) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def cluster(folder, own_redis, postgres, face_video) -> Iterator[Cluster]:
+def cluster(folder, redis_server, postgres, face_video) -> Iterator[Cluster]:
     """Two web processes, and a third that publishes the camera."""
-    settings = {"REDIS_URL": own_redis.url, "DATABASE_URL": OwnDatabase(postgres).url, "CAMERA": "published"}
+    settings = {"REDIS_URL": redis_server.url, "DATABASE_URL": TemporaryDatabase(postgres).url, "CAMERA": "published"}
     settings |= {"TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32), "RATE_LIMITS": "on"}
-    with running_cluster(folder, 2, **settings) as cluster, publishing(own_redis.url, str(face_video)):
+    with running_cluster(folder, 2, **settings) as cluster, publishing(redis_server.url, str(face_video)):
         yield cluster
 
 
@@ -87,51 +89,55 @@ def test_a_visitor_stays_with_one_process_and_visitors_are_spread(cluster):
         assert "mood_mirror=" in visitor.cookies
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "its worker alone"])
-def test_whose_process_is_killed_is_back_on_another_with_their_taste(cluster, whole):
+@pytest.mark.parametrize("whole", [True, False], ids=["the whole process", "its worker only"])
+def test_visitors_of_a_killed_process_reconnect_to_another_with_their_taste(cluster, whole):
     with Visitor(cluster) as visitor:
-        visitor.await_told("taste")
+        visitor.wait_for("taste")
         for verdict in ("like", "save"):
-            answer = visitor.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": verdict}, timeout=PATIENCE)
+            answer = visitor.client.call(
+                "feedback", {"kind": "songs", "id": SONG, "verdict": verdict}, timeout=TIMEOUT_SECONDS
+            )
             assert answer == {"kept": True}
         port = cluster.port_of(visitor.cookies)
         gunicorn = cluster.processes[port]
         worker = cluster.worker(port)
-        visitor.await_told("taste", has_taste)
-        while not visitor.told["taste"].empty():
-            visitor.told["taste"].get()
+        visitor.wait_for("taste", has_taste)
+        while not visitor.received["taste"].empty():
+            visitor.received["taste"].get()
         if whole:
             gunicorn.kill()
         worker.kill()
-        visitor.await_told("taste", has_taste, patience=BACK_SECONDS)
+        visitor.wait_for("taste", has_taste, timeout=RECONNECT_SECONDS)
         assert cluster.port_of(visitor.cookies) != port
-        assert gunicorn.wait(PATIENCE) != 0  # so that whoever started it starts it anew
+        assert gunicorn.wait(TIMEOUT_SECONDS) != 0  # so that its supervisor restarts it
         cluster.start(port)
         cluster.await_ready(port)
-        deadline = time.monotonic() + PATIENCE
-        while cluster.port_of(visitor.cookies) != port:  # once it is back it has its visitors again
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while cluster.port_of(visitor.cookies) != port:  # once it runs, its visitors return to it
             assert time.monotonic() < deadline
-            time.sleep(0.2)  # nginx looks again after two seconds, and tells nobody
+            time.sleep(0.2)  # nginx retries after two seconds, without an event
 
 
-def test_windows_at_two_processes_see_at_once_what_was_saved_and_that_one_was_forgotten(cluster):
+def test_saved_items_and_deletion_reach_windows_at_both_processes_at_once(cluster):
     with Visitor(cluster) as visitor:
-        visitor.await_told("taste")
+        visitor.wait_for("taste")
         windows = [Window(cluster, port, visitor.cookies) for port in cluster.ports]
         try:
             one, other = windows
-            assert one.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "save"}, timeout=PATIENCE)["kept"]
-            while not other.taste.get(timeout=AT_ONCE_SECONDS)["saved"]:
+            assert one.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "save"}, timeout=TIMEOUT_SECONDS)[
+                "kept"
+            ]
+            while not other.taste.get(timeout=NOTIFY_SECONDS)["saved"]:
                 pass
             request = urllib.request.Request(
                 f"http://127.0.0.1:{cluster.ports[0]}/api/my-data",
                 headers={"Cookie": visitor.cookies, "X-Mood-Mirror": "1"},
                 method="DELETE",
             )
-            with urllib.request.urlopen(request, timeout=PATIENCE):
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
                 pass
             for window in windows:
-                assert window.gone.wait(AT_ONCE_SECONDS)
+                assert window.gone.wait(NOTIFY_SECONDS)
         finally:
             for window in windows:
                 window.client.disconnect()
@@ -150,28 +156,28 @@ class Window:
         self.client.connect(f"http://127.0.0.1:{port}", headers=headers, auth=auth, transports=["websocket"])
 
 
-def test_the_camera_is_shown_by_every_process_and_visitors_go_on_while_redis_is_away(cluster, own_redis):
+def test_every_process_shows_the_camera_and_visitors_continue_without_redis(cluster, redis_server):
     with Visitor(cluster) as visitor, Viewer(cluster.front) as viewer:
         pictures = viewer.parts()
-        visitor.await_told("camera", lambda status: status["state"] == "live")
+        visitor.wait_for("camera", lambda status: status["state"] == "live")
         for port in cluster.ports:
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT_SECONDS
             while mood_at(port)["label"] != "happy":
                 assert time.monotonic() < deadline
-                next(pictures)  # somebody watches, so the camera is awake
-        own_redis.kill()
-        visitor.await_told("camera", lambda status: status["state"] == "away")
-        assert visitor.client.call("choose", "sad", timeout=PATIENCE) == {}
-        visitor.await_told("mood", lambda mood: mood["label"] == "sad")
-        answer = visitor.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "like"}, timeout=PATIENCE)
+                next(pictures)  # with a viewer, the camera is active
+        redis_server.kill()
+        visitor.wait_for("camera", lambda status: status["state"] == "away")
+        assert visitor.client.call("choose", "sad", timeout=TIMEOUT_SECONDS) == {}
+        visitor.wait_for("mood", lambda mood: mood["label"] == "sad")
+        answer = visitor.client.call("feedback", {"kind": "songs", "id": SONG, "verdict": "like"}, timeout=TIMEOUT_SECONDS)
         assert answer == {"kept": True}
         with Visitor(cluster) as newcomer:
-            newcomer.await_told("taste")
-        own_redis.start()
-        visitor.await_told("camera", lambda status: status["state"] == "live")
+            newcomer.wait_for("taste")
+        redis_server.start()
+        visitor.wait_for("camera", lambda status: status["state"] == "live")
 
 
 def mood_at(port: int) -> dict[str, Any]:
-    """What a process says of the server camera's mood."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/mood", timeout=PATIENCE) as answer:
+    """Return the server camera's mood as one process reports it."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/mood", timeout=TIMEOUT_SECONDS) as answer:
         return json.load(answer)

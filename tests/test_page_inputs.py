@@ -167,9 +167,9 @@ def test_resampling_to_16_khz_does_not_alias(browser, hosted):
     for rate, by_tone in zip(rates, resampled, strict=True):
         for hertz, samples in zip(tones, by_tone, strict=True):
             assert len(samples) == pytest.approx(SAMPLE_RATE * seconds, abs=60)
-            heard = np.array(samples)[100:-100]
+            received = np.array(samples)[100:-100]
             if hertz <= 3000:
                 expected = np.sin(2 * np.pi * hertz * np.arange(len(samples)) / SAMPLE_RATE)[100:-100]
-                assert np.abs(heard - expected).max() < 0.01
+                assert np.abs(received - expected).max() < 0.01
             elif rate > 2 * hertz:
-                assert np.abs(heard).max() < 0.003
+                assert np.abs(received).max() < 0.003

@@ -125,8 +125,8 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
         with Visitor(server) as visitor:
             assert visitor.call("frame", frame)["faces"]
             for start in range(0, 6 * PACKET, PACKET):
-                heard = visitor.call("audio", pcm(voice[start : start + PACKET]))
-            assert heard["state"] == "speech"
+                answer = visitor.call("audio", pcm(voice[start : start + PACKET]))
+            assert answer["state"] == "speech"
             assert visitor.call("text", f"I am so happy about my {word}!")["label"] == "happy"
             assert visitor.call("preferences", {"wish": f"a song about a {word}"}) == {}
             tables = visitor.wait_for_tables()

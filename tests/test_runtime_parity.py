@@ -1,4 +1,4 @@
-"""One network, one answer: whichever runtime computes it."""
+"""The same network gives the same predictions in every runtime."""
 
 import os
 import subprocess
@@ -16,12 +16,12 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.training
 
 KERAS_PATH = MODELS_DIR / "face_emotion.keras"
-MOST_APART = 1e-3  # of a probability, in float32
+MAX_DIFFERENCE = 1e-3  # of a probability, in float32
 
 
 @pytest.fixture(scope="module")
 def faces(portrait):
-    """The portrait's face, lit, turned and cut in twenty ways: uint8 [20, 48, 48]."""
+    """Return twenty variants of the portrait's face in light, tilt and crop: uint8 [20, 48, 48]."""
     gray = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
     pictures = []
     for step in range(20):
@@ -32,8 +32,8 @@ def faces(portrait):
 
 
 @pytest.fixture(scope="module")
-def answers(faces, tmp_path_factory):
-    """What Keras answers under each backend: float32 [20, 7] by backend."""
+def predictions(faces, tmp_path_factory):
+    """Return the predictions of Keras by backend: float32 [20, 7] each."""
     folder = tmp_path_factory.mktemp("parity")
     np.save(folder / "faces.npy", faces)
     program = (
@@ -58,18 +58,18 @@ def answers(faces, tmp_path_factory):
 
 
 @pytest.mark.timeout(600)
-def test_keras_backends_answer_alike(answers):
-    np.testing.assert_allclose(answers["jax"], answers["tensorflow"], atol=MOST_APART)
+def test_keras_backends_give_the_same_predictions(predictions):
+    np.testing.assert_allclose(predictions["jax"], predictions["tensorflow"], atol=MAX_DIFFERENCE)
 
 
 @pytest.mark.timeout(600)
-def test_litert_in_float32_answers_as_keras_does(answers, faces, tmp_path):
+def test_litert_in_float32_gives_the_predictions_of_keras(predictions, faces, tmp_path):
     export_to_litert(KERAS_PATH, tmp_path / "float32.tflite", quantized=False)
     model = LiteRTModel((tmp_path / "float32.tflite").read_bytes())
-    np.testing.assert_allclose(model(preprocess(faces)), answers["tensorflow"], atol=MOST_APART)
+    np.testing.assert_allclose(model(preprocess(faces)), predictions["tensorflow"], atol=MAX_DIFFERENCE)
 
 
 @pytest.mark.timeout(600)
-def test_the_served_int8_weights_name_the_same_emotions(answers, faces):
+def test_the_served_int8_weights_predict_the_same_emotions(predictions, faces):
     served = FaceEmotionRecognizer.load().predict_proba(faces)
-    assert (served.argmax(axis=1) == answers["tensorflow"].argmax(axis=1)).mean() >= 0.95
+    assert (served.argmax(axis=1) == predictions["tensorflow"].argmax(axis=1)).mean() >= 0.95

@@ -1,4 +1,4 @@
-"""The site under real gunicorn: pages, the HTTP interface, the stream, the end."""
+"""The site under real gunicorn: pages, the HTTP API, the camera stream, start and stop."""
 
 import io
 import itertools
@@ -62,7 +62,7 @@ def vector_of(answer: dict[str, Any]) -> list[float]:
 
 
 def form(*files: bytes) -> tuple[bytes, str]:
-    """A form with files, as a browser sends it, and its content type."""
+    """Return a form with files, as a browser sends it, and its content type."""
     parts = [
         b'--edge\r\nContent-Disposition: form-data; name="file"; filename="note.wav"\r\n\r\n' + file + b"\r\n"
         for file in files
@@ -86,7 +86,7 @@ class TestStream:
                     break
                 assert number < 200, "no frame had a box"
 
-    def test_two_watch_at_once_and_a_third_who_reads_nothing_holds_up_neither(self, filming):
+    def test_a_viewer_who_reads_nothing_does_not_delay_two_others(self, filming):
         with Viewer(filming, receive_buffer=4096), Viewer(filming) as one, Viewer(filming) as other:
             counts: queue.Queue[int] = queue.Queue()
 
@@ -100,20 +100,20 @@ class TestStream:
             assert counts.get(timeout=90) > 30
             assert get(filming, "/healthz")[0] == 200
 
-    def test_more_viewers_than_allowed_are_told_so(self, face_video, tmp_path):
+    def test_viewers_above_the_limit_are_refused_with_a_message(self, face_video, tmp_path):
         with serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="1") as server, Viewer(server) as viewer:
             next(viewer.parts())
             status, headers, _ = get(server, "/stream.mjpg")
             assert status == 503
             assert int(headers["Retry-After"]) > 0
 
-    def test_of_many_who_come_at_once_no_more_are_let_in_than_may_watch(self, face_video, tmp_path):
+    def test_simultaneous_viewers_never_exceed_the_limit(self, face_video, tmp_path):
         with serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="2") as server, ExitStack() as stack:
             viewers = [stack.enter_context(Viewer(server)) for _ in range(12)]
             answers = [viewer.headers()[0].split()[1] for viewer in viewers]
             assert sorted(answers) == [b"200"] * 2 + [b"503"] * 10
 
-    def test_a_tab_left_open_that_reads_nothing_does_not_keep_its_place(self, face_video, tmp_path):
+    def test_a_viewer_who_stops_reading_loses_the_slot(self, face_video, tmp_path):
         with (
             serving(tmp_path / "log", CAMERA=str(face_video), MAX_VIEWERS="1") as server,
             Viewer(server, receive_buffer=4096) as silent,
@@ -124,7 +124,7 @@ class TestStream:
                 with Viewer(server) as viewer:
                     if b"200" in viewer.headers()[0]:
                         break
-                threading.Event().wait(0.1)  # being let go sends no event
+                threading.Event().wait(0.1)  # the end of the connection sends no event
             else:
                 pytest.fail("the silent viewer kept the only place")
         assert "Traceback" not in (tmp_path / "log").read_text()
@@ -134,12 +134,12 @@ class TestStream:
 
 
 class TestPages:
-    def test_alive_and_ready(self, hosted):
+    def test_a_running_server_is_healthy_and_ready(self, hosted):
         assert get(hosted, "/healthz")[0] == 200
         status, _, body = get(hosted, "/readyz")
         assert (status, json.loads(body)) == (200, {"status": "ready", "camera": "off", "problems": []})
 
-    def test_a_camera_that_fails_is_not_ready_and_says_why(self, tmp_path):
+    def test_a_failing_camera_makes_the_server_not_ready_with_a_reason(self, tmp_path):
         with serving(tmp_path / "log", CAMERA=str(tmp_path / "none.mp4")) as server, Viewer(server) as viewer:
             for _ in viewer.parts():
                 if get(server, "/readyz")[0] == 503:
@@ -147,7 +147,7 @@ class TestPages:
             assert "CAMERA must name a video file" in json.loads(get(server, "/readyz")[2])["problems"][0]
             assert get(server, "/")[0] == 200
 
-    def test_nothing_comes_from_elsewhere(self, hosted):
+    def test_pages_load_nothing_from_other_hosts(self, hosted):
         _, headers, body = get(hosted, "/")
         # Where a person may go of their own will is not what the page fetches.
         sources = re.findall(r'<(?!a\s)[^>]*?\s(?:src|href)="([^"]+)"', body.decode())
@@ -157,12 +157,12 @@ class TestPages:
         for source in {source.partition("#")[0] for source in sources} - {""}:
             assert get(hosted, source)[0] == 200
 
-    def test_mood_is_null_while_no_camera_reads_one(self, hosted):
+    def test_the_mood_is_null_without_a_camera(self, hosted):
         assert json.loads(get(hosted, "/api/mood")[2])["label"] is None
 
 
 class TestRecommendations:
-    def test_ten_rows_of_each_with_links(self, hosted):
+    def test_each_table_has_ten_rows_with_links(self, hosted):
         status, _, body = get(hosted, "/api/recommendations?mood=sad")
         tables = json.loads(body)
         assert status == 200
@@ -175,14 +175,14 @@ class TestRecommendations:
                 assert row["why"]
                 assert all(link["url"].startswith("https://") for link in row["links"])
 
-    def test_every_emotion_has_an_answer_of_its_own(self, hosted):
+    def test_every_emotion_has_its_own_recommendations(self, hosted):
         answers = [get(hosted, f"/api/recommendations?mood={emotion}&k=3")[2] for emotion in EMOTIONS]
         assert len(set(answers)) == len(EMOTIONS)
 
     @pytest.mark.parametrize(
         "query", ["", "mood=bored", "mood=sad&k=0", "mood=sad&k=x", "mood=sad&k=101", "mood=sad&mode=no"]
     )
-    def test_a_wrong_question_gets_problem_details(self, hosted, query):
+    def test_an_invalid_query_gets_problem_details(self, hosted, query):
         status, headers, body = get(hosted, f"/api/recommendations?{query}")
         assert status == 400
         assert headers["Content-Type"] == "application/problem+json"
@@ -192,7 +192,7 @@ class TestRecommendations:
 class TestAnalyzeText:
     TEXT = "I am so happy today! 😀 But I am sad that you can't be here."
 
-    def test_json_and_plain_text_get_the_same_answer_as_the_python_call(self, hosted):
+    def test_json_and_plain_text_get_the_result_of_the_python_call(self, hosted):
         status, _, answer = post(hosted, "/api/analyze/text", json.dumps({"text": self.TEXT}).encode(), "application/json")
         assert status == 200
         assert answer == post(hosted, "/api/analyze/text", self.TEXT.encode(), "text/plain")[2]
@@ -201,7 +201,7 @@ class TestAnalyzeText:
         assert answer["label"] == expected.label
         assert answer["language_known"]
 
-    def test_its_course_and_words_stand_where_they_are_said_to(self, hosted):
+    def test_segments_and_words_have_the_stated_positions(self, hosted):
         answer = post(hosted, "/api/analyze/text", self.TEXT.encode(), "text/plain")[2]
         parts = [self.TEXT[part["start"] : part["end"]].strip() for part in answer["course"]]
         assert parts[0].startswith("I am so happy today!")
@@ -211,7 +211,7 @@ class TestAnalyzeText:
         assert words
         assert set(words) <= set(self.TEXT.split())
 
-    def test_a_language_it_does_not_know_is_told(self, hosted):
+    def test_an_unsupported_language_is_reported(self, hosted):
         text = "Сегодня я получил новую работу, и мы долго праздновали с друзьями."
         answer = post(hosted, "/api/analyze/text", text.encode(), "text/plain; charset=utf-8")[2]
         assert (answer["language_known"], answer["label"]) == (False, "neutral")
@@ -235,13 +235,13 @@ class TestAnalyzeText:
             (b"[" * 100_000, "application/json", 400),
         ],
     )
-    def test_what_cant_be_read_gets_one_clear_error(self, hosted, body, content_type, expected):
+    def test_unreadable_content_gets_one_clear_error(self, hosted, body, content_type, expected):
         status, headers, answer = post(hosted, "/api/analyze/text", body, content_type)
         assert status == answer["status"] == expected
         assert headers["Content-Type"] == "application/problem+json"
         assert len(answer["detail"]) > 10
 
-    def test_other_methods_and_unknown_paths_get_problem_details_too(self, hosted):
+    def test_other_methods_and_unknown_paths_get_problem_details(self, hosted):
         for path, expected in (("/api/analyze/text", 405), ("/api/analyze/smell", 404)):
             status, headers, body = get(hosted, path)
             assert (status, headers["Content-Type"]) == (expected, "application/problem+json")
@@ -250,7 +250,7 @@ class TestAnalyzeText:
 
 
 class TestAnalyzeAudio:
-    def test_a_recording_gets_the_same_answer_as_body_as_form_and_from_python(self, hosted, voice):
+    def test_a_recording_gets_the_same_result_as_body_as_form_and_from_python(self, hosted, voice):
         note = wav(voice)
         status, _, answer = post(hosted, "/api/analyze/audio", note, "audio/wav")
         assert status == 200
@@ -265,7 +265,7 @@ class TestAnalyzeAudio:
             assert reading is not None
             assert vector_of(part) == pytest.approx(reading.vector, abs=1e-3)
 
-    def test_a_large_recording_at_another_rate_in_stereo_is_read(self, hosted, voice):
+    def test_a_large_stereo_recording_at_another_rate_is_analyzed(self, hosted, voice):
         note = wav(np.repeat(np.repeat(voice, 3)[:, np.newaxis], 2, axis=1), rate=3 * SAMPLE_RATE)
         assert len(note) > 1_000_000
         assert post(hosted, "/api/analyze/audio", *form(note))[2]["seconds"] == 7.0
@@ -276,7 +276,7 @@ class TestAnalyzeAudio:
         assert [part["label"] for part in answer["course"]] == [None] * 3
         assert answer["share"] == 0
 
-    def test_what_cant_be_heard_gets_one_clear_error(self, hosted, voice, face_video):
+    def test_an_unusable_recording_gets_one_clear_error(self, hosted, voice, face_video):
         note = wav(voice)
         broken = np.array(voice)
         broken[100] = np.nan
@@ -298,7 +298,7 @@ class TestAnalyzeAudio:
             assert len(answer["detail"]) > 10
         assert post(hosted, "/api/analyze/audio", note, "audio/wav")[0] == 200
 
-    def test_more_recordings_than_are_read_at_once_are_asked_to_wait(self, voice):
+    def test_recordings_above_the_limit_are_asked_to_retry(self, voice):
         site = app.extensions[EXTENSION]
         with site.analysis_slots, site.analysis_slots:
             answer = app.test_client().post("/api/analyze/audio", data=wav(voice))
@@ -306,7 +306,7 @@ class TestAnalyzeAudio:
         assert int(answer.headers["Retry-After"]) > 0
         assert app.test_client().post("/api/analyze/audio", data=wav(voice)).status_code == 200
 
-    def test_a_model_that_cant_be_used_is_told_without_its_path(self, voice, tmp_path):
+    def test_an_unusable_model_is_reported_without_its_path(self, voice, tmp_path):
         def refuse() -> Any:
             raise ModelError("/secret/place/model.tflite is missing")
 
@@ -326,14 +326,14 @@ class TestAnalyzeAudio:
 
 
 class TestAnalyzeFiles:
-    def test_a_picture_gets_the_same_answer_at_its_own_address_and_at_the_one_for_any_file(self, hosted, portrait):
+    def test_a_picture_gets_the_same_result_from_the_image_and_the_file_route(self, hosted, portrait):
         photo = encode_picture(portrait, "PNG")
         status, _, answer = post(hosted, "/api/analyze/image", photo, "image/png")
         assert status == 200
         assert answer == post(hosted, "/api/analyze/file", *form(photo))[2]
         assert (answer["kind"], answer["label"], len(answer["faces"])) == ("image", "happy", 1)
 
-    def test_every_kind_has_one_shape(self, hosted, portrait, voice):
+    def test_all_kinds_of_files_have_the_same_response_fields(self, hosted, portrait, voice):
         face = cv2.resize(portrait, (320, 320))
         files = {
             "image": encode_picture(face, "JPEG"),
@@ -346,19 +346,19 @@ class TestAnalyzeFiles:
         assert len({tuple(sorted(answer)) for answer in answers.values()}) == 1
         assert len({tuple(sorted(part)) for answer in answers.values() for part in answer["course"]}) == 1
 
-    def test_whoever_asks_for_progress_gets_it_line_by_line_before_the_answer(self, hosted, portrait):
+    def test_progress_is_sent_line_by_line_before_the_result(self, hosted, portrait):
         film = clip([cv2.resize(portrait, (320, 320))] * 30, "avi")
         asked = urllib.request.Request(
             f"{hosted.url}/api/analyze/video", film, {"Content-Type": "video/x-msvideo", "Accept": "application/x-ndjson"}
         )
         with urllib.request.urlopen(asked, timeout=60) as answer:
             lines = [json.loads(line) for line in answer]
-        told = [line["progress"] for line in lines[:-1]]
-        assert len(told) > 5
-        assert told == sorted(told)
+        progress = [line["progress"] for line in lines[:-1]]
+        assert len(progress) > 5
+        assert progress == sorted(progress)
         assert lines[-1]["analysis"]["label"] == "happy"
 
-    def test_what_cant_be_read_gets_one_clear_error(self, hosted, portrait):
+    def test_unreadable_content_gets_one_clear_error(self, hosted, portrait):
         photo = encode_picture(portrait, "PNG")
         for path, body, expected in [
             ("image", photo[:1000], 400),
@@ -377,7 +377,7 @@ class TestAnalyzeFiles:
                 assert (raised.value.code, problem["status"]) == (expected, expected), problem
                 assert len(problem["detail"]) > 10
 
-    def test_whoever_hangs_up_ends_the_work_and_frees_the_place(self, hosted, portrait):
+    def test_a_client_that_disconnects_ends_the_analysis_and_frees_its_slot(self, hosted, portrait):
         film = clip([portrait] * 300, "avi")
         head = (
             "POST /api/analyze/video HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n"
@@ -395,8 +395,8 @@ class TestAnalyzeFiles:
                 pytest.fail("the decoder goes on though nobody waits for it")
 
 
-class TestDescription:
-    def test_it_describes_every_address_under_api(self, hosted):
+class TestOpenApi:
+    def test_every_route_under_api_is_described(self, hosted):
         description = json.loads(get(hosted, "/openapi.json")[2])
         described = {(path, method) for path, methods in description["paths"].items() for method in methods}
         routes = {
@@ -409,8 +409,8 @@ class TestDescription:
         assert len(described) == 9
 
 
-class TestEnd:
-    def test_sigterm_in_the_middle_of_a_stream_ends_cleanly(self, face_video, tmp_path):
+class TestStartAndStop:
+    def test_sigterm_during_a_stream_ends_cleanly(self, face_video, tmp_path):
         with serving(tmp_path / "log", CAMERA=str(face_video)) as server, Viewer(server) as viewer:
             next(viewer.parts())
             assert server.stop() == 0
@@ -420,7 +420,7 @@ class TestEnd:
         assert "Traceback" not in log
         assert "SIGKILL" not in log
 
-    def test_serving_never_loads_what_only_training_needs(self):
+    def test_serving_imports_no_training_package(self):
         program = (
             "import sys; import app; site = app.app.extensions['moodmirror']; "
             "site.face_analyzer(); site.speech_recognizer(); site.text_recognizer(); "
@@ -430,7 +430,7 @@ class TestEnd:
         assert done.stdout.strip() == "set()"
 
     @pytest.mark.parametrize(("name", "value"), [("PORT", "none"), ("MAX_VIEWERS", "0")])
-    def test_a_wrong_setting_ends_the_start_with_a_reason(self, name, value):
+    def test_an_invalid_setting_ends_the_start_with_a_reason(self, name, value):
         done = subprocess.run(
             [sys.executable, "app.py"],
             cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Reading texts with the network that is shipped."""
+"""Text recognition with the served network."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from moodmirror.training.text_evaluation import read_cases, wrong_cases
 
 pytestmark = pytest.mark.unit
 
-LEAST_RIGHT = 0.9  # of the case table
+MIN_ACCURACY = 0.9  # on the case table
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +39,34 @@ def encoder(recognizer):
 
 @pytest.fixture(scope="module")
 def cases():
-    """The case table."""
+    """Return the rows of the case table."""
     return read_cases()
 
 
 @pytest.fixture(scope="module")
 def moods(recognizer, cases):
-    """Mood vectors of the case table, read in one batch: float32 [cases, 7]."""
+    """Return the mood vectors of the case table, predicted in one batch: float32 [cases, 7]."""
     return recognizer.predict_proba([case.text for case in cases])
 
 
-class TestWhatPeopleNotice:
-    def test_the_table_is_large_and_names_known_emotions(self, cases):
+class TestCases:
+    def test_the_table_is_large_and_has_valid_emotions(self, cases):
         assert len(cases) >= 150
         assert set().union(*(case.expected for case in cases)) == set(EMOTIONS)
         assert len({case.text for case in cases}) == len(cases)
 
-    def test_most_cases_are_right(self, recognizer, cases):
+    def test_most_cases_are_classified_correctly(self, recognizer, cases):
         wrong = wrong_cases(cases, recognizer)
-        assert len(wrong) <= (1 - LEAST_RIGHT) * len(cases), "\n".join(wrong)
+        assert len(wrong) <= (1 - MIN_ACCURACY) * len(cases), "\n".join(wrong)
 
-    def test_no_group_of_cases_is_mostly_wrong(self, moods, cases):
+    def test_no_group_of_cases_is_mostly_misclassified(self, moods, cases):
         read = [EMOTIONS[index] for index in moods.argmax(axis=1)]
         right: dict[str, list[bool]] = {}
         for case, label in zip(cases, read, strict=True):
             right.setdefault(case.group, []).append(label in case.expected)
         assert {group: np.mean(answers) for group, answers in right.items() if np.mean(answers) < 0.5} == {}
 
-    def test_a_language_it_does_not_know_is_told_and_stays_neutral(self, recognizer, cases):
+    def test_an_unsupported_language_is_detected_and_nearly_neutral(self, recognizer, cases):
         foreign = [case.text for case in cases if case.group == "unknown language"]
         assert len(foreign) >= 8
         readings = [recognizer.read(text) for text in foreign]
@@ -77,7 +77,7 @@ class TestWhatPeopleNotice:
                 assert reading.confidence >= 0.9
                 assert reading.weight == MIN_WEIGHT
 
-    def test_english_is_known_as_such(self, recognizer, cases):
+    def test_english_is_detected(self, recognizer, cases):
         english = [case.text for case in cases if case.group != "unknown language"]
         detector = LanguageDetector(recognizer.network.tokenizer)
         unknown = [text for text in english if not detector.is_supported(text)]
@@ -85,7 +85,7 @@ class TestWhatPeopleNotice:
 
 
 class TestRecognizer:
-    def test_a_vector_for_each_text(self, recognizer):
+    def test_each_text_gets_a_mood_vector(self, recognizer):
         texts = ["What a wonderful day!", "I hate it.", "The shop opens at nine."]
         probabilities = recognizer.predict_proba(texts)
         assert (probabilities.shape, probabilities.dtype) == ((3, 7), np.float32)
@@ -94,12 +94,12 @@ class TestRecognizer:
         assert recognizer.classes_ == EMOTIONS
         assert recognizer.predict(texts)[0] == "happy"
 
-    def test_no_texts_are_no_answers(self, recognizer, encoder):
+    def test_an_empty_list_gives_an_empty_result(self, recognizer, encoder):
         assert recognizer.predict_proba([]).shape == (0, 7)
         assert recognizer.predict([]) == []
         assert encoder.encode([]).shape == (0, 384)
 
-    def test_company_and_order_in_a_batch_change_nothing(self, recognizer, moods, cases):
+    def test_the_batch_does_not_change_a_prediction(self, recognizer, moods, cases):
         texts, together = [case.text for case in cases], moods
         order = np.random.default_rng(1).permutation(len(texts))
         shuffled = recognizer.predict_proba([texts[index] for index in order])
@@ -107,15 +107,15 @@ class TestRecognizer:
         alone = np.concatenate([recognizer.predict_proba([text]) for text in texts[::7]])
         np.testing.assert_allclose(alone, together[::7], atol=1e-5)
 
-    def test_two_threads_answer_as_one(self, moods, cases):
+    def test_two_threads_give_the_same_predictions_as_one(self, moods, cases):
         two = TextEmotionRecognizer.load(threads=2)
         np.testing.assert_allclose(two.predict_proba([case.text for case in cases[:40]]), moods[:40], atol=1e-5)
 
-    def test_case_and_kinds_of_quotes_change_nothing(self, recognizer):
+    def test_case_and_quotation_marks_do_not_change_a_prediction(self, recognizer):
         plain = recognizer.predict_proba(["I can't wait, it's great"])
         np.testing.assert_array_equal(recognizer.predict_proba(["I CAN’T WAIT, IT’S GREAT"]), plain)
 
-    def test_invisible_characters_change_nothing(self, recognizer):
+    def test_invisible_characters_do_not_change_a_prediction(self, recognizer):
         plain = recognizer.predict_proba(["I am so happy"])
         hidden = "\u202eI\u200b am\x00 so\u2066 ha\u200dppy\ufeff\ud800"
         np.testing.assert_array_equal(recognizer.predict_proba([hidden]), plain)
@@ -126,7 +126,7 @@ class TestRecognizer:
 
 
 class TestReading:
-    def test_the_course_through_a_text(self, recognizer):
+    def test_each_sentence_has_a_mood_vector(self, recognizer):
         text = "  We won the first prize, I am so happy! But then my grandmother died.\nI cry all day... "
         reading = recognizer.read(text)
         assert [text[start:end] for start, end, _ in reading.sentences] == [
@@ -139,13 +139,13 @@ class TestReading:
         assert reading.language_known
         np.testing.assert_allclose([vector.sum() for _, _, vector in reading.sentences], 1, atol=1e-5)
 
-    def test_one_sentence_is_read_once(self, recognizer):
+    def test_a_single_sentence_is_classified_once(self, recognizer):
         reading = recognizer.read("I am so happy")
         [(start, end, vector)] = reading.sentences
         assert (start, end) == (0, 13)
         np.testing.assert_array_equal(vector, reading.vector)
 
-    def test_the_weight_grows_with_confidence(self, recognizer):
+    def test_the_weight_increases_with_confidence(self, recognizer):
         readings = [
             recognizer.read(text) for text in ("I am so happy", "he said something", "hm", "well, it was odd I guess")
         ]
@@ -153,7 +153,7 @@ class TestReading:
         by_confidence = sorted(readings, key=lambda reading: reading.confidence)
         assert by_confidence[0].weight < by_confidence[-1].weight
 
-    def test_a_longer_text_counts_more_than_one_word_that_says_the_same(self, recognizer):
+    def test_a_longer_text_has_more_weight_than_one_word_of_the_same_emotion(self, recognizer):
         word, longer = recognizer.read("happy"), recognizer.read("I am so happy today, this is wonderful")
         assert (word.label, longer.label, word.word_count, longer.word_count) == ("happy", "happy", 1, 8)
         assert word.weight <= 0.5 < longer.weight
@@ -173,29 +173,29 @@ class TestReading:
             ("😀", ["😀"]),
         ],
     )
-    def test_sentences(self, text, expected):
+    def test_a_text_is_split_into_sentences(self, text, expected):
         assert [text[start:end] for start, end in sentence_spans(text)] == expected
 
 
-class TestExplaining:
-    def test_the_words_that_weigh_most(self, recognizer):
+class TestWordImportance:
+    def test_emotional_words_have_the_highest_importance(self, recognizer):
         text = "Yesterday I felt absolutely miserable about the whole trip"
         weights = {text[start:end]: weight for start, end, weight in recognizer.explain(text)}
         assert list(weights) == text.split()
         assert max(weights, key=weights.__getitem__) == "miserable"
         assert all(-1 <= weight <= 1 for weight in weights.values())
 
-    def test_places_are_those_of_the_text_as_it_was_typed(self, recognizer):
+    def test_positions_refer_to_the_original_text(self, recognizer):
         text = " \u202eso 😀  haaappy!\n\nOh no... "
         places = [(start, end) for start, end, _ in recognizer.explain(text)]
         assert [text[start:end].strip("\u202e") for start, end in places] == ["so", "😀", "haaappy!", "Oh", "no..."]
 
-    def test_a_long_text_is_explained_word_by_word_too(self, recognizer):
+    def test_a_long_text_has_word_importances(self, recognizer):
         text = "It was a long and quiet day at the office. " * 30
         places = recognizer.explain(text)
         assert [text[start:end] for start, end, _ in places] == text.split()
 
-    def test_one_word(self, recognizer):
+    def test_a_single_word_has_an_importance(self, recognizer):
         [(start, end, weight)] = recognizer.explain("horrible")
         assert (start, end) == (0, 8)
         assert weight > 0
@@ -207,11 +207,11 @@ class TestEncoder:
         assert (vectors.shape, vectors.dtype) == ((3, 384), np.float32)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
-    def test_what_means_alike_lies_near(self, encoder):
+    def test_similar_meanings_have_similar_vectors(self, encoder):
         sea, beach, tax = encoder.encode(["a day at the sea", "an afternoon on the beach", "how to fill in a tax form"])
         assert sea @ beach > sea @ tax + 0.2
 
-    def test_it_shares_a_recognizers_network_or_opens_its_own(self, encoder):
+    def test_an_encoder_shares_a_network_or_opens_its_own(self, encoder):
         np.testing.assert_array_equal(TextEncoder.load().encode(["hello"]), encoder.encode(["hello"]))
 
 
@@ -224,34 +224,34 @@ class TestCatalogueVectors:
     def test_the_shipped_vectors_are_up_to_date(self, capsys):
         assert catalogue_vectors.main(["--check"]) == 0, capsys.readouterr().out
 
-    def test_each_item_has_the_vector_of_its_own_words(self, tables, encoder):
+    def test_each_item_has_the_vector_of_its_text(self, tables, encoder):
         stored = CatalogueVectors.load()
         for kind, items in tables.items():
             assert stored.ids[kind] == tuple(item.id for item in items)
             vectors = encoder.encode([item_text(item, kind) for item in items[:5]])
             likeness = vectors @ (stored.vectors[kind] / 127).T
-            # Processors round the network's int8 products differently: the same words were 0.993 alike on the oddest pair.
+            # Processors round the network's int8 products differently: the smallest similarity of the same text was 0.993.
             assert (likeness[np.arange(5), np.arange(5)] > 0.99).all()
             np.testing.assert_array_equal(likeness.argmax(axis=1), np.arange(5))
 
-    def test_a_wish_finds_what_it_asks_for(self, tables, encoder):
+    def test_a_text_query_finds_matching_items(self, tables, encoder):
         [wish] = encoder.encode(["a spicy soup with noodles"])
         best = np.argsort(-CatalogueVectors.load().similarity(wish, "food"))[:10]
-        told = " ".join(f"{tables['food'][index].title} {tables['food'][index].line}" for index in best).lower()
-        assert "noodle" in told or "soup" in told
+        content = " ".join(f"{tables['food'][index].title} {tables['food'][index].line}" for index in best).lower()
+        assert "noodle" in content or "soup" in content
 
-    def test_a_changed_row_makes_them_old(self, tables):
+    def test_a_changed_row_makes_the_vectors_stale(self, tables):
         fewer = {**tables, "food": tables["food"][1:]}
         fault = CatalogueVectors.load().find_fault(fewer)
         assert fault is not None
         assert "python -m moodmirror.training.catalogue_vectors" in fault
 
-    def test_missing_vectors_name_the_command(self, tmp_path):
+    def test_missing_vectors_are_reported_with_the_command(self, tmp_path):
         with pytest.raises(CatalogueError, match="catalogue_vectors"):
             CatalogueVectors.load(tmp_path)
 
 
-class TestBadInput:
+class TestInvalidInput:
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
@@ -262,7 +262,7 @@ class TestBadInput:
             ("x " * 500_000, "too long"),
         ],
     )
-    def test_it_is_refused_with_a_reason_that_does_not_repeat_it(self, recognizer, encoder, text, complaint):
+    def test_an_invalid_text_is_refused_without_repeating_it(self, recognizer, encoder, text, complaint):
         for refuse in (
             recognizer.read,
             recognizer.explain,
@@ -273,7 +273,7 @@ class TestBadInput:
                 refuse(text)
             assert len(str(caught.value)) < 200
 
-    def test_the_bad_one_of_several_is_named(self, recognizer):
+    def test_the_invalid_text_of_several_is_named(self, recognizer):
         with pytest.raises(TextError, match="Text 2 of 3: The text is empty"):
             recognizer.predict_proba(["fine", " ", "good"])
 
@@ -281,20 +281,20 @@ class TestBadInput:
         with pytest.raises(TextError, match="list"):
             recognizer.predict_proba("happy")
 
-    def test_bytes(self):
+    def test_bytes_are_decoded(self):
         assert decode_text("\ufeffschön 😀".encode()) == "schön 😀"
         with pytest.raises(TextError, match="not UTF-8: byte 3"):
             decode_text(b"caf\xe9 au lait")
         with pytest.raises(TextError, match="too long"):
             decode_text(b"a" * 1_000_000)
 
-    def test_the_longest_text_allowed_is_read(self, recognizer):
+    def test_a_text_of_maximum_length_is_accepted(self, recognizer):
         assert recognizer.predict_proba(["a" * MAX_CHARACTERS]).shape == (1, 7)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(text=st.text(st.characters(codec=None), max_size=80))
-    def test_any_unicode_is_read_or_refused(self, recognizer, text):
-        """Whatever is typed: a mood vector and places inside the text, or a TextError; nothing else."""
+    def test_any_unicode_text_gives_a_reading_or_a_text_error(self, recognizer, text):
+        """Every text gives a mood vector and positions inside the text, or a TextError; nothing else."""
         try:
             reading = recognizer.read(text)
         except TextError:
@@ -329,16 +329,16 @@ class TestTokenizer:
             ("1000 © 2026", "1000 © 2026"),
         ],
     )
-    def test_one_way_to_write_it(self, tokenizer, text, expected):
+    def test_spellings_are_normalized(self, tokenizer, text, expected):
         assert tokenizer.normalize(text) == expected
 
     @settings(max_examples=50, deadline=None)
     @given(text=st.text(max_size=60))
-    def test_normalising_twice_is_normalising_once_for_tokens(self, tokenizer, text):
+    def test_normalization_is_idempotent(self, tokenizer, text):
         once = tokenizer.normalize(text)
         assert tokenizer.encode([once]) == tokenizer.encode([tokenizer.normalize(once)])
 
-    def test_words_come_back(self):
+    def test_tokens_can_be_joined_to_the_original_words(self):
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         for text in ("i am not happy at all, but why?", "the unbelievable earthquake of yesterday :)"):
             ids = tokenizer.encode(text, add_special_tokens=False).ids
@@ -346,15 +346,15 @@ class TestTokenizer:
             assert "".join(words).replace("##", "") == text.replace(" ", "")
             assert "[UNK]" not in words
 
-    def test_what_no_english_text_needs_is_unknown(self):
+    def test_characters_outside_of_english_become_unknown(self):
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         assert all(unicodedata.normalize("NFKC", token).isascii() for token in tokenizer.get_vocab())
 
     @pytest.mark.parametrize("tokens", range(2, MAX_TOKENS + 1, 7))
-    def test_padding_is_enough_and_small(self, tokens):
+    def test_padding_is_sufficient_and_small(self, tokens):
         assert tokens <= padded_length(tokens) <= min(tokens + 15, MAX_TOKENS)
 
-    def test_counts_decide_how_a_stretched_word_is_spelt(self):
+    def test_token_counts_decide_the_spelling_of_a_stretched_word(self):
         tokenizer = Tokenizer.from_str((MODELS_DIR / TOKENIZER_FILE).read_text(encoding="utf-8"))
         counts = np.zeros(tokenizer.get_vocab_size(), np.uint32)
         counts[tokenizer.token_to_id("god")] = 2
@@ -370,7 +370,7 @@ class TestModelFiles:
         return tmp_path
 
     @pytest.mark.parametrize("name", TEXT_FILES)
-    def test_one_changed_bit_is_refused(self, models, name):
+    def test_one_changed_bit_raises_an_error(self, models, name):
         content = bytearray((models / name).read_bytes())
         content[len(content) // 2] ^= 1
         (models / name).write_bytes(content)
@@ -383,12 +383,12 @@ class TestModelFiles:
         with pytest.raises(ModelError, match=r"python train\.py text --data"):
             TextEncoder.load(models)
 
-    def test_all_that_is_served_is_small(self):
+    def test_the_served_files_are_small(self):
         assert sum((MODELS_DIR / name).stat().st_size for name in TEXT_FILES) <= 25_000_000
 
-    def test_the_figures_are_no_worse_than_those_that_were_reached(self):
-        """The figures of the shipped files, as training wrote them down: a worse model must not slip in."""
-        told = json.loads((MODELS_DIR / "text_emotion.json").read_text(encoding="utf-8"))
-        assert told["keras_litert_agreement"] >= 0.99
-        assert told["everyday"]["accuracy"] >= 0.75
-        assert told["development"]["expected_calibration_error"] <= 0.03
+    def test_the_metrics_of_the_served_files_reach_their_floors(self):
+        """The metrics that training stored for the served files: a worse model must not be committed."""
+        metrics = json.loads((MODELS_DIR / "text_emotion.json").read_text(encoding="utf-8"))
+        assert metrics["keras_litert_agreement"] >= 0.99
+        assert metrics["everyday"]["accuracy"] >= 0.75
+        assert metrics["development"]["expected_calibration_error"] <= 0.03

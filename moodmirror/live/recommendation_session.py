@@ -20,7 +20,7 @@ from moodmirror.services import Services
 from moodmirror.storage.database import DatabaseUnavailableError, VisitorDeletedError, VisitorRecord
 
 SAVE: Final = "save"
-# Four clicks a second, 20 at once: nobody clicks faster for long, and a program that does is told to wait.
+# Four clicks a second, bursts of 20: people don't click faster for long, and a program that does must wait.
 CLICK_LIMIT: Final = parse("20 per 5 seconds")
 MAX_PENDING_WRITES: Final = 200
 

@@ -43,7 +43,7 @@ def protect(app: Flask, config: Config) -> None:
 
 
 def trust_proxies(app: Flask, proxies: int) -> None:
-    """Take client address and scheme from the `X-Forwarded-*` headers of so many proxies. Call it last: it wraps the app."""
+    """Trust the `X-Forwarded-*` headers of this number of proxies. Call it last: it wraps the app."""
     if proxies:
         # Not X-Forwarded-Host: a proxy that forwards it unchanged would let clients set any host name.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ function retryPause(error) {
   return 1000 * (error.data?.again ?? 0) || REFUSAL_PAUSE_MS;
 }
 
-/** Fetch the token that shows the server that this is its own page: anew for each connection, as it is bound to the cookie. */
+/** Fetch the token that proves that this is the server's own page; one for each connection, as it is bound to the cookie. */
 async function fetchToken() {
   try {
     return await (await fetch("/token")).json();
