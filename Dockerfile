@@ -1,6 +1,6 @@
-# The site to serve, without what training needs. `docker build -t mood-mirror .`, then for one process:
+# Image for serving, without training dependencies. `docker build -t mood-mirror .`, then for one process:
 #   docker run -p 8000:8000 -v mood-mirror:/data mood-mirror
-# compose.yaml runs several of it.
+# compose.yaml runs several processes.
 
 FROM node:22-slim AS page
 WORKDIR /page
@@ -13,7 +13,7 @@ COPY requirements-serving.txt .
 RUN /venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check -r requirements-serving.txt
 
 FROM python:3.12-slim
-# Libraries that opencv-python's wheel expects of the system.
+# System libraries that opencv-python's wheel needs.
 RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home mirror && install -d -o mirror -m 700 /data
 WORKDIR /site
