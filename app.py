@@ -3,7 +3,7 @@
 import os
 import sys
 
-from moodmirror.app_factory import close_app, create_app
+from moodmirror.app_factory import close_app, create_app, start_app
 from moodmirror.config import Config, ConfigError, stored_secret
 from moodmirror.recommendation.catalogue import CatalogueError
 from moodmirror.server.development import serve
@@ -17,4 +17,4 @@ except (ConfigError, CatalogueError) as error:
     sys.exit(f"Mood Mirror can't start: {error}")
 
 if __name__ == "__main__":
-    serve(app, config, close_app)
+    serve(app, config, start_app, close_app)

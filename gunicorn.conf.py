@@ -39,8 +39,9 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Prepare the worker: no long pauses, and a shutdown that ends streams and WebSockets first."""
-    from moodmirror.app_factory import close_app
+    from moodmirror.app_factory import close_app, start_app
 
+    start_app(worker.wsgi)
     gunicorn_worker.freeze_objects()
     gunicorn_worker.close_on_sigterm(worker, close_app)
     gunicorn_worker.ignore_write_timeouts(worker)

@@ -47,7 +47,7 @@ ENVELOPE_BYTES: Final = 10_000  # around the frame in a Socket.IO message
 
 
 def create_app(config: Config | None = None, *, secret_key: str | None = None) -> Flask:
-    """Create the Flask application; check the settings and tables, but open no model, camera or database yet.
+    """Create the Flask application; check the settings and tables, but open no model, camera, database or connection.
 
     `config` defaults to the settings in the environment. `secret_key` signs the cookie; it defaults to that of `config`,
     else to a random key that lasts as long as the application.
@@ -76,6 +76,14 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
     _add_socketio(app, services)
     security.trust_proxies(app, config.trusted_proxies)
     return app
+
+
+def start_app(app: Flask) -> None:
+    """Start to receive what other processes publish. A server calls it once, before it serves; commands need not."""
+    services: Services = app.extensions[EXTENSION]
+    if isinstance(services.camera, PublishedCamera):
+        services.camera.start()
+    app.extensions[LIVE_EXTENSION].start()
 
 
 def close_app(app: Flask) -> None:

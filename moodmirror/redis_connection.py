@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -41,10 +41,13 @@ def connection_options() -> dict[str, Any]:
 
 
 class Subscriber:
-    """Receives what is published on some channels, in its own thread, and reconnects until it is closed."""
+    """Receives what is published on some channels, in its own thread, and reconnects until it is closed.
+
+    A context manager: starts on entry, closes on exit.
+    """
 
     def __init__(self, url: str, channels: Collection[str], on_message: Callable[[str, bytes], None]) -> None:
-        """Start to receive: `on_message` is called with the channel and content of each message; its errors are logged."""
+        """After :meth:`start`, call `on_message` with the channel and content of each message; its errors are logged."""
         self._client = connect(url)
         self._on_message = on_message
         self._wanted = frozenset(channels)
@@ -52,6 +55,16 @@ class Subscriber:
         self._reported_unavailable = False
         self._connected = threading.Event()
         self._thread = threading.Thread(target=self._run, name="redis-subscriber", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start to receive. To be called once."""
         self._thread.start()
 
     @property
@@ -66,7 +79,8 @@ class Subscriber:
     def close(self) -> None:
         """Disconnect, and stop the thread."""
         self._closing.set()
-        self._thread.join(timeout=2 * TIMEOUT_SECONDS)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout=2 * TIMEOUT_SECONDS)
         self._client.close()
 
     def _run(self) -> None:

@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ import numpy as np
 import pytest
 import redis
 
+from moodmirror.app_factory import close_app, create_app, start_app
 from moodmirror.camera import relay
 from moodmirror.camera.annotation import ACCENT_BGR
 from moodmirror.camera.relay import CAMERA_FRAMES, CAMERA_UPDATES, CameraUpdate, PublishedCamera
 from moodmirror.camera.status_image import BACKGROUND_BGR
+from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS
 from moodmirror.fusion import Reading
 from moodmirror.recognition.face import Face
@@ -35,6 +38,7 @@ class ShownCamera:
         self.camera = PublishedCamera(url)
         self.states: queue.Queue[str] = queue.Queue()
         self.camera.subscribe(lambda status: self.states.put(status.state))
+        self.camera.start()
 
     def await_state(self, wanted: str) -> None:
         while self.states.get(timeout=TIMEOUT) != wanted:
@@ -210,3 +214,27 @@ def test_invalid_settings_exit_with_a_message(settings, message):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def test_creating_an_application_opens_no_connection_and_starts_no_thread(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.3)
+        before = set(threading.enumerate())
+        app = create_app(
+            Config(
+                camera=CameraSource.parse("published"),
+                instance=tmp_path / "instance",
+                redis_url=f"redis://127.0.0.1:{server.getsockname()[1]}",
+            )
+        )
+        try:
+            # The limits library's storages start a timer of 10 ms each.
+            assert [each for each in set(threading.enumerate()) - before if not isinstance(each, threading.Timer)] == []
+            assert not (tmp_path / "instance").exists()
+            with pytest.raises(TimeoutError):
+                server.accept()
+            start_app(app)
+            server.settimeout(TIMEOUT)
+            server.accept()[0].close()  # only a server connects
+        finally:
+            close_app(app)

@@ -139,7 +139,7 @@ class CameraPublisher:
         """
         self._require_no_other_publisher()
         LOGGER.info("camera: published by this process; it opens for the first viewer and closes after the last one")
-        with closing(Subscriber(self._url, [CAMERA_OWNER], lambda channel, content: None)):
+        with Subscriber(self._url, [CAMERA_OWNER], lambda channel, content: None):
             self._publish(stopping)
 
     def _require_no_other_publisher(self) -> None:
@@ -151,7 +151,7 @@ class CameraPublisher:
         if not owners:
             return
         # Redis may list a machine that was cut off for minutes, but a live publisher sends an update every second.
-        with closing(Subscriber(self._url, [CAMERA_UPDATES], lambda channel, content: received.set())):
+        with Subscriber(self._url, [CAMERA_UPDATES], lambda channel, content: received.set()):
             if received.wait(UNREACHABLE_SECONDS):
                 raise AlreadyPublishedError(
                     "another process publishes a camera at this Redis. Stop that one first, or set REDIS_URL to a "
@@ -218,7 +218,7 @@ class PublishedCamera(CameraStream):
     _warning_states = frozenset({"away"})  # the camera's own process logs the other faults
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Subscribe to Redis at `url` in a background thread. `clock` returns monotonic seconds."""
+        """After :meth:`start`, receive from Redis at `url` in the background. `clock` returns monotonic seconds."""
         super().__init__("starting")
         self.mood = MoodState(clock)
         self.faces: list[Face] = []
@@ -230,7 +230,15 @@ class PublishedCamera(CameraStream):
         self._closing = threading.Event()
         self._subscriber = Subscriber(url, [CAMERA_UPDATES], self._receive)
         self._supervisor = threading.Thread(target=self._supervise, name="camera-supervisor", daemon=True)
-        self._supervisor.start()
+        self._start_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start to receive, unless it has started already. Watching starts it, too."""
+        with self._start_lock:
+            if self._supervisor.ident is None:
+                self._updated_at = self._frame_at = self._clock()
+                self._subscriber.start()
+                self._supervisor.start()
 
     def watch(self) -> Generator[bytes, None, None]:
         """Yield each newest annotated frame as JPEG bytes; the publisher starts the camera if it is idle.
@@ -238,6 +246,7 @@ class PublishedCamera(CameraStream):
         A slow viewer skips frames and delays nobody. Without a new frame, the last picture is repeated, so that the write to
         a viewer who has left fails. Ends when this object is closed, or when there is no camera.
         """
+        self.start()
         with self._counted_viewer():
             yield from self._pictures(self._jpeg_number)
 
@@ -247,7 +256,8 @@ class PublishedCamera(CameraStream):
         with self._changed:
             self._changed.notify_all()
         self._subscriber.close()
-        self._supervisor.join(timeout=2.0)
+        if self._supervisor.ident is not None:  # it was started
+            self._supervisor.join(timeout=2.0)
 
     def _has_ended(self) -> bool:
         return self._closing.is_set() or self._status.state == "off"

@@ -118,6 +118,10 @@ class LiveServer:
         """Seconds that clients are asked to leave between two frames."""
         return self._scheduler.pause()
 
+    def start(self) -> None:
+        """Start to receive events of other processes."""
+        self._peer_events.start()
+
     def close(self) -> None:
         """Disconnect all visitors and stop publishing."""
         self._closing.set()

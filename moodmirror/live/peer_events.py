@@ -23,12 +23,17 @@ class PeerEvents:
     """Publishes events to the other processes and receives theirs; without Redis it does nothing."""
 
     def __init__(self, url: str | None, on_changed: Callable[[str], None], on_deleted: Callable[[str], None]) -> None:
-        """Call `on_changed` or `on_deleted` with the visitor's id for each event of another process, in its own thread."""
+        """After :meth:`start`, call `on_changed` or `on_deleted` with the visitor's id for each event, in its own thread."""
         self._process = secrets.token_hex(8)  # Redis also delivers a process's own events
         self._on_changed = on_changed
         self._on_deleted = on_deleted
         self._redis = connect(url) if url else None
         self._subscriber = Subscriber(url, [CHANNEL], self._receive) if url else None
+
+    def start(self) -> None:
+        """Start to receive events."""
+        if self._subscriber:
+            self._subscriber.start()
 
     def publish_changed(self, visitor: str) -> None:
         """Publish that a visitor's opinions or saved items have changed in the database."""

@@ -14,8 +14,8 @@ from moodmirror.config import Config, ConfigError
 from moodmirror.logs import logging_config
 
 
-def serve(app: Flask, config: Config, close: Callable[[Flask], None]) -> None:
-    """Serve an application until Ctrl-C or SIGTERM, then call `close` with it."""
+def serve(app: Flask, config: Config, start: Callable[[Flask], None], close: Callable[[Flask], None]) -> None:
+    """Call `start` with an application, serve it until Ctrl-C or SIGTERM, then call `close` with it."""
     socketio: SocketIO = app.extensions["socketio"]
     try:
         config.require_secret()
@@ -30,6 +30,7 @@ def serve(app: Flask, config: Config, close: Callable[[Flask], None]) -> None:
     # Werkzeug warns against using this server in public, which does not concern someone who tries Mood Mirror at home.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     print(f"Mood Mirror is at http://{config.host}:{config.port}  (press Ctrl-C to stop)", flush=True)
+    start(app)
     try:
         socketio.run(app, host=config.host, port=config.port, allow_unsafe_werkzeug=True)
     except KeyboardInterrupt:
