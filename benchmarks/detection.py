@@ -31,8 +31,8 @@ def searches() -> dict[str, Search]:
     cascade = cv2.CascadeClassifier(str(CASCADE_PATH))
     return {
         "ours": detector.detect,
-        "ours, tilted": lambda gray: np.concatenate([detector.detect(gray, search) for search in TILTED_SEARCHES]),
-        "ours, far": lambda gray: detector.detect(gray, FAR_SEARCH),
+        "ours, tilted search": lambda gray: np.concatenate([detector.detect(gray, search) for search in TILTED_SEARCHES]),
+        "ours, far search": lambda gray: detector.detect(gray, FAR_SEARCH),
         "Haar 1.3/5": lambda gray: cascade.detectMultiScale(gray, 1.3, 5),
         "Haar 1.1/5, 50 px (fer's)": lambda gray: cascade.detectMultiScale(gray, 1.1, 5, minSize=(50, 50)),
     }

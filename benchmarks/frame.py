@@ -65,13 +65,13 @@ def main() -> None:
     show("classify one face (LiteRT, int8 weights)", *cost(lambda: recognizer.predict_proba(faces)))
     together = np.repeat(faces[:1], BATCH, axis=0)
     show(
-        f"read {BATCH} in one batch, each",
+        f"classify {BATCH} in one batch, each",
         *(value / BATCH for value in cost(lambda: recognizer.predict_proba(together))),
     )
     show("a camera's frame: track and classify", *(whole := cost(lambda: tracker.follow(next(frames), next(times)))))
     show("draw and encode it for viewers", *cost(draw_and_encode))
     show(
-        "a browser's frame, 320×240: decode, follow, read",
+        "a browser's frame, 320×240: decode, track, classify",
         *cost(lambda: browser_tracker.follow(decoded(sent), next(browser_times))),
     )
     show("rank the four tables", *cost(lambda: [recommender.recommend(vector, kind) for kind in KINDS]))

@@ -40,7 +40,7 @@ def main() -> None:
     show("read one window, features included", *cost(lambda: recognizer.read_window(voice)))
     show("classic features (mlp, bagging)", *cost(lambda: classic_features(voice)))
     show("decode 3 s of Opus", *cost(lambda: read_sound(sent.getvalue())))
-    print(f"  {'seconds to open the model and read the first window':50}{first:8.2f}")
+    print(f"  {'seconds to load the model and read the first window':50}{first:8.2f}")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def main() -> None:
     two.predict_proba(lines[:100])
     began = time.perf_counter()
     two.predict_proba(lines)
-    show(f"{BATCH} short sentences in batch, two threads", BATCH / (time.perf_counter() - began), "a second")
+    show(f"{BATCH:,} short sentences in batches, two threads", BATCH / (time.perf_counter() - began), "a second")
     show("opening the model", opened, "s")
     alone = subprocess.run([sys.executable, "-m", "benchmarks.text", "--memory"], capture_output=True, text=True, check=True)
     show("memory of one open model that has read a text", float(alone.stdout), "MB")
