@@ -1,5 +1,6 @@
 """The application factory: create_app() builds a Flask application with everything it serves."""
 
+import logging
 import os
 import secrets
 import threading
@@ -23,7 +24,7 @@ from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.metrics import CurrentValues
 from moodmirror.recognition.face import FaceAnalyzer
-from moodmirror.recognition.model_files import cached_loader
+from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
@@ -38,6 +39,8 @@ from moodmirror.web import analyze, api, api_docs, pages, rate_limits, security,
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.problem_details import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
+
+LOGGER = logging.getLogger("moodmirror")
 
 ROOT: Final = Path(__file__).resolve().parents[1]  # holds templates/ and static/
 LIVE_EXTENSION: Final = "moodmirror.live"
@@ -79,11 +82,12 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
 
 
 def start_app(app: Flask) -> None:
-    """Start to receive what other processes publish. A server calls it once, before it serves; commands need not."""
+    """Start to receive what other processes publish, and to preload models. A server calls it once; commands need not."""
     services: Services = app.extensions[EXTENSION]
     if isinstance(services.camera, PublishedCamera):
         services.camera.start()
     app.extensions[LIVE_EXTENSION].start()
+    threading.Thread(target=_preload, args=(services,), name="preload", daemon=True).start()
 
 
 def close_app(app: Flask) -> None:
@@ -93,6 +97,16 @@ def close_app(app: Flask) -> None:
     app.extensions[LIVE_EXTENSION].close()
     services.frame_decoders.close()
     services.database.close()
+
+
+def _preload(services: Services) -> None:
+    """Load what the first visitor would otherwise wait for: the models, and the indexes of text queries."""
+    for load_model in (services.text_recognizer, services.face_analyzer, services.speech_recognizer):
+        try:
+            load_model()
+        except (ModelError, FileNotFoundError) as error:  # the inputs that need it report it to visitors
+            LOGGER.error("can't preload a model: %s", error)
+    services.recommender.build_text_query_indexes()
 
 
 def _create_services(config: Config) -> Services:

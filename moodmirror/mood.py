@@ -48,6 +48,8 @@ class MoodState:
             source: deque(maxlen=count) for source, count in MAX_READINGS.items()
         }
         self._mood: Mood | None = None
+        self._was_cleared = False
+        self._notify_next = False  # notify subscribers at the next refresh, even without a change
         self._refreshed_at = -np.inf
         self._notified: Mood | None = None
         self._history = MoodHistory(int(HISTORY_SECONDS / HISTORY_STEP_SECONDS))
@@ -58,6 +60,12 @@ class MoodState:
         """Return the mood as of the last update or refresh; None when there is no reading."""
         with self._lock:
             return self._mood
+
+    @property
+    def was_cleared(self) -> bool:
+        """Return whether there is no mood because its last readings were cleared on request, rather than expired."""
+        with self._lock:
+            return self._was_cleared
 
     @property
     def refreshed_at(self) -> float:
@@ -90,7 +98,9 @@ class MoodState:
         """Add a reading and return the new mood. A chosen mood stays until ``clear("chosen")``."""
         with self._lock:
             self._readings[reading.source].append(reading)
-        mood = self.refresh()
+            self._was_cleared = False
+        # Text is read once rather than many times a second, so its label can't flicker: it replaces the present one at once.
+        mood = self._refresh(steady=reading.source != "text")
         assert mood is not None
         return mood
 
@@ -106,23 +116,30 @@ class MoodState:
                 readings.clear()
             if source is None:
                 self._history.clear()
+            # Subscribers are notified even if the mood had expired before: what they still show of it was cleared too.
+            if not any(self._readings.values()) and not self._was_cleared:
+                self._was_cleared = self._notify_next = True
         self.refresh()
 
     def refresh(self) -> Mood | None:
         """Delete expired readings, fuse the others, notify subscribers of a change, and return the mood."""
+        return self._refresh(steady=True)
+
+    def _refresh(self, *, steady: bool) -> Mood | None:
+        """Refresh the mood; if `steady`, its label stays while no other emotion clearly leads."""
         with self._lock:
             now = self._refreshed_at = self._clock()
             for source, readings in self._readings.items():
                 while readings and now - readings[0].at > MAX_AGE_SECONDS[source]:
                     readings.popleft()
             current = [reading for readings in self._readings.values() for reading in readings]
-            self._mood = self._steady(fuse(current, max(now, *(r.at for r in current)))) if current else None
-            mood = self._mood
+            mood = fuse(current, max(now, *(r.at for r in current))) if current else None
+            self._mood = mood = self._steady(mood) if mood and steady else mood
             if mood and mood.at - self._history.newest_at >= HISTORY_STEP_SECONDS:
                 self._history.append(mood)
-            changed = _differs(mood, self._notified)
+            changed = self._notify_next or _differs(mood, self._notified)
             if changed:
-                self._notified = mood
+                self._notified, self._notify_next = mood, False
             subscribers = list(self._subscribers) if changed else []
         for subscriber in subscribers:
             subscriber(mood)

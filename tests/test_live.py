@@ -257,6 +257,37 @@ class TestText:
             assert visitor.call("text", nothing)["label"] is None
             assert visitor.wait_for("mood")["label"] is None
 
+    @pytest.mark.parametrize("removal", [("text", ""), ("forget", "text"), ("forget", None)])
+    def test_a_removed_text_removes_the_rows_that_it_alone_supported(self, hosted, removal):
+        with Visitor(hosted) as visitor:
+            visitor.call("text", "I am so sad today.")
+            assert visitor.wait_for("recommendations")
+            visitor.call(*removal)
+            assert visitor.wait_for("recommendations", lambda tables: not tables) == {}
+            assert visitor.wait_for("mood", lambda mood: mood["label"] is None)
+
+    def test_a_cleared_choice_removes_its_rows_and_the_next_mood_brings_new_ones(self, hosted):
+        with Visitor(hosted) as visitor:
+            visitor.call("choose", "happy")
+            assert visitor.wait_for("recommendations")
+            visitor.call("choose", None)
+            assert visitor.wait_for("recommendations", lambda tables: not tables) == {}
+            visitor.call("choose", "happy")
+            assert visitor.wait_for("recommendations")["songs"]
+
+    def test_a_cleared_choice_brings_back_the_rows_of_the_text_beneath_it(self, hosted):
+        with Visitor(hosted) as visitor:
+            visitor.call("text", "I am so sad and lonely, I keep crying.")
+            visitor.wait_for("mood", lambda mood: mood["label"] == "sad")
+            sad = visitor.wait_for("recommendations")
+            visitor.call("choose", "happy")
+            happy = visitor.wait_for("recommendations", lambda tables: tables["songs"] != sad["songs"])
+            visitor.call("choose", None)
+            again = visitor.wait_for("recommendations")
+            ids = lambda tables: {row["id"] for row in tables["songs"]}  # noqa: E731
+            assert ids(again) & ids(sad)
+            assert not ids(again) & ids(happy)
+
     def test_an_unsupported_language_does_not_change_the_mood(self, hosted):
         with Visitor(hosted) as visitor:
             answer = visitor.call("text", "Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
@@ -265,7 +296,7 @@ class TestText:
             mood = visitor.next_mood_after_choosing("sad")
             assert (mood["label"], set(mood["said"])) == ("sad", {"chosen"})
 
-    @pytest.mark.parametrize("content", [None, 3, b"bytes", ["I am happy"], {"text": "I am happy"}, "long " * 201])
+    @pytest.mark.parametrize("content", [None, 3, b"bytes", ["I am happy"], {"text": "I am happy"}, "long " * 1001])
     def test_an_invalid_text_is_rejected_and_the_connection_stays_open(self, hosted, content):
         with Visitor(hosted) as visitor:
             assert "error" in visitor.call("text", content)
@@ -280,7 +311,7 @@ class TestText:
     def test_texts_are_not_logged(self, tmp_path):
         with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
             visitor.call("text", "I am so happy about xylophones!")
-            assert "error" in visitor.call("text", "xylophones" * 200)
+            assert "error" in visitor.call("text", "xylophones" * 600)
             visitor.wait_for("mood")
         log = (tmp_path / "log").read_text()
         assert log

@@ -413,6 +413,28 @@ class TestMoodState:
         assert state.mood.sources == {"face": 1.0}
         assert len(state.history) >= 1
 
+    def test_a_mood_that_was_cleared_is_told_from_one_that_expired(self, state, clock):
+        notified: list[Mood | None] = []
+        state.subscribe(notified.append)
+        show_face(state, clock, HAPPY, 1)
+        clock.now += 10
+        assert state.refresh() is None
+        assert not state.was_cleared
+        state.clear("face")
+        assert state.was_cleared
+        assert notified[-2:] == [None, None]  # clearing is news, although there was no mood any more
+        show_face(state, clock, HAPPY, 1)
+        assert not state.was_cleared
+        state.clear("text")
+        assert not state.was_cleared
+
+    def test_text_names_the_mood_at_once(self, state, clock):
+        nearly = np.array([0, 0, 0, 0.48, 0.52, 0, 0], dtype=np.float32)
+        state.update(Reading(nearly[[0, 1, 2, 4, 3, 5, 6]], "text", 1.0, clock.now))
+        assert state.mood.label == "happy"
+        state.update(Reading(nearly, "text", 1.0, clock.now))
+        assert state.mood.label == "sad"
+
     def test_a_chosen_mood_holds_until_it_is_cleared(self, state, clock):
         show_face(state, clock, HAPPY, 1)
         state.update(Reading(SAD, "chosen", 1.0, clock.now))

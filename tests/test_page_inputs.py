@@ -15,6 +15,7 @@ from tests.page_helpers import (
     KINDS,
     await_filled_tables,
     await_label,
+    open_camera,
     open_microphone,
     pick,
     record_moods,
@@ -88,15 +89,63 @@ def test_an_unsupported_language_is_reported_and_leaves_the_mood_unchanged(brows
         assert recorded_moods(page) == ["fear"]
 
 
-def test_the_text_box_shows_its_count_when_nearly_full_and_has_a_limit(browser, hosted):
+def test_a_long_text_shows_its_count_and_how_much_of_it_is_read(browser, hosted):
     with visiting(browser, hosted) as page:
         box = page.locator("#text-input")
-        box.fill("so happy " * 95)
-        expect(page.locator("#text-count")).to_have_text("855 of 1000")
-        box.press("End")
-        page.keyboard.insert_text("and so on " * 50)
-        expect(page.locator("#text-count")).to_have_text("1000 of 1000")
+        box.fill("so happy " * 500)
+        expect(page.locator("#text-count")).to_have_text("4,500 of 5,000")
         await_label(page, "happy")
+        expect(page.locator("#text-status")).not_to_contain_text("Only the first")
+        box.fill("so happy " * 800)
+        expect(page.locator("#text-count")).to_have_text("7,200 of 5,000")
+        expect(page.locator("#text-status")).to_contain_text("Only the first 5,000 characters are read")
+        assert len(box.input_value()) == 7200  # nothing that was pasted is lost
+
+
+def test_a_cleared_text_removes_its_rows(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.locator("#text-input").fill("I am so happy today!")
+        await_label(page, "happy")
+        expect(page.locator("#songs tbody tr").first).to_be_visible()
+        page.get_by_role("button", name="Clear", exact=True).click()
+        await_label(page, "not read yet")
+        expect(page.locator("#songs tbody tr")).to_have_count(0)
+        expect(page.locator("#tables-note")).to_be_hidden()
+
+
+def test_rows_stay_with_a_note_when_the_face_has_left(browser, hosted):
+    with visiting(browser, hosted) as page:
+        open_camera(page)
+        expect(page.locator("#songs tbody tr").first).to_be_visible()
+        # The browser sends no more frames, as when the visitor covers the camera; the face's readings expire.
+        page.evaluate("HTMLCanvasElement.prototype.toBlob = () => {}")
+        await_label(page, "not read yet")
+        expect(page.locator("#tables-note")).to_have_text(re.compile("No mood is read at the moment"))
+        expect(page.locator("#songs tbody tr").first).to_be_visible()
+
+
+def test_the_label_and_the_sentence_of_a_text_change_together(browser, hosted):
+    with visiting(browser, hosted) as page:
+        page.locator("#text-input").fill("I am so happy today!")
+        await_label(page, "happy")
+        page.evaluate(
+            """() => {
+                window.seen = [];
+                const label = document.getElementById("mood-label");
+                const status = document.getElementById("text-status");
+                const look = () => {
+                    const said = /Your words sound (\\w+)/.exec(status.textContent);
+                    window.seen.push([label.textContent, said ? said[1] : null]);
+                    requestAnimationFrame(look);
+                };
+                look();
+            }"""
+        )
+        page.locator("#text-input").fill("I am so sad and lonely, I keep crying.")
+        await_label(page, "sad")
+        expect(page.locator("#text-status")).to_contain_text("Your words sound sad")
+        seen = page.evaluate("window.seen")
+        assert set(map(tuple, seen)) == {("happy", "happy"), ("sad", "sad")}
 
 
 def test_the_microphone_is_open_only_between_start_and_stop(browser, hosted):

@@ -217,6 +217,8 @@ class LiveServer:
                 LOGGER.error("can't analyze %s: %s", event, error)
             self._metrics.messages.labels(event, "refused").inc()
             return ErrorAck(error=each.unavailable)
+        if each.source == "text":
+            session.skip_mood_throttle()  # the page shows what the text says, and the mood must not contradict it
         readings = each.reading_count - count_before
         self._metrics.messages.labels(event, "read" if readings > 0 else "empty").inc()
         self._metrics.readings.labels(each.source).inc(readings)

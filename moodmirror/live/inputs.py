@@ -209,8 +209,9 @@ class TextInput(Input):
             if not reading.language_known:
                 self._mood.clear("text")
                 return text_ack(reading)
+            words = recognizer.explain(payload)  # before the mood changes: the page shows both at the same time
             self._add_reading(Reading(reading.vector, "text", reading.weight, time.monotonic()))
-            return text_ack(reading, recognizer.explain(payload))
+            return text_ack(reading, words)
         except TextError as error:
             raise InputError(str(error)) from None
 

@@ -49,8 +49,8 @@ class Audience:
         """End the subscription to the mood."""
         self._unsubscribe()
 
-    def skip_throttle(self) -> None:
-        """Publish at the next opportunity: the visitor has just made a choice, and waits for the effect."""
+    def skip_mood_throttle(self) -> None:
+        """Publish the mood at the next opportunity: the visitor has just done something, and waits for the effect."""
         self._unthrottled = True
         self._wake()
 
@@ -102,6 +102,7 @@ class Session(Audience):
         )
         self._tables_mood: Mood | None = None
         self._tables_from_query = False  # made for the text query alone, as there was no mood
+        self._has_rows = False  # whether the visitor's page shows rows
         inputs: tuple[Input, ...] = (
             FrameInput(self.state, services.frame_decoders, services.face_analyzer),
             AudioInput(self.state, services.speech_recognizer),
@@ -122,9 +123,9 @@ class Session(Audience):
         self.recommendations.close()
 
     def skip_throttle(self) -> None:
-        """Publish at the next opportunity, the tables too."""
+        """Publish the mood and the tables at the next opportunity."""
         self._tables_unthrottled = True
-        super().skip_throttle()
+        self.skip_mood_throttle()
 
     def publish_tables(self, now: float) -> None:
         """Emit the tables for the audience's mood if they are due at `now`, in monotonic seconds, and have changed."""
@@ -141,15 +142,19 @@ class Session(Audience):
             return
         self._tables_version, self._tables_published_at, self._tables_mood = version, now, mood
         if mood is None and not self.recommendations.has_text_query:
-            if self._tables_from_query:  # the query was removed: nothing supports these rows any more
+            # Rows stay while a mood fades, because the visitor may read them with the face turned away. If the mood or the
+            # query was removed, or the visitor left the camera room, nothing supports them any more.
+            removed = self._tables_from_query or audience.state.was_cleared or not same_audience
+            if removed and self._has_rows:
                 self._emit("recommendations", {}, to=self.name)
+                self._has_rows = False
             self._tables, self._tables_from_query = {}, False
             return
         with self._metrics.timed("tables"):
             tables = self.recommendations.make_tables(mood.vector if mood else None)
         self._tables_from_query = mood is None
         if _visible_content(tables) != _visible_content(self._tables):
-            self._tables = tables
+            self._tables, self._has_rows = tables, True
             self._emit("recommendations", tables, to=self.name)
 
     def publish_taste(self) -> None:

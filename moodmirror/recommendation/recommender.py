@@ -105,6 +105,11 @@ class Recommender:
         """
         self._tables[kind].update_co_likes(counts)
 
+    def build_text_query_indexes(self) -> None:
+        """Build the tables' indexes of words, which the first text query would otherwise wait for: 6 s for 40,000 items."""
+        for table in self._tables.values():
+            table.text_query_index  # noqa: B018  # a cached property
+
     def items(self, kind: str) -> Sequence[Item]:
         """Return all items of a kind, in the order of their table."""
         return self._tables[kind].items

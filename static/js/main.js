@@ -23,7 +23,7 @@ const stopAudio = openAudioInput(socket, {
   askConsent: () => askConsent("microphone"),
   onSwitch: (open) => showOpen("microphone", open),
 });
-const sendText = openTextInput(socket);
+const textInput = openTextInput(socket);
 const file = openFileInput(socket, {
   onPreview: (name) => mirror.showFile(name),
   onMoodSet: () => moodChoice.show(null, true),
@@ -33,6 +33,7 @@ const moodChoice = openMoodChoice(socket, { onChoose: file.releaseMood, onClear:
 const mirror = new Mirror(socket, { removeFile: file.remove, showOpen });
 const showMoodInHistory = openMoodHistory(socket);
 const sendPreferences = openPreferences(socket);
+const tables = openTables(socket);
 openSavedItems(socket);
 
 /** Close all cameras and the microphone, and ask for consent again before one is opened. */
@@ -49,14 +50,16 @@ function stopEverything() {
 socket.on("connect", () => {
   mirror.resume();
   moodChoice.resend();
-  sendText();
+  textInput.send();
   sendPreferences();
 });
 socket.on("mood", (mood) => {
+  tables.setMoodKnown(mood.name !== null);
   showMood(mood);
+  textInput.showMood(mood);
   showMoodInHistory(mood);
 });
 socket.on("low", (low) => {
   byId("help", HTMLElement).hidden = !low;
 });
-socket.on("recommendations", openTables(socket));
+socket.on("recommendations", tables.show);

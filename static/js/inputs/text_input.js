@@ -1,6 +1,6 @@
 // The text box: analyzed while the visitor types, with the words that counted most highlighted behind the text.
 
-/** @import { Acknowledgement, TextAck, Word } from "../messages.js" */
+/** @import { Acknowledgement, Emotion, Mood, TextAck, Word } from "../messages.js" */
 /** @import { ServerSocket } from "../types/socket.js" */
 /** @typedef {{ start: number, end: number, strength: number }} Highlight positions in a JavaScript string; strength 0…1 */
 
@@ -12,8 +12,9 @@ const DEBOUNCE_MS = 250; // without a key before the text is sent
 const MAX_DEBOUNCE_MS = 1000; // text is sent this often while the visitor types without a pause
 const ANSWER_TIMEOUT_MS = 10_000; // the first answer may have to wait until the server has loaded its model
 const UNSUPPORTED_LANGUAGE =
-  "This does not look like English, the only language the mirror can read. Your mood stays as it is.";
-const COUNT_THRESHOLD = 0.8; // of the maximal length: above it, the number of characters is shown
+  "This does not look like English, the only language the mirror can read. It does not count for your mood.";
+const MOOD_WAIT_MS = 500; // a mood is published within a quarter of a second
+const COUNT_THRESHOLD = 0.8; // of the length that is read: above it, the number of characters is shown
 
 const box = byId("text-input", HTMLTextAreaElement);
 const highlights = byId("text-highlights", HTMLElement);
@@ -21,20 +22,28 @@ const status = byId("text-status", HTMLElement);
 const count = byId("text-count", HTMLElement);
 const clear = byId("text-clear", HTMLButtonElement);
 const instructions = status.textContent ?? "";
+const maxCharacters = Number(box.dataset.maxCharacters); // the server reads no more
 
 /**
  * Set up the text box.
+ *
+ * Returns `send`, which sends the text again, and `showMood`, which keeps what the page says of the text in agreement with the
+ * mood that it shows.
  * @param {ServerSocket} socket
- * @returns {() => void} sends the text again
  */
 export function openTextInput(socket) {
   let timer = 0;
   /** @type {number | null} */
   let firstChangeAt = null; // time of the first change that was not sent yet
+  let waitTimer = 0;
   let sending = false;
   let sendAgain = false; // the text has changed since it was sent
   /** @type {{ text: string, words: Highlight[] }} */
   let analyzed = { text: "", words: [] }; // the last answer
+  /** @type {Emotion | null} */
+  let moodLabel = null; // what the text contributes to the mood that the page shows
+  /** @type {(() => void) | null} */
+  let waiting = null; // shows an answer that the mood does not contain yet
 
   function render() {
     const text = box.value;
@@ -43,8 +52,8 @@ export function openTextInput(socket) {
       text,
       analyzed.words.filter((word) => word.end <= unchanged),
     );
-    count.hidden = text.length < COUNT_THRESHOLD * box.maxLength;
-    count.textContent = `${text.length} of ${box.maxLength}`;
+    count.hidden = text.length < COUNT_THRESHOLD * maxCharacters;
+    count.textContent = `${format(text.length)} of ${format(maxCharacters)}`;
     clear.hidden = text === "";
   }
 
@@ -59,11 +68,11 @@ export function openTextInput(socket) {
       const text = box.value;
       let answer;
       try {
-        answer = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck("text", text);
+        answer = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck("text", firstCharacters(text, maxCharacters));
       } catch {
         answer = { error: "The server is slow to answer. Your text is sent again when you change it.", superseded: false };
       }
-      if (!answer.superseded) show(text, answer);
+      if (!answer.superseded) showWithMood(text, answer);
     } while (sendAgain);
     sending = false;
   }
@@ -78,10 +87,48 @@ export function openTextInput(socket) {
     if (answer.error !== undefined) setStatus(status, answer.error, { announce: true });
     else if (!answer.language_known) setStatus(status, UNSUPPORTED_LANGUAGE, { announce: true });
     else if (answer.label === null) setStatus(status, instructions);
+    else sayEmotion(answer.label);
+  }
+
+  /**
+   * Say which emotion the last answer's text has.
+   * @param {Emotion} emotion
+   */
+  function sayEmotion(emotion) {
+    const cut = analyzed.text.length > maxCharacters ? ` Only the first ${format(maxCharacters)} characters are read.` : "";
+    const explanation = analyzed.words.length ? " The words that counted most are highlighted." : "";
+    setStatus(status, `Your words sound ${adjective(emotion)}.${cut}${explanation}`, { announce: cut !== "" });
+  }
+
+  /**
+   * Show an answer together with the mood that contains it: the mood's message may come later.
+   * @param {string} text
+   * @param {Acknowledgement<TextAck>} answer
+   */
+  function showWithMood(text, answer) {
+    const showAnswer = () => {
+      clearTimeout(waitTimer);
+      waiting = null;
+      show(text, answer);
+    };
+    clearTimeout(waitTimer);
+    waiting = null;
+    const label = answer.error === undefined && answer.language_known ? answer.label : null;
+    if (label === null || label === moodLabel) showAnswer();
     else {
-      const explanation = analyzed.words.length ? " The words that counted most are highlighted." : "";
-      setStatus(status, `Your words sound ${adjective(answer.label)}.${explanation}`);
+      waiting = showAnswer;
+      waitTimer = setTimeout(showAnswer, MOOD_WAIT_MS); // a mood that the visitor chose contains no text
     }
+  }
+
+  /** @param {Mood} mood */
+  function showMood(mood) {
+    const label = mood.said.text?.label ?? null;
+    if (label === moodLabel) return;
+    moodLabel = label;
+    if (label === null) return;
+    if (waiting) waiting();
+    else sayEmotion(label); // the answer follows
   }
 
   box.addEventListener("input", () => {
@@ -98,9 +145,24 @@ export function openTextInput(socket) {
     box.focus();
   });
   render(); // a browser may restore the text with the page
-  return () => {
-    if (box.value) send();
+  return {
+    send: () => {
+      if (box.value) send();
+    },
+    showMood,
   };
+}
+
+/** @param {number} number */
+const format = (number) => number.toLocaleString("en");
+
+/**
+ * Return the first `count` Unicode characters of a text; a longer text is cut between two of them.
+ * @param {string} text
+ * @param {number} count
+ */
+function firstCharacters(text, count) {
+  return text.length <= count ? text : [...text].slice(0, count).join("");
 }
 
 /**

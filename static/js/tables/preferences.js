@@ -8,6 +8,8 @@ import { setStatus } from "../live_region.js";
 
 const DEBOUNCE_MS = 400; // without a key before a text query is sent
 const ANSWER_TIMEOUT_MS = 10_000; // the first text query may have to wait until the server has loaded its model
+const SEARCHING_MS = 300; // a search that takes longer is shown as running
+const SEARCHING = "Searching …";
 const MAX_SEED = 1_000_000; // of the surprise mode, exclusive
 
 const modes = queryAll(document, '#modes input[name="mode"]', HTMLInputElement);
@@ -44,11 +46,13 @@ export function openPreferences(socket) {
       ...(text && { wish: text }),
     });
     let answer;
+    const slow = setTimeout(() => setStatus(queryStatus, SEARCHING), SEARCHING_MS);
     try {
       answer = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck("preferences", preferences);
     } catch {
       answer = { error: "The server is slow to answer. Try again in a moment." };
     }
+    clearTimeout(slow);
     if (answer.error) setStatus(queryStatus, answer.error, { announce: true });
     else setStatus(queryStatus, instructions);
   }

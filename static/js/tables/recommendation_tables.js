@@ -24,6 +24,7 @@ const PRESSED_NAMES = { like: "Liked", save: "Saved" };
 /** @type {Record<"skip" | "hide", string>} */
 const DISMISSED_NAMES = { skip: "Not now", hide: "Hidden" };
 
+const note = byId("tables-note", HTMLElement);
 const holdTimer = new HoldTimer();
 document.addEventListener("scroll", () => holdTimer.hold(SCROLL_HOLD_MS), { passive: true });
 for (const type of /** @type {const} */ (["touchstart", "touchmove"])) {
@@ -39,23 +40,42 @@ for (const type of /** @type {const} */ (["touchstart", "touchmove"])) {
 
 /**
  * Set up the tables of the page.
+ *
+ * Returns `show`, which shows rows by kind, as the server sends them, and `setMoodKnown`: rows that were made for a mood stay
+ * when it fades, with a note that they are not for the present.
  * @param {ServerSocket} socket
- * @returns {(rows: RecommendationsPayload) => void} shows rows by kind, as the server sends them
  */
 export function openTables(socket) {
+  let moodKnown = false;
+  let madeForMood = false; // rather than for a text query alone
   const tables = queryAll(document, ".tables table", HTMLTableElement).map(
     (table) => new RecommendationTable(table, socket),
   );
   for (const button of queryAll(document, ".icon-button.others", HTMLButtonElement)) {
     button.addEventListener("click", () => socket.emit("others", /** @type {Kind} */ (button.dataset.kind)));
   }
-  return (rows) => {
+  const showNote = () => {
+    note.hidden = moodKnown || !madeForMood;
+  };
+
+  /** @param {RecommendationsPayload} rows */
+  function show(rows) {
+    madeForMood = moodKnown && Object.keys(rows).length > 0;
     for (const table of tables) {
       const items = rows[table.kind];
       if (items) table.show(items);
       else table.clear();
     }
-  };
+    showNote();
+  }
+
+  /** @param {boolean} known */
+  function setMoodKnown(known) {
+    moodKnown = known;
+    showNote();
+  }
+
+  return { show, setMoodKnown };
 }
 
 class RecommendationTable {
