@@ -29,7 +29,7 @@ from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.taste import VERDICTS
 
-MAX_TEXT_CHARACTERS: Final = 5000  # of the text box: a long letter. Its analysis at a pause in typing takes one second of CPU
+MAX_TEXT_CHARACTERS: Final = 5000  # of the text box: a long letter, whose analysis takes up to 1.2 s of CPU
 MAX_QUERY_CHARACTERS: Final = 200  # of a text query
 MAX_FILTER_CHARACTERS: Final = 60  # of one filter's value: all diets at once
 MAX_SEED: Final = 999_999_999
