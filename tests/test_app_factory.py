@@ -16,7 +16,12 @@ pytestmark = pytest.mark.unit
 def test_what_the_first_text_query_needs_is_loaded_when_the_server_starts(tmp_path, monkeypatch):
     loads = []
     load = TextEmotionRecognizer.load
-    monkeypatch.setattr("moodmirror.app_factory.TextEmotionRecognizer.load", lambda: loads.append(1) or load())
+
+    def count_and_load():
+        loads.append(1)
+        return load()
+
+    monkeypatch.setattr("moodmirror.app_factory.TextEmotionRecognizer.load", count_and_load)
     app = create_app(Config(camera=CameraSource("off", "off"), instance=tmp_path))
     try:
         assert loads == []  # a command that needs no model does not wait for one
