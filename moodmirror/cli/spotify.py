@@ -3,7 +3,6 @@
 Available only if SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are set.
 """
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from moodmirror.cli.import_catalogue import FILE, import_song_entries
-from moodmirror.recommendation.importers.source_files import SourceError
+from moodmirror.recommendation.importers.source_files import SourceError, read_csv
 from moodmirror.services import current_services
 
 if TYPE_CHECKING:
@@ -65,12 +64,11 @@ def save_playlists(folder: Path) -> None:
         raise click.ClickException(f"{folder} has no playlists. Create them first: flask cluster songs")
     spotify = account()
     for path in files:
-        with path.open(encoding="utf-8", newline="") as file:
-            uris = [row.get("uri", "") for row in csv.DictReader(file)]
-        known = [uri for uri in uris if uri.startswith("spotify:track:")]
         try:
+            uris = [row.get("uri", "") for row in read_csv(path)[1]]
+            known = [uri for uri in uris if uri.startswith("spotify:track:")]
             spotify.save_playlist(f"Mood: {path.stem}", known)
-        except SpotifyError as error:
+        except (SpotifyError, SourceError) as error:
             raise click.ClickException(str(error)) from None
         skipped = f", {len(uris) - len(known):,} left out: their Spotify id is unknown" if len(known) < len(uris) else ""
         click.echo(f"Mood: {path.stem}: {len(known):,} songs saved{skipped}")

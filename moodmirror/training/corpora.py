@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+
+from moodmirror.csv_files import CsvFileError, detect_dialect
 
 
 class CorpusError(ValueError):
@@ -15,3 +18,17 @@ def require_columns(path: Path, table: pd.DataFrame, columns: Iterable[str]) -> 
     missing = [column for column in columns if column not in table]
     if missing:
         raise CorpusError(f"{path}: no column {', '.join(missing)}")
+
+
+def read_table(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV file, however it separates cells and writes decimals; column names without surrounding blanks.
+
+    `options` are those of ``pandas.read_csv``. Raises CorpusError if the file can't be read.
+    """
+    try:
+        table: pd.DataFrame = pd.read_csv(path, **detect_dialect(path).pandas_options(), **options)
+    except (CsvFileError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        message = str(error) if isinstance(error, CsvFileError) else f"{path} can't be read as a table: {error}"
+        raise CorpusError(message) from None
+    table.columns = table.columns.map(lambda column: str(column).strip())
+    return table

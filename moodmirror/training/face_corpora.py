@@ -20,7 +20,7 @@ import pandas as pd
 
 from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS, FOLDER_EMOTIONS
 from moodmirror.recognition.face import FACE_SIZE, Faces
-from moodmirror.training.corpora import CorpusError, require_columns
+from moodmirror.training.corpora import CorpusError, read_table, require_columns
 
 # Columns of FER+ votes that name none of the seven emotions.
 FERPLUS_OTHERS: Final = ("contempt", "unknown", "NF")
@@ -116,7 +116,7 @@ def _without_unusable_faces(corpus: FaceCorpus) -> FaceCorpus:
 
 
 def _load_csv(path: Path) -> FaceCorpus:
-    table = pd.read_csv(path)
+    table = read_table(path)
     require_columns(path, table, ("emotion", "pixels", "Usage"))
     side = FACE_SIZE * FACE_SIZE
     faces = np.empty((len(table), side), dtype=np.uint8)
@@ -131,7 +131,7 @@ def _load_csv(path: Path) -> FaceCorpus:
     votes = None
     votes_path = path.with_name("fer2013new.csv")
     if votes_path.is_file():
-        votes_table = pd.read_csv(votes_path)
+        votes_table = read_table(votes_path)
         if len(votes_table) != len(table):
             raise CorpusError(f"{votes_path} has {len(votes_table)} rows, but {path} has {len(table)}: they must match")
         votes = _votes(votes_path, votes_table)
@@ -158,7 +158,7 @@ def _load_grid(folder: Path, name: str) -> FaceSplit:
     table_path, picture_path = folder / f"{name}.csv", folder / f"{name}.webp"
     if not table_path.is_file():
         raise CorpusError(f"{table_path} is missing")
-    table = pd.read_csv(table_path)
+    table = read_table(table_path)
     require_columns(table_path, table, ("emotion",))
     grid = cv2.imread(str(picture_path), cv2.IMREAD_GRAYSCALE)
     if grid is None:

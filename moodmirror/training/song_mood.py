@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS_PATH, LinearModel, SongMood
-from moodmirror.training.corpora import CorpusError, require_columns
+from moodmirror.training.corpora import CorpusError, read_table, require_columns
 
 RATED_TABLE: Final = "songs_pmemo_joined_spotify.csv"
 LABELED_TABLE: Final = "songs_mood_labelled.csv"
@@ -69,7 +69,7 @@ class Songs:
 def _table(path: Path, *columns: str) -> pd.DataFrame:
     if not path.is_file():
         raise CorpusError(f"{path} is missing: --data must name the folder that contains it")
-    table = pd.read_csv(path)
+    table = read_table(path)
     require_columns(path, table, (*columns, *AUDIO_FEATURES))
     return table
 

@@ -15,13 +15,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from moodmirror.emotions import FOLDER_EMOTIONS
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
 from moodmirror.recognition.speech import LABELS
 from moodmirror.recognition.speech_features import SILENCE
-from moodmirror.training.corpora import CorpusError, require_columns
+from moodmirror.training.corpora import CorpusError, read_table, require_columns
 
 SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 FOLDS: Final = 5
@@ -164,7 +163,7 @@ def _clip_of_file(file: Path, root: Path) -> Iterator[Clip]:
 
 
 def _clips_of_table(path: Path) -> list[Clip]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_table(path, dtype=str, keep_default_na=False)
     require_columns(path, table, ("path", "emotion"))
     clips = []
     for row, entry in enumerate(table.to_dict("records")):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from moodmirror.csv_files import detect_dialect
 from moodmirror.recommendation.importers.source_files import SourceError
 from moodmirror.recommendation.item_item import CoLikeCounts
 
@@ -21,11 +22,14 @@ def read(path: Path) -> "pd.DataFrame | None":
     if not path.is_file():
         return None
     try:
-        table = pd.read_csv(path, usecols=list(COLUMNS), dtype=COLUMNS)
+        table: pd.DataFrame = pd.read_csv(
+            path, usecols=list(COLUMNS), dtype=COLUMNS, **detect_dialect(path).pandas_options()
+        )
     except (OSError, ValueError) as error:
         needed = ", ".join(COLUMNS)
         raise SourceError(f"{path} can't be read as MovieLens' ratings, which have the columns {needed}: {error}") from None
-    return table.sort_values("timestamp", kind="stable")
+    ordered: pd.DataFrame = table.sort_values("timestamp", kind="stable")
+    return ordered
 
 
 def count_co_likes(ratings: "pd.DataFrame", id_of: Mapping[str, str]) -> CoLikeCounts:

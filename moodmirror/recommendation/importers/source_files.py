@@ -1,9 +1,8 @@
 """Source files of an import: CSV reading, format detection, entries and their ids."""
 
-import csv
 import hashlib
+import itertools
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,7 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from moodmirror.csv_files import CsvFileError, detect_dialect, read_records
+
 MAX_LISTED_COLUMNS: Final = 12  # in the error message for an unknown format
+FAULT: Final = "\0fault"  # in a row: why it can't be read; no column has this name
+# What pandas, R, SQL and spreadsheets write for a missing value.
+TITLES_OR_MISSING: Final = frozenset({"NA", "N/A", "n/a", "None", "none", "-", "--", "–", "—"})
+"""Missing values that also occur as titles: they are titles where nothing else in the row is missing in such a way."""
+MISSING_VALUES: Final = TITLES_OR_MISSING | {"NaN", "nan", "<NA>", "#N/A", "null", "NULL", "\\N"}
+TITLE_COLUMNS: Final = frozenset({"title", "name", "song", "track", "track_name", "track name", "trackname"})
 
 
 class SourceError(ValueError):
@@ -59,28 +66,42 @@ Rows = list[dict[str, str]]
 
 
 def read_csv(path: Path) -> tuple[list[str], Rows]:
-    """Return the columns and rows of a CSV file.
+    """Return the columns and rows of a CSV file, in any encoding and with any separator that csv_files detects.
 
-    Surplus cells are dropped, missing ones are empty, and surrounding whitespace is removed. Raises SourceError if the file
-    can't be read or is not CSV in UTF-8.
+    Surrounding whitespace is removed. Missing cells are empty, and so are those that state a missing value, such as NA. A
+    row that does not fit the columns gives the reason in its cell :data:`FAULT`. Raises SourceError if the file can't be
+    read.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a film's cast can be longer than the default 128 kB
+    rows = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            columns = [column.strip() for column in next(reader, [])]
-            rows = [
-                dict(zip(columns, [cell.strip() for cell in row] + [""] * (len(columns) - len(row)), strict=False))
-                for row in reader
-                if row
-            ]
-    except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV in UTF-8.") from None
-    except csv.Error as error:
-        raise SourceError(f"{path} is not a valid CSV file: {error}. Save it as CSV in UTF-8.") from None
+        records = read_records(path, detect_dialect(path))
+        columns = [column.strip() for column in next(records, [])]
+        record: list[str] = []
+        for record in records:
+            rows.append(_row(columns, [cell.strip() for cell in record]))
+    except CsvFileError as error:
+        raise SourceError(str(error)) from None
+    # An opening quotation mark that is never closed makes the rest of the file one cell.
+    if rows and len(record) < len(columns) and (lines := record[-1].count("\n")):
+        rows[-1][FAULT] = f"a quotation mark is never closed, so that the {lines:,} lines after it are not read"
     return columns, rows
+
+
+def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    missing = {column for column, cell in zip(columns, cells, strict=False) if cell in MISSING_VALUES}
+    row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
+    for column in missing:
+        is_title = column.lower() in TITLE_COLUMNS and row[column] in TITLES_OR_MISSING and len(missing) == 1
+        if not (is_title and any(cell for other, cell in row.items() if other != column)):
+            row[column] = ""
+    if any(cells[len(columns) :]):
+        row[FAULT] = "more cells than columns: put a cell that contains the separator in quotation marks"
+    return row
+
+
+def is_missing(cell: str) -> bool:
+    """Return whether a cell is empty or states a missing value."""
+    return not cell or cell in MISSING_VALUES
 
 
 def detect_format(
@@ -106,6 +127,9 @@ def parse_entries(file_format: FileFormat, rows: Iterable[Mapping[str, str]]) ->
     entries: dict[str, Entry] = {}
     skipped: Counter[str] = Counter()
     for row in rows:
+        if FAULT in row:
+            skipped[row[FAULT]] += 1
+            continue
         try:
             entry = file_format.parse_row(row)
         except ValueError as error:
