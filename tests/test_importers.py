@@ -1,4 +1,4 @@
-"""Tests of the importers on small made-up files of each format, of playlist clustering, and of top-k selection."""
+"""Tests of the importers on small made-up files of each format, and of top-k selection."""
 
 import csv
 import json
@@ -16,7 +16,6 @@ from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_items, read_table
 from moodmirror.recommendation.importers import generic_csv, movies
 from moodmirror.recommendation.importers.source_files import SourceError, slug
-from moodmirror.recommendation.playlist_clustering import ClusterError, Song, cluster_songs, write_playlists
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 from moodmirror.recommendation.taste import Opinion, Taste
 from moodmirror.recommendation.top_k import BLOCK_SIZE, top_k_indices
@@ -482,86 +481,6 @@ class TestImportedTables:
         assert slug("10cc", "I'm Not in Love") == "10cc-im-not-in-love"
         assert slug("Кино", "Группа крови") != slug("Кино", "Звезда")
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug("東京", "夜"))
-
-
-class TestPlaylistClustering:
-    @pytest.fixture
-    def some_songs(self):
-        generator = np.random.default_rng(5)
-        dark = {**FESTIVE, "valence": 0.1, "danceability": 0.3, "energy": 0.97, "loudness": -2.5, "tempo": 165}
-        kinds = {"festive": FESTIVE, "mournful": MOURNFUL, "dark": dark}
-        return [
-            Song(f"{name} {number}", f"Band, {name}", f"{name}{number}", tuple(
-                float(features[feature]) * (1 + 0.02 * generator.normal()) for feature in AUDIO_FEATURES
-            ))
-            for name, features in kinds.items()
-            for number in range(12)
-        ]  # fmt: skip
-
-    def test_distinct_groups_are_found_and_named(self, some_songs):
-        clusters = {cluster.emotion: cluster for cluster in cluster_songs(some_songs, 3, ("happy", "sad", "angry"))}
-        for emotion, name in (("happy", "festive"), ("sad", "mournful"), ("angry", "dark")):
-            assert {song.title.split()[0] for song in clusters[emotion].songs} == {name}
-
-    @pytest.mark.parametrize("k", [1, 6, 7])
-    def test_names_are_unique_and_no_song_is_lost(self, some_songs, k):
-        clusters = cluster_songs(some_songs, k)
-        names = [cluster.emotion for cluster in clusters]
-        assert len(set(names)) == k
-        assert k == 7 or "disgust" not in names
-        assert sorted(song.title for cluster in clusters for song in cluster.songs) == sorted(s.title for s in some_songs)
-
-    @pytest.mark.parametrize(
-        ("k", "emotions", "words"), [(8, None, "8 groups"), (3, ["happy"], "3 groups"), (1, ["bored"], "bored")]
-    )
-    def test_too_few_emotions_are_rejected(self, some_songs, k, emotions, words):
-        with pytest.raises(ClusterError, match=words):
-            cluster_songs(some_songs, k, emotions)
-
-    def test_fewer_songs_than_groups_are_rejected(self, some_songs):
-        with pytest.raises(ClusterError, match="2 songs with audio features are too few for 6 groups"):
-            cluster_songs(some_songs[:2])
-
-    def test_playlists_contain_the_songs(self, some_songs, tmp_path):
-        clusters = cluster_songs([*some_songs, Song('Odd, "one"\nmore', "Ärtist", "", some_songs[0].features)], 2)
-        write_playlists(clusters, tmp_path)
-        for cluster in clusters:
-            titles = [song.title for song in cluster.songs]
-            with (tmp_path / f"{cluster.emotion}.csv").open(encoding="utf-8", newline="") as file:
-                assert [row["title"] for row in csv.DictReader(file)] == titles
-            playlist = json.loads((tmp_path / f"{cluster.emotion}.jspf").read_text(encoding="utf-8"))["playlist"]
-            assert [track["title"] for track in playlist["track"]] == titles
-            lines = (tmp_path / f"{cluster.emotion}.m3u").read_text(encoding="utf-8").splitlines()
-            assert lines[0] == "#EXTM3U"
-            assert len(lines) == 2 + 2 * len(titles)
-            assert all(line.startswith("https://open.spotify.com/") for line in lines[3::2])
-
-    def test_the_command_writes_playlists_and_a_picture(self, flask, tmp_path):
-        rows = [
-            {
-                **tidytuesday(tmp_path)[index % 2],
-                "track_id": f"s{index}",
-                "track_name": f"Made-up {index}",
-                "tempo": 70 + index,
-            }
-            for index in range(12)
-        ]
-        file = write_csv(tmp_path / "songs.csv", rows)
-        none = flask("cluster", "songs", "--out", tmp_path / "lists")
-        assert none.exit_code == 1
-        assert "flask import songs FILE" in none.output
-        flask("import", "songs", file)
-        for given in ([file], []):
-            done = flask("cluster", "songs", *given, "--k", "2", "--out", tmp_path / "lists")
-            assert done.exit_code == 0, done.output
-            assert "6 songs" in done.output
-            assert "Left out" not in done.output
-        write_csv(file, [*rows, {**rows[0], "track_name": "Made-up silence", "tempo": ""}])
-        assert (
-            "Left out, without audio features: 1."
-            in flask("cluster", "songs", file, "--k", "2", "--out", tmp_path / "lists").output
-        )
-        assert (tmp_path / "lists" / "clusters.png").read_bytes().startswith(b"\x89PNG")
 
 
 class TestSongMood:

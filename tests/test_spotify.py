@@ -164,6 +164,7 @@ def test_playlists_are_created_or_replaced(flask, spotify, tmp_path):
     lists.mkdir()
     uris = [f"spotify:track:{number:022}" for number in range(120)]
     (lists / "happy.csv").write_text("title,artist,uri,emotion\n" + "".join(f"t,a,{uri},happy\n" for uri in uris))
+    (lists / "centroids.csv").write_text("group,emotion,songs\nhappy,happy,120\n")
     (lists / "sad.csv").write_text(f"title,artist,uri,emotion\nt,a,{uris[0]},sad\nu,a,,sad\n")
     done = flask("spotify", "save", lists)
     assert "Mood: happy: 120 songs saved\n" in done.output, done.output

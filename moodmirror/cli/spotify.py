@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 
 from moodmirror.cli.import_catalogue import FILE, import_song_entries
 from moodmirror.recommendation.importers.source_files import SourceError, read_csv
+from moodmirror.recommendation.playlist_files import PLAYLIST_COLUMNS
 from moodmirror.services import current_services
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def import_liked(features: tuple[Path, ...]) -> None:
         raise click.ClickException(str(error)) from None
 
 
+def read_playlists(folder: Path) -> dict[str, list[str]]:
+    """Return the songs' URIs in each playlist that `flask cluster songs` wrote to a folder, by the playlist's name.
+
+    Raises SourceError if a file can't be read.
+    """
+    playlists = {}
+    for path in sorted(folder.glob("*.csv")):
+        columns, rows = read_csv(path)
+        if set(PLAYLIST_COLUMNS) <= set(columns):  # not centroids.csv
+            playlists[path.stem] = [row["uri"] for row in rows]
+    return playlists
+
+
 @spotify_group.command("save")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="playlists")
 @with_appcontext
@@ -59,16 +73,15 @@ def save_playlists(folder: Path) -> None:
     """Save the playlists that `flask cluster songs` wrote to FOLDER as private playlists at Spotify."""
     from moodmirror.recommendation.importers.spotify import SpotifyError  # noqa: PLC0415
 
-    files = sorted(folder.glob("*.csv"))
-    if not files:
-        raise click.ClickException(f"{folder} has no playlists. Create them first: flask cluster songs")
-    spotify = account()
-    for path in files:
-        try:
-            uris = [row.get("uri", "") for row in read_csv(path)[1]]
+    try:
+        playlists = read_playlists(folder)
+        if not playlists:
+            raise click.ClickException(f"{folder} has no playlists. Create them first: flask cluster songs")
+        spotify = account()
+        for name, uris in playlists.items():
             known = [uri for uri in uris if uri.startswith("spotify:track:")]
-            spotify.save_playlist(f"Mood: {path.stem}", known)
-        except (SpotifyError, SourceError) as error:
-            raise click.ClickException(str(error)) from None
-        skipped = f", {len(uris) - len(known):,} left out: their Spotify id is unknown" if len(known) < len(uris) else ""
-        click.echo(f"Mood: {path.stem}: {len(known):,} songs saved{skipped}")
+            spotify.save_playlist(f"Mood: {name}", known)
+            skipped = f", {len(uris) - len(known):,} left out: their Spotify id is unknown" if len(known) < len(uris) else ""
+            click.echo(f"Mood: {name}: {len(known):,} songs saved{skipped}")
+    except (SpotifyError, SourceError) as error:
+        raise click.ClickException(str(error)) from None
