@@ -28,12 +28,13 @@ from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
+from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.redis_connection import connection_options
 from moodmirror.request_origin import is_own_origin
 from moodmirror.server.packet_validation import StrictPacket
 from moodmirror.server.websocket_limits import limit_connections
 from moodmirror.services import EXTENSION, ServerCamera, Services
-from moodmirror.storage.database import Database
+from moodmirror.storage.database import Database, DatabaseUnavailableError
 from moodmirror.visitor_identity import configure_visitor_cookie
 from moodmirror.web import analyze, api, api_docs, pages, rate_limits, security, visitor_data
 from moodmirror.web.analyze import MemoryRequest
@@ -84,6 +85,7 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
 def start_app(app: Flask) -> None:
     """Start to receive what other processes publish, and to preload models. A server calls it once; commands need not."""
     services: Services = app.extensions[EXTENSION]
+    _rename_merged_items(services)
     if isinstance(services.camera, PublishedCamera):
         services.camera.start()
     app.extensions[LIVE_EXTENSION].start()
@@ -107,6 +109,17 @@ def _preload(services: Services) -> None:
         except (ModelError, FileNotFoundError) as error:  # the inputs that need it report it to visitors
             LOGGER.error("can't preload a model: %s", error)
     services.recommender.build_text_query_indexes()
+
+
+def _rename_merged_items(services: Services) -> None:
+    """Let stored likes refer to the row that is used of several rows of the same item."""
+    for kind in KINDS:
+        ids = {other: item.id for item in services.recommender.items(kind) for other in item.other_ids}
+        if ids:
+            try:
+                services.database.rename_items(kind, ids)
+            except DatabaseUnavailableError:
+                return  # it has logged the reason; likes of these items count again after a start with the database
 
 
 def _create_services(config: Config) -> Services:

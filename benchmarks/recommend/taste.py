@@ -166,7 +166,9 @@ def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[
     def recognizer() -> TextEmotionRecognizer:
         raise AssertionError("MovieLens has no overviews to analyze")
 
-    import_entries(table, table.new_entries(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None)
+    import_entries(
+        table, table.entries_to_import(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None
+    )
     content_only = Recommender.open(imported_dir=target / "catalogue")
     co_likes = movies.count_co_likes(source)
     assert co_likes is not None

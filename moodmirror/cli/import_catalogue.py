@@ -34,12 +34,18 @@ def _import(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], li
     """Import a source's new entries and print how many were added or skipped, and why."""
     try:
         table = ImportedTable(current_services().config.imported_dir, kind)
-        entries = table.new_entries(source)
+        entries = table.entries_to_import(source)
         with click.progressbar(length=len(entries), label=f"Importing {kind}", show_pos=True) as bar:
             import_entries(table, entries, make_rows, batch, bar.update)
     except (ModelError, SourceError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(table.report(source))
+    if table.is_fruitless:
+        raise click.ClickException(
+            "Nothing could be imported: the file has no rows."
+            if not table.skipped
+            else "Nothing could be imported: the reasons are above."
+        )
     return table
 
 
@@ -103,9 +109,10 @@ def import_movies(file: Path) -> None:
         source, likes = movies.read(file), movies.count_co_likes(file)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
-    _import("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
+    table = _import("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
     if likes is not None:
-        likes.save(current_services().config.imported_dir, "movies")
+        stored_ids = {entry.id: table.id_of(entry) or entry.id for entry in source.entries}
+        likes.renamed(stored_ids).save(current_services().config.imported_dir, "movies")
         click.echo(
             f"From the ratings: {len(likes.items):,} films that at least {MIN_PEOPLE} people like, "
             f"and {len(likes.pair_counts):,} pairs of films that at least {MIN_PEOPLE} people both like."

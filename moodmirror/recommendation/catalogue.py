@@ -12,14 +12,15 @@ filter on that column passes.
 import csv
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.recommendation.item_keys import item_key
 from moodmirror.recommendation.item_moods import TAG_EMOTIONS, compute_item_mood
 
 CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
@@ -28,6 +29,7 @@ KINDS: Final = ("songs", "movies", "food", "activities")
 LOGGER = logging.getLogger("moodmirror.catalogue")
 
 MOOD_COLUMN: Final = "mood"  # in imported tables: the measured mood
+KEY_COLUMN: Final = "key"  # in imported tables: the item's comparison key; empty in tables of older versions
 RISKS_COLUMN: Final = "risks"  # in imported tables: why an item is not recommended for a low mood; mostly empty
 MAX_TAGS: Final = 4
 DIETS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
@@ -50,7 +52,8 @@ class Item:
     """An item to recommend.
 
     Its mood `vector`, float32 [7], is computed from `energy` (0 soothing … 1 stirring), `valence` (0 bleak … 1 bright) and
-    `tags` (strongest first). `line` is a sentence that describes it; `facts` are its other cells by column.
+    `tags` (strongest first). `line` is a sentence that describes it; `facts` are its other cells by column. `other_ids` are
+    those of imported rows of the same item, to which stored likes may refer.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Item:
     vector: MoodVector
     line: str
     facts: Mapping[str, str]
+    other_ids: tuple[str, ...] = ()
 
 
 def _check_not_empty(value: str) -> None:
@@ -209,7 +213,8 @@ def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Pat
     """Return all items of a kind, of the shipped table and, if there is one, of the imported table.
 
     Raises CatalogueError naming every invalid cell of the shipped table. An imported table that can't be used is ignored,
-    and a warning in the log gives the reason and the next step. An imported row is ignored if its id is shipped.
+    and a warning in the log gives the reason and the next step. Of several rows of the same item (:mod:`item_keys`) the
+    first is used, which gets the ids of the others.
     """
     items = read_table(catalogue_dir / f"{kind}.csv", kind)
     imported = imported_dir / f"{kind}.csv" if imported_dir is not None else None
@@ -226,9 +231,21 @@ def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Pat
                 more,
             )
             return items
-        shipped = {item.id for item in items}
-        items += [item for item in imported_items if item.id not in shipped]
+        return merge_items(kind, [*items, *imported_items])
     return items
+
+
+def merge_items(kind: str, items: Iterable[Item]) -> list[Item]:
+    """Return the items, of several rows of the same item only the first, with the ids of the others."""
+    kept: dict[str, Item] = {}
+    keys: dict[str, str] = {}  # by id
+    for item in items:
+        key = keys.get(item.id) or item.facts.get(KEY_COLUMN) or item_key(kind, item.title, item.facts)
+        first = kept.setdefault(key, item)
+        keys[item.id] = key
+        if item.id not in (first.id, *first.other_ids):
+            kept[key] = replace(first, other_ids=(*first.other_ids, item.id))
+    return list(kept.values())
 
 
 def _read_row(

@@ -10,7 +10,7 @@ reveals what one person likes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 from zipfile import BadZipFile
@@ -75,6 +75,10 @@ class CoLikeCounts:
             pair_counts=together.data[enough].astype(np.int64),
         )
 
+    def renamed(self, ids: Mapping[str, str]) -> Self:
+        """Return the counts with the ids that are keys of `ids` replaced by its values."""
+        return replace(self, items=tuple(ids.get(item, item) for item in self.items))
+
     @classmethod
     def load(cls, folder: Path, kind: str) -> Self:
         """Read the stored counts of a kind, empty if there are none. Raises CatalogueError if the file is damaged."""
@@ -117,9 +121,9 @@ class ItemSimilarity:
         for source in counts:
             indices = np.array([index_of.get(item, -1) for item in source.items], dtype=np.int64)
             known = indices >= 0
-            like_counts[indices[known]] += source.like_counts[known]
-            source_pairs = indices[source.pairs]
-            inside = (source_pairs >= 0).all(axis=1)
+            np.add.at(like_counts, indices[known], source.like_counts[known])  # several ids may be of one item
+            source_pairs = np.sort(indices[source.pairs], axis=1)
+            inside = (source_pairs[:, 0] >= 0) & (source_pairs[:, 0] < source_pairs[:, 1])
             pairs.append(source_pairs[inside])
             pair_counts.append(source.pair_counts[inside])
         one, other = np.concatenate(pairs).T

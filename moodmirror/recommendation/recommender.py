@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ class Recommender:
         """
         folder = catalogue_dir or CATALOGUE_DIR
         tables = {kind: read_items(kind, folder, imported_dir) for kind in KINDS}
-        counts = {kind: _load_co_likes(imported_dir, kind) for kind in KINDS} if imported_dir else {}
+        counts = {kind: _load_co_likes(imported_dir, kind, tables[kind]) for kind in KINDS} if imported_dir else {}
         return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS_FILE).exists() else None, counts)
 
     def with_taste(self, taste: Taste) -> Self:
@@ -267,10 +267,10 @@ class Recommender:
         )
 
 
-def _load_co_likes(folder: Path, kind: str) -> CoLikeCounts:
+def _load_co_likes(folder: Path, kind: str, items: Iterable[Item]) -> CoLikeCounts:
     """Return the imported co-like counts of a kind; empty, with a warning in the log, if they can't be read."""
     try:
-        return CoLikeCounts.load(folder, kind)
+        return CoLikeCounts.load(folder, kind).renamed({other: item.id for item in items for other in item.other_ids})
     except CatalogueError as error:
         LOGGER.warning("Recommending %s without imported co-likes: %s", kind, error)
         return CoLikeCounts()

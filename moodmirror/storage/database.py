@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,6 +174,18 @@ class Database:
             ],
             "saved": [{"kind": s.kind, "item": s.item, "at": _iso(s.at)} for s in tables["saved"]],
         }
+
+    def rename_items(self, kind: str, ids: Mapping[str, str]) -> None:
+        """Refer to the items of a kind by the ids in `ids` instead of their other ids; an opinion already there stays."""
+        with self._transaction(writing=True) as connection:
+            for old, new in ids.items():
+                for table in (opinions, saved):
+                    found = table.c.kind == kind, table.c.item == old
+                    rows = connection.execute(sa.select(table).where(*found)).mappings().all()
+                    if rows:
+                        renamed = [{**row, "item": new} for row in rows]
+                        connection.execute(self._insert(connection, table).values(renamed).on_conflict_do_nothing())
+                        connection.execute(table.delete().where(*found))
 
     def load_likes(self, kind: str) -> tuple[list[str], list[str]]:
         """Return the newest likes of a kind, oldest first, as visitor ids and item ids; only for counting co-likes."""

@@ -13,7 +13,7 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import COSTS, MAX_TAGS
-from moodmirror.recommendation.importers.imported_table import Row, make_row
+from moodmirror.recommendation.importers.imported_table import GUESSED, Row, make_row, measured_from
 from moodmirror.recommendation.importers.movies import predict_story_moods
 from moodmirror.recommendation.importers.source_files import (
     Entry,
@@ -25,9 +25,9 @@ from moodmirror.recommendation.importers.source_files import (
     parse_entries,
     read_csv,
     required_cell,
-    slug,
 )
 from moodmirror.recommendation.importers.tag_lexicon import mood_of_tags, plain_tags, tags_of_keywords
+from moodmirror.recommendation.item_keys import slug
 
 BATCH: Final = 64
 # Tags and title outweigh the text, because directions are written in a neutral tone.
@@ -137,7 +137,12 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
                 valence_arousal(vector),
                 tags=tags[:MAX_TAGS] or plain_tags(vector[np.newaxis])[0],
                 line=first_sentence(entry.text) or f"{entry.title}.",
-                origin="measured from tags, title and text",
+                origin=_origin(entry),
             )
         )
     return rows
+
+
+def _origin(entry: Entry) -> str:
+    evidence = [name for name, given in (("tags", entry.words), ("text", entry.text)) if given]
+    return measured_from(evidence) if evidence else f"{GUESSED} from the title"

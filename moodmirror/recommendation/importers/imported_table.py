@@ -2,15 +2,18 @@
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from moodmirror.emotions import MoodVector
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, MOOD_COLUMN, RISKS_COLUMN, cell_errors
+from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, KEY_COLUMN, MOOD_COLUMN, RISKS_COLUMN, cell_errors
 from moodmirror.recommendation.content_safety import find_risks
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError, read_csv
+from moodmirror.recommendation.importers.spotify_ids import track_id
+from moodmirror.recommendation.item_keys import item_key, slug
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
 ORIGIN: Final = "origin"  # how the row's mood was determined
@@ -24,8 +27,28 @@ ADDITIONAL_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "food": (),
     "activities": (),
 }
+# The cells that state a mood and describe it: they are replaced together.
+MOOD_CELLS: Final = ("energy", "valence", "tags", "line", MOOD_COLUMN, ORIGIN, *AUDIO_COLUMNS.values())
+
+SHIPPED: Final = "already in the shipped catalogue"  # a reason to skip an entry
+GUESSED: Final = "guessed"  # beginning of the origin of a mood without any evidence of its own
+MEASURED: Final = "measured from "  # … and of one with evidence, which it lists
+NAMED: Final = "named in the file"  # the origin of a mood that the file states
 
 Row = dict[str, str]
+
+
+def measured_from(evidence: Sequence[str]) -> str:
+    """Return the origin of a mood that is measured from some evidence, such as ``("overview", "genres")``."""
+    *others, last = evidence
+    return f"{MEASURED}{', '.join(others)} and {last}" if others else f"{MEASURED}{last}"
+
+
+def evidence_strength(origin: str) -> int:
+    """Return how good a mood's evidence is: 0 for a guess, else the number of sources, and most if the file names it."""
+    if origin.startswith(NAMED):
+        return 100  # more than any number of sources
+    return len(re.split(r", | and ", origin.removeprefix(MEASURED))) if origin.startswith(MEASURED) else 0
 
 
 def make_row(
@@ -47,7 +70,11 @@ def make_row(
 
 
 class ImportedTable:
-    """One kind's imported rows, and the counts of an import."""
+    """One kind's imported rows, and the counts of an import.
+
+    A row keeps its id, because visitors' likes refer to it; whether an entry is a known item is decided by its key
+    (:mod:`moodmirror.recommendation.item_keys`), or by its Spotify id.
+    """
 
     def __init__(self, folder: Path, kind: str) -> None:
         """Read the rows of earlier imports, if there are any; invalid rows are dropped.
@@ -56,16 +83,18 @@ class ImportedTable:
         """
         self.kind = kind
         self.path = folder / f"{kind}.csv"
-        self.columns = (*COLUMNS[kind], MOOD_COLUMN, ORIGIN, RISKS_COLUMN, *ADDITIONAL_COLUMNS[kind])
+        self.columns = (*COLUMNS[kind], MOOD_COLUMN, ORIGIN, RISKS_COLUMN, *ADDITIONAL_COLUMNS[kind], KEY_COLUMN)
         self.rows: dict[str, Row] = {}
         self.invalid = 0
+        self.added = 0
+        self.improved = 0
+        self.already_imported = 0
+        self.skipped: Counter[str] = Counter()
+        self._ids: dict[str, str] = {}  # by key or Spotify id, of imported rows
         if self.path.exists():
             self._read()
         with (CATALOGUE_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
-            self._shipped = {row["id"] for row in csv.DictReader(file)}
-        self.added = 0
-        self.already_imported = 0
-        self.skipped: Counter[str] = Counter()
+            self._shipped = {item_key(kind, row["title"], row): row["id"] for row in csv.DictReader(file)}
 
     def _read(self) -> None:
         columns, rows = read_csv(self.path)
@@ -75,36 +104,77 @@ class ImportedTable:
         for row in rows:
             if row["id"] in self.rows or cell_errors(row, self.kind, imported=True):
                 self.invalid += 1
-            else:
-                self.rows[row["id"]] = {column: row.get(column, "") for column in self.columns}
+                continue
+            cells = {column: row.get(column, "") for column in self.columns}
+            if SPOTIFY_ID in cells:  # earlier versions took the length of a local file for its id
+                cells[SPOTIFY_ID] = track_id(cells[SPOTIFY_ID])
+            self._store(cells)
 
-    def new_entries(self, source: Source) -> list[Entry]:
-        """Return the entries that are neither imported nor shipped yet, and count the others."""
+    def _store(self, row: Row) -> None:
+        row[KEY_COLUMN] = item_key(self.kind, row["title"], row)
+        self.rows[row["id"]] = row
+        for name in (row[KEY_COLUMN], row.get(SPOTIFY_ID)):
+            if name:
+                self._ids.setdefault(name, row["id"])
+
+    def id_of(self, entry: Entry) -> str | None:
+        """Return the id under which an entry's item is shipped or imported; None if it is neither."""
+        key = item_key(self.kind, entry.title, entry.cells)
+        return self._shipped.get(key) or self._imported_id(entry.id, entry.title, entry.cells)
+
+    def _imported_id(self, identity: str, title: str, cells: Mapping[str, str]) -> str | None:
+        known = self._ids.get(item_key(self.kind, title, cells)) or self._ids.get(cells.get(SPOTIFY_ID, ""))
+        return known or (identity if identity in self.rows else None)
+
+    def entries_to_import(self, source: Source) -> list[Entry]:
+        """Return the entries that are new or may improve a row, and count the others."""
         self.skipped += source.skipped
-        new = []
+        chosen = []
         for entry in source.entries:
-            if entry.id in self.rows:
+            identity = self.id_of(entry)
+            if identity is None or (identity in self.rows and self._may_improve(self.rows[identity], entry)):
+                chosen.append(entry)
+            elif identity in self.rows:
                 self.already_imported += 1
-            elif entry.id in self._shipped:
-                self.skipped["already in the shipped catalogue"] += 1
             else:
-                new.append(entry)
-        return new
+                self.skipped[SHIPPED] += 1
+        return chosen
+
+    def _may_improve(self, row: Row, entry: Entry) -> bool:
+        if any(cell and not row.get(column) for column, cell in entry.cells.items()) or _is_same_artist_unsplit(
+            row, entry.cells
+        ):
+            return True
+        if entry.mood is not None:
+            return not row[ORIGIN].startswith(NAMED)
+        strength = evidence_strength(row[ORIGIN])
+        has_genres = self.kind == "movies" and bool(entry.cells.get("genres"))
+        return strength == 0 or strength < sum((bool(entry.features), bool(entry.text), bool(entry.words), has_genres))
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add the rows that pass the catalogue's check; the others are counted as skipped, by reason."""
+        """Add the rows of new items that pass the catalogue's check, and improve those that are imported.
+
+        The others are counted as skipped, by reason.
+        """
         for row in rows:
             cells = {column: _one_line(row.get(column, "")) for column in self.columns}
             errors = cell_errors(cells, self.kind, imported=True)
             if errors:
                 self.skipped[errors[0]] += 1
-            else:
-                self.rows[cells["id"]] = cells
+                continue
+            known = self._imported_id(cells["id"], cells["title"], cells)
+            if known is None:
+                self._store(cells)
                 self.added += 1
+            elif (better := _improved(self.rows[known], cells)) != self.rows[known]:
+                self._store(better)
+                self.improved += 1
+            else:
+                self.already_imported += 1
 
     def save(self) -> None:
         """Write the table atomically, if it has changed."""
-        if not self.added and not self.invalid:
+        if not self.added and not self.improved and not self.invalid:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".part")
@@ -117,16 +187,22 @@ class ImportedTable:
     def report(self, source: Source) -> str:
         """Return the counts of the import as text for the user."""
         row_count = len(source.entries) + sum(source.skipped.values())
+        improved = f" {self.improved:,} improved," if self.improved else ""
         lines = [
-            f"Read {row_count:,} rows ({source.format}): {self.added:,} added, {self.already_imported:,} already imported, "
-            f"{sum(self.skipped.values()):,} skipped."
+            f"Read {row_count:,} rows ({source.format}): {self.added:,} added,{improved} "
+            f"{self.already_imported:,} already imported, {sum(self.skipped.values()):,} skipped."
         ]
-        if not self.added:
+        if not self.added and not self.improved:
             lines.append("Nothing new.")
         if self.invalid:
             lines.append(f"  {self.invalid:,} invalid rows of an earlier import were dropped from {self.path}.")
         lines += [f"  {count:,} skipped: {reason}" for reason, count in self.skipped.most_common()]
         return "\n".join(lines)
+
+    @property
+    def is_fruitless(self) -> bool:
+        """Whether not one of the rows read is in the catalogue now."""
+        return not (self.added or self.improved or self.already_imported or self.skipped[SHIPPED])
 
 
 def import_entries(
@@ -150,6 +226,22 @@ def import_entries(
             on_progress(len(part))
     finally:
         table.save()
+
+
+def _improved(old: Row, new: Row) -> Row:
+    """Return a row with what a newer row of the same item adds: cells that were empty, and a mood of better evidence."""
+    better = {column: cell or new[column] for column, cell in old.items()}
+    if evidence_strength(new[ORIGIN]) > evidence_strength(old[ORIGIN]):
+        better |= {column: new[column] for column in MOOD_CELLS if column in new}
+    if _is_same_artist_unsplit(old, new):
+        better["artist"] = new["artist"]
+    return better
+
+
+def _is_same_artist_unsplit(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Return whether `new` has as one artist what `old` has as several: "Tyler, The Creator" was split once."""
+    one, several = new.get("artist", ""), old.get("artist", "")
+    return one.count("|") < several.count("|") and slug(one) == slug(several)
 
 
 def _one_line(cell: str) -> str:

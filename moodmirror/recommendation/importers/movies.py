@@ -27,7 +27,7 @@ from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import MAX_TAGS
 from moodmirror.recommendation.importers import movielens_ratings
-from moodmirror.recommendation.importers.imported_table import POPULARITY, Row, make_row
+from moodmirror.recommendation.importers.imported_table import GUESSED, POPULARITY, Row, make_row, measured_from
 from moodmirror.recommendation.importers.source_files import (
     Entry,
     FileFormat,
@@ -41,10 +41,10 @@ from moodmirror.recommendation.importers.source_files import (
     parse_entries,
     read_csv,
     required_cell,
-    slug,
 )
 from moodmirror.recommendation.importers.tag_lexicon import mood_of_genres, mood_of_tags, plain_tags, tags_of_keywords
 from moodmirror.recommendation.item_item import CoLikeCounts
+from moodmirror.recommendation.item_keys import slug
 
 MOVIELENS: Final = "MovieLens"
 RATINGS_FILE: Final = "ratings.csv"  # in the folder of MovieLens' movies.csv
@@ -298,7 +298,7 @@ def make_rows(recognizer: Callable[[], TextEmotionRecognizer], entries: Sequence
             valence_arousal(vector),
             tags=list(dict.fromkeys([*own, *plain]))[:MAX_TAGS],
             line=first_sentence(entry.text) or _default_line(entry),
-            origin="measured from overview, keywords and genres",
+            origin=_origin(entry),
         )
         for entry, vector, own, plain in zip(entries, vectors, tags, plain_tags(vectors), strict=True)
     ]
@@ -325,3 +325,9 @@ def _default_line(entry: Entry) -> str:
     genres = entry.cells["genres"].replace("|", ", ") or entry.cells["kind"]
     year = f" of {entry.cells['year']}" if entry.cells["year"] else ""
     return f"{genres[0].upper()}{genres[1:]}{year}."
+
+
+def _origin(entry: Entry) -> str:
+    sources = (("overview", entry.text.strip()), ("keywords", entry.words), ("genres", entry.cells["genres"]))
+    evidence = [name for name, given in sources if given]
+    return measured_from(evidence) if evidence else f"{GUESSED} without evidence"

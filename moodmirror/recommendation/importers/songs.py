@@ -24,7 +24,16 @@ from moodmirror.emotions import MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import MAX_CHARACTERS
 from moodmirror.recommendation.catalogue import Item
-from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, ORIGIN, POPULARITY, SPOTIFY_ID, Row, make_row
+from moodmirror.recommendation.importers.imported_table import (
+    AUDIO_COLUMNS,
+    GUESSED,
+    ORIGIN,
+    POPULARITY,
+    SPOTIFY_ID,
+    Row,
+    make_row,
+    measured_from,
+)
 from moodmirror.recommendation.importers.source_files import (
     Entry,
     FileFormat,
@@ -36,28 +45,21 @@ from moodmirror.recommendation.importers.source_files import (
     parse_entries,
     read_csv,
     required_cell,
-    slug,
 )
+from moodmirror.recommendation.importers.spotify_ids import track_id
 from moodmirror.recommendation.importers.tag_lexicon import plain_tags
+from moodmirror.recommendation.item_keys import item_id, item_key, main_artist, slug
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
 BATCH: Final = 2000  # songs whose moods are computed at once
 LIBRARY_FORMAT: Final = "the account data download's YourLibrary.json: an object with a list of tracks"
 # The title's weight in a guess; the rest is the typical song's mood, because a title says little.
 TITLE_SHARE: Final = 0.3
-GUESSED: Final = "guessed"  # beginning of ORIGIN for a song without audio features
 FAST_TEMPO, SLOW_TEMPO = 130, 90  # beats per minute, for a song's line
 
-# Suffixes of versions of one recording: "… - 2011 Remaster", "… (feat. somebody)".
-_VERSION_SUFFIX: Final = re.compile(
-    r"\s+-\s+(\d{4}\s+)?((digital|digitally|stereo|mono)\s+)?remaster(ed)?\b.*$|\s+[(\[](feat\.?|ft\.?|with)\s[^)\]]*[)\]]",
-    re.IGNORECASE,
-)
 
-
-def song_id(artist: str, title: str) -> str:
-    """Return a song's id, which is the same for remasters and for titles with featured artists."""
-    return slug(artist, _VERSION_SUFFIX.sub("", title) or title)
+def _key(entry: Entry) -> str:
+    return item_key("songs", entry.title, entry.cells)
 
 
 def make_entry(
@@ -76,16 +78,17 @@ def make_entry(
         raise ValueError("no title")
     if not names:
         raise ValueError("no artist")
+    artist = "|".join(name.replace("|", "/") for name in names)
     return Entry(
-        id=song_id(names[0], title),
+        id=item_id("songs", title, {"artist": artist}),
         title=title,
         cells={
-            "artist": "|".join(name.replace("|", "/") for name in names),
+            "artist": artist,
             "year": extract_year(date),
             "language": "",  # no format has it
             "genres": "|".join(normalized_values(re.split(r"[|,;]", genres))),
             POPULARITY: popularity if popularity.isdigit() and int(popularity) <= 100 else "",
-            SPOTIFY_ID: spotify_id,
+            SPOTIFY_ID: track_id(spotify_id),
         },
         features=parse_features(features) if features else None,
     )
@@ -136,7 +139,7 @@ def _exportify(row: Mapping[str, str]) -> Entry:
     return make_entry(
         row["Track Name"],
         [artists] if single else re.split(r";" if ";" in artists else r",", artists),
-        identity.rpartition(":")[2],
+        identity,
         date=row.get("Release Date") or row.get("Album Release Date", ""),
         genres=row.get("Genres") or row.get("Artist Genres", ""),
         popularity=row.get("Popularity", ""),
@@ -174,7 +177,7 @@ def _read_library(path: Path) -> Source:
     file_format = FileFormat(
         "the account data download's library",
         (),
-        lambda row: make_entry(row["track"], [row["artist"]], row["uri"].rpartition(":")[2]),
+        lambda row: make_entry(row["track"], [row["artist"]], row["uri"]),
     )
     return parse_entries(file_format, rows)
 
@@ -190,11 +193,11 @@ class SongRowBuilder:
         for item in known:
             features = parse_features({name: item.facts.get(column) for name, column in AUDIO_COLUMNS.items()})
             if features:
-                self._add_features(item.id, item.facts.get(SPOTIFY_ID, ""), features)
+                self._add_features(item_key("songs", item.title, item.facts), item.facts.get(SPOTIFY_ID, ""), features)
         vectors: dict[str, list[MoodVector]] = {}
         for item in known:
             if not item.facts.get(ORIGIN, "").startswith(GUESSED):
-                vectors.setdefault(slug(item.facts["artist"].split("|")[0]), []).append(item.vector)
+                vectors.setdefault(slug(main_artist(item.facts["artist"])), []).append(item.vector)
         self._artists = {artist: np.mean(own, axis=0).astype(np.float32) for artist, own in vectors.items()}
         self._typical: MoodVector = np.mean([item.vector for item in known], axis=0).astype(np.float32)
 
@@ -202,16 +205,16 @@ class SongRowBuilder:
         """Add the audio features of a source, to look up those of songs without."""
         for entry in source.entries:
             if entry.features:
-                self._add_features(entry.id, entry.cells[SPOTIFY_ID], entry.features)
+                self._add_features(_key(entry), entry.cells[SPOTIFY_ID], entry.features)
 
-    def _add_features(self, identity: str, spotify_id: str, features: tuple[float, ...]) -> None:
-        self._features[identity] = features
+    def _add_features(self, key: str, spotify_id: str, features: tuple[float, ...]) -> None:
+        self._features[key] = features
         if spotify_id:
             self._features[spotify_id] = features
 
     def features(self, entry: Entry) -> tuple[float, ...] | None:
         """Return a song's audio features, its own or those of a known song; None if there are none."""
-        return entry.features or self._features.get(entry.cells[SPOTIFY_ID]) or self._features.get(entry.id)
+        return entry.features or self._features.get(entry.cells[SPOTIFY_ID]) or self._features.get(_key(entry))
 
     def build(self, entries: Sequence[Entry]) -> list[Row]:
         """Make rows of songs."""
@@ -234,7 +237,7 @@ class SongRowBuilder:
                 (position[0], position[1]),
                 tags=tags,
                 line=_default_line(entry, own),
-                origin="measured from audio features" if own else f"{GUESSED} from artist or title",
+                origin=measured_from(["audio features"]) if own else f"{GUESSED} from artist or title",
             )
             | _audio_cells(own)
             for entry, own, vector, position, tags in zip(
@@ -244,7 +247,7 @@ class SongRowBuilder:
 
     def _guess(self, entries: Sequence[Entry]) -> list[MoodVector]:
         """Return the mean mood of the artist's known songs, or for an unknown artist a mix of title and typical mood."""
-        artists = [self._artists.get(slug(entry.cells["artist"].split("|")[0])) for entry in entries]
+        artists = [self._artists.get(slug(main_artist(entry.cells["artist"]))) for entry in entries]
         unknown = [entry.title[:MAX_CHARACTERS] for entry, artist in zip(entries, artists, strict=True) if artist is None]
         titles = iter(self._recognizer().predict_proba(unknown) if unknown else ())
         return [

@@ -1,16 +1,15 @@
 """Source files of an import: CSV reading, format detection, entries and their ids."""
 
-import hashlib
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from moodmirror.csv_files import CsvFileError, detect_dialect, read_records
+from moodmirror.emotions import MoodVector
 
 MAX_LISTED_COLUMNS: Final = 12  # in the error message for an unknown format
 FAULT: Final = "\0fault"  # in a row: why it can't be read; no column has this name
@@ -30,7 +29,8 @@ class Entry:
     """One item of a file, before its mood is measured.
 
     `cells` are the known values of its table's other columns; `words` its genres, keywords and tags, in lower case; `text`
-    is its description; `features` are a song's audio features, in the order of :data:`song_mood.AUDIO_FEATURES`.
+    is its description; `features` are a song's audio features, in the order of :data:`song_mood.AUDIO_FEATURES`. `mood`,
+    float32 [7], is the mood that the file itself names. `liked` is true if the file's owner rates it high or plays it often.
     """
 
     id: str
@@ -39,6 +39,8 @@ class Entry:
     words: tuple[str, ...] = ()
     text: str = ""
     features: tuple[float, ...] | None = None
+    mood: MoodVector | None = None
+    liked: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,21 +139,23 @@ def parse_entries(file_format: FileFormat, rows: Iterable[Mapping[str, str]]) ->
             continue
         if entry.id in entries:
             skipped["duplicate of an earlier row"] += 1
+            entries[entry.id] = _merged(entries[entry.id], entry)
         else:
             entries[entry.id] = entry
     return Source(file_format.name, list(entries.values()), skipped)
 
 
-def slug(*names: str) -> str:
-    """Return an id of lower-case letters, digits and hyphens, with a hash where a name in another script would be lost."""
-    joined = " ".join(names)
-    plain = unicodedata.normalize("NFKD", joined.casefold()).encode("ascii", "ignore").decode()
-    ascii_id = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"['’`]", "", plain)))
-    lost = sum(character.isalpha() and not character.isascii() for character in unicodedata.normalize("NFC", joined))
-    kept = sum(character.isalpha() for character in ascii_id)
-    if kept < lost:
-        ascii_id = f"{ascii_id}-{hashlib.sha256(joined.casefold().encode()).hexdigest()[:10]}".strip("-")
-    return ascii_id or hashlib.sha256(joined.encode()).hexdigest()[:10]
+def _merged(first: Entry, second: Entry) -> Entry:
+    """Return the first of two rows of one item with what only the second knows."""
+    return replace(
+        first,
+        cells={column: first.cells.get(column) or cell for column, cell in second.cells.items()},
+        words=first.words or second.words,
+        text=first.text or second.text,
+        features=first.features or second.features,
+        mood=second.mood if first.mood is None else first.mood,
+        liked=first.liked or second.liked,
+    )
 
 
 def required_cell(row: Mapping[str, str], column: str, meaning: str) -> str:
