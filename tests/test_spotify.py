@@ -1,26 +1,29 @@
 """Tests of the Spotify commands against a local HTTP server that stands in for Spotify."""
 
 import json
+import queue
+import socket
 import threading
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
+from functools import partial
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import click
 import pytest
 
 from moodmirror.app_factory import create_app
+from moodmirror.cli.spotify_sign_in import TerminalSignIn
 from moodmirror.config import CameraSource, Config
 from moodmirror.recommendation.catalogue import read_table
 from tests.conftest import free_port
 
 TOKEN = "made-up-token"
 
-pytestmark = [
-    pytest.mark.unit,
-    # spotipy does not close the socket on which it waits for the sign-in.
-    pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.unit
 
 
 class SpotifyHandler(BaseHTTPRequestHandler):
@@ -189,6 +192,114 @@ def test_a_forbidden_account_gets_the_reason(flask, spotify):
 def test_a_folder_without_playlists_is_reported(flask, tmp_path):
     done = flask("spotify", "save", tmp_path)
     assert "has no playlists" in done.output
+
+
+def test_songs_that_spotify_no_longer_has_are_skipped(flask, spotify, monkeypatch):
+    gone: list[object] = [None, {"id": None, "name": "", "artists": [], "album": None}, {"name": "Talk", "type": "episode"}]
+    monkeypatch.setattr(SpotifyHandler, "liked", [*SpotifyHandler.liked[:2], *gone])
+    done = flask("spotify", "import")
+    assert "2 added, 0 already imported, 3 skipped" in done.output, done.output
+
+
+class TestSignInWithoutABrowser:
+    """On a server without a browser: the address is printed, and the one that the sign-in ends at can be pasted."""
+
+    @pytest.fixture(params=["returns False", "raises"])
+    def no_browser(self, request, monkeypatch):
+        def open_browser(address):
+            if request.param == "raises":
+                raise webbrowser.Error("could not locate runnable browser")
+            return False
+
+        monkeypatch.setattr("webbrowser.open", open_browser)
+
+    @pytest.fixture
+    def terminal(self, flask, no_browser, monkeypatch):
+        """Run a command whose user does with the printed address what `answer` says; yields lines to paste."""
+
+        def run(answer, *arguments):
+            printed: queue.SimpleQueue[str] = queue.SimpleQueue()
+            echo = click.echo
+
+            def show(message=None, *args, **kwargs):
+                echo(message, *args, **kwargs)
+                for word in str(message).split():
+                    if word.startswith("http") and "/authorize?" in word:
+                        printed.put(word)
+
+            def lines():
+                yield from answer(printed.get(timeout=30))
+
+            monkeypatch.setattr("moodmirror.cli.spotify_sign_in.click.echo", show)
+            monkeypatch.setattr("moodmirror.cli.spotify_sign_in._read_lines", partial(put_lines, lines))
+            return flask(*arguments)
+
+        def put_lines(lines, addresses):
+            for line in lines():
+                addresses.put(line)
+            addresses.put(None)
+
+        return run
+
+    @staticmethod
+    def redirect_of(address):
+        """Sign in as a browser on another computer would; return the address at which it ends."""
+        parts = urlsplit(address)
+        connection = HTTPConnection(parts.hostname or "", parts.port)
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        location = connection.getresponse().headers["Location"]
+        connection.close()
+        return location
+
+    def test_the_redirected_address_is_pasted(self, terminal):
+        def answer(address):
+            yield "something else"
+            yield self.redirect_of(address)
+
+        done = terminal(answer, "spotify", "import")
+        assert done.exit_code == 0, done.output
+        assert "That is not the address after this sign-in" in done.output
+        assert "51 added" in done.output
+
+    def test_a_browser_that_the_user_opens_here_is_redirected(self, terminal):
+        def answer(address):
+            urllib.request.urlopen(self.redirect_of(address)).close()
+            yield from ()
+
+        assert "51 added" in terminal(answer, "spotify", "import").output
+
+    def test_a_refusal_is_reported(self, terminal):
+        def answer(address):
+            yield self.redirect_of(address).replace("code=yes", "error=access_denied")
+
+        done = terminal(answer, "spotify", "import")
+        assert done.exit_code == 1
+        assert "access_denied" in done.output
+
+    def test_another_sign_ins_address_is_not_accepted(self, terminal, monkeypatch):
+        monkeypatch.setattr(TerminalSignIn, "unattended_timeout", 0.2)
+
+        def answer(address):
+            yield "http://127.0.0.1:8888/callback?code=yes&state=forged"
+
+        done = terminal(answer, "spotify", "import")
+        assert done.exit_code == 1
+        assert "That is not the address" in done.output
+
+    def test_nobody_signs_in(self, flask, no_browser, monkeypatch):
+        monkeypatch.setattr(TerminalSignIn, "unattended_timeout", 0.2)
+        done = flask("spotify", "import")
+        assert done.exit_code == 1
+        assert "/authorize?client_id=made-up" in done.output
+        assert "Nobody signed in to Spotify within 0.2 s" in done.output
+
+    def test_without_a_terminal_and_a_port_it_ends_at_once(self, flask, no_browser, monkeypatch):
+        with socket.create_server(("127.0.0.1", 0)) as used:
+            monkeypatch.setattr("tests.test_spotify.free_port", lambda: used.getsockname()[1])
+            done = flask("spotify", "import")
+        assert done.exit_code == 1
+        assert "/authorize?" in done.output
+        assert "Nothing can receive the sign-in" in done.output
 
 
 @pytest.mark.parametrize("settings", [{}, {"SPOTIFY_CLIENT_ID": "made-up"}])

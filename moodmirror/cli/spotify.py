@@ -22,22 +22,20 @@ TOKEN_FILE = "spotify-token.json"  # beside the imported tables
 
 @click.group("spotify")
 def spotify_group() -> None:
-    """Import liked songs from Spotify and save playlists there. The first use signs in through the browser."""
+    """Import liked songs from Spotify and save playlists there. The first use signs in, in a browser."""
 
 
 def account() -> "SpotifyAccount":
     """Return the Spotify account of the configured app."""
-    from moodmirror.recommendation.importers.spotify import SpotifyAccount  # noqa: PLC0415  # only if configured
+    # only if configured: spotipy takes a moment to import
+    from moodmirror.cli.spotify_sign_in import TerminalSignIn  # noqa: PLC0415
+    from moodmirror.recommendation.importers import spotify  # noqa: PLC0415
 
     config = current_services().config
-    return SpotifyAccount(
-        config.spotify_client_id,
-        config.spotify_client_secret,
-        config.spotify_redirect_uri,
-        config.imported_dir / TOKEN_FILE,
-        api_address=config.spotify_api_url,
-        sign_in_address=config.spotify_accounts_url,
-    )
+    token = spotify.TokenFile(config.imported_dir / TOKEN_FILE)
+    redirect_uri = config.spotify_redirect_uri
+    sign_in = spotify.sign_in_with(config, redirect_uri, token, spotify.SAVE_SCOPES, TerminalSignIn)
+    return spotify.SpotifyAccount(sign_in, config.spotify_api_url)
 
 
 @spotify_group.command("import")
