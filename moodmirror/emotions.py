@@ -1,8 +1,10 @@
-"""The seven emotions in fixed order, mood vectors, and the label maps of the face corpora.
+"""The seven emotions in fixed order, their other names, mood vectors, and the columns of FER+.
 
 A *mood vector* is ``float32 [7]``, non-negative, sums to 1, in the order of :data:`EMOTIONS`, which is FER2013's.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,16 +28,21 @@ FERPLUS_EMOTIONS: Final[Mapping[str, str]] = {
     "fear": "fear",
 }
 
-# Folder names that distributions of FER2013 use for its classes.
-FOLDER_EMOTIONS: Final[Mapping[str, str]] = {
-    **{emotion: emotion for emotion in EMOTIONS},
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
+# Other names of the emotions: what corpora, emotion lists and their users write for them. Ekman's and Plutchik's nouns, the
+# adjectives of FER2013, AffectNet and RAVDESS, CREMA-D's three letters, and TESS's pleasant surprise. Calm is neutral here;
+# the speech models, which learn it as a class of its own, look for it first (moodmirror.recognition.speech.parse_label).
+EMOTION_ALIASES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("anger", "ang", "mad", "rage", "fury", "furious"), "angry"),
+    **dict.fromkeys(("disgusted", "disgusting", "disgusts", "dis", "revulsion"), "disgust"),
+    **dict.fromkeys(("fearful", "fears", "feared", "fea", "afraid", "scared", "terrified"), "fear"),
+    **dict.fromkeys(("happiness", "hap", "joy", "joyful", "enjoyment"), "happy"),
+    **dict.fromkeys(("sadness", "sorrow", "sorrowful", "unhappy", "grief"), "sad"),
+    **dict.fromkeys(("surprised", "surprising", "surprises", "suprise", "suprised"), "surprise"),
+    **dict.fromkeys(("ps", "sur", "pleasant surprise", "pleasant surprised", "pleasantly surprised"), "surprise"),
+    **dict.fromkeys(("astonished", "astonishment", "amazed", "amazement"), "surprise"),
+    **dict.fromkeys(("neutrality", "neu", "normal", "calm", "calmness"), "neutral"),
 }
+_EMOTION_OF_NAME: Final[Mapping[str, str]] = {**{emotion: emotion for emotion in EMOTIONS}, **EMOTION_ALIASES}
 
 # Position of each emotion on the circumplex of affect: (valence, arousal), both in −1…1. The angles follow the
 # placement of the emotion words in J. A. Russell, "A circumplex model of affect", Journal of Personality and Social
@@ -71,18 +78,35 @@ class MoodVectorMixin:
         return float(self.vector.max())
 
 
+def plain_name(name: str) -> str:
+    """Return a name for comparison: lower case, with one blank for every run of blanks, hyphens, underscores and dots."""
+    return re.sub(r"[\s._\-‐-―]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
+
+
+def parse_emotion(name: str) -> str:
+    """Return the emotion that a name stands for, such as ``surprise`` for ``Pleasant_Surprise``.
+
+    Case, blanks, hyphens, underscores and dots don't matter; :data:`EMOTION_ALIASES` has the names beside those of
+    :data:`EMOTIONS`. Raises ValueError, which lists the emotions, for every other name.
+    """
+    emotion = _EMOTION_OF_NAME.get(plain_name(name))
+    if emotion is None:
+        raise ValueError(f"unknown emotion {name!r}: use one of {', '.join(EMOTIONS)}")
+    return emotion
+
+
 def mood_vector(weights: Mapping[str, float]) -> MoodVector:
     """Return the mood vector of non-negative weights by emotion; an emotion left out has weight 0.
 
+    Emotions may have any name that :func:`parse_emotion` reads; weights of the same emotion are added.
     Raises ValueError for an unknown emotion, a negative or non-finite weight, or weights that are all zero.
     """
     vector = np.zeros(len(EMOTIONS), dtype=np.float32)
     for emotion, weight in weights.items():
-        if emotion not in EMOTIONS:
-            raise ValueError(f"unknown emotion {emotion!r}: use one of {', '.join(EMOTIONS)}")
+        index = EMOTIONS.index(parse_emotion(emotion))
         if not np.isfinite(weight) or weight < 0:
             raise ValueError(f"the weight of {emotion} must be a number of at least 0, not {weight}")
-        vector[EMOTIONS.index(emotion)] = weight
+        vector[index] += weight
     total = vector.sum()
     if total <= 0:
         raise ValueError("at least one emotion needs a weight above 0")

@@ -134,6 +134,19 @@ def test_recommend_journey_leads_to_another_mood():
     assert "step 2 of 2, from sadness to joy" in result.stdout
 
 
+def test_recommend_takes_other_names_of_an_emotion():
+    arguments = ("--mode", "journey", "-k", "2", "--kind", "songs")
+    other_names = flask("recommend", "--mood", "Sadness", "--towards", "pleasant_surprise", *arguments)
+    assert other_names.returncode == 0, other_names.stderr
+    assert other_names.stdout == flask("recommend", "--mood", "sad", "--towards", "surprise", *arguments).stdout
+
+
+def test_recommend_lists_the_emotions_for_an_unknown_name():
+    result = flask("recommend", "--mood", "contempt")
+    assert result.returncode == 2
+    assert "'angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'" in result.stderr
+
+
 def test_recommend_accepts_a_text_query_with_a_mood():
     result = flask("recommend", "--mood", "sad", "--kind", "food", "--wish", "a bowl of soup", "-k", "3")
     assert result.returncode == 0

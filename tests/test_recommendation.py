@@ -480,6 +480,12 @@ class TestApi:
         assert all("vegan" in row["about"] for row in tables["food"])
         assert all("free" in row["about"] for row in tables["activities"])
 
+    def test_other_names_of_an_emotion_are_read(self, client):
+        answer = client.get("/api/recommendations?mood=sadness&mode=journey&towards=Happiness&k=2")
+        assert answer.status_code == 200, answer.get_json()
+        assert answer.get_json() == client.get("/api/recommendations?mood=sad&mode=journey&towards=happy&k=2").get_json()
+        assert "'angry', 'disgust'" in client.get("/api/recommendations?mood=contempt").get_json()["detail"]
+
     def test_a_surprise_is_reproducible_by_its_seed(self, client):
         one, again, other = (
             client.get(f"/api/recommendations?mood=sad&mode=surprise&seed={seed}").get_json() for seed in (3, 3, 4)

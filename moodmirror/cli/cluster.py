@@ -8,6 +8,7 @@ from typing import Final
 import click
 from flask.cli import with_appcontext
 
+from moodmirror.cli.emotion_choice import EmotionChoice
 from moodmirror.cli.reports import missing_package_message
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
 from moodmirror.recommendation.importers import songs
@@ -44,7 +45,7 @@ def cluster_group() -> None:
 @click.option(
     "--emotion",
     "emotions",
-    type=click.Choice(EMOTIONS),
+    type=EmotionChoice(),
     multiple=True,
     help=f"An emotion to name groups by; repeat for several (default: {', '.join(DEFAULT_EMOTIONS)}).",
 )

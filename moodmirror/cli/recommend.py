@@ -5,7 +5,8 @@ from collections.abc import Callable
 import click
 from flask.cli import with_appcontext
 
-from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.cli.emotion_choice import EmotionChoice
+from moodmirror.emotions import mood_vector
 from moodmirror.live.preferences import read_text_query
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import FILTERS
@@ -20,7 +21,7 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("recommend")
-@click.option("--mood", type=click.Choice(EMOTIONS), help="The mood to recommend for; optional with --wish.")
+@click.option("--mood", type=EmotionChoice(), help="The mood to recommend for; optional with --wish.")
 @click.option(
     "--mode",
     type=click.Choice(MODES),
@@ -29,7 +30,7 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
     help="match: fits the mood; lift: leads to a better one; journey: leads to another one step by step; "
     "surprise: a less obvious fit.",
 )
-@click.option("--towards", type=click.Choice(EMOTIONS), help="The emotion at the end of a journey.")
+@click.option("--towards", type=EmotionChoice(), help="The emotion at the end of a journey.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another number gives another surprise.")
 @click.option(
     "--kind", type=click.Choice(KINDS), multiple=True, help="A table to recommend from; repeat for several (default: all)."

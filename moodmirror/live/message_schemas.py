@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -22,7 +23,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from moodmirror.camera.status import CameraState
-from moodmirror.emotions import EMOTIONS
+from moodmirror.emotions import EMOTIONS, parse_emotion
 from moodmirror.fusion import SOURCES, Source
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recommendation.catalogue import KINDS
@@ -38,7 +39,17 @@ MAX_KEY_CHARACTERS: Final = 40  # of a key that an error message quotes
 SAMPLE_BYTES: Final = 2  # of one audio sample: 16-bit little-endian, mono, at SAMPLE_RATE
 MAX_PACKET_BYTES: Final = SAMPLE_RATE * SAMPLE_BYTES  # one second; the page sends a quarter of it
 
+
+def emotion_of_name(name: Any) -> Any:
+    """Return the emotion of a name such as ``surprised``; what is no such name is left for validation to reject."""
+    try:
+        return parse_emotion(name) if isinstance(name, str) else name
+    except ValueError:
+        return name
+
+
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+EmotionName = Annotated[Emotion, BeforeValidator(emotion_of_name)]  # in what clients send
 Kind = Literal["songs", "movies", "food", "activities"]
 Mode = Literal["match", "lift", "journey", "surprise"]
 Erasable = Literal["face", "speech", "text", "chosen", "course"]
@@ -207,7 +218,7 @@ class TextPayload(RootModel[Annotated[str, MaxCharacters(MAX_TEXT_CHARACTERS)]])
     model_config = ConfigDict(strict=True)
 
 
-class ChoosePayload(RootModel[Emotion | None]):
+class ChoosePayload(RootModel[EmotionName | None]):
     """The emotion that the visitor chose by hand; null to use the other sources again."""
 
     model_config = ConfigDict(strict=True)
@@ -237,7 +248,7 @@ class PreferencesPayload(_Payload):
     """How to make the visitor's tables; fields that are left out take their defaults."""
 
     mode: Mode = "match"
-    towards: Emotion | None = Field(None, description="the destination of a journey; null in all other modes")
+    towards: EmotionName | None = Field(None, description="the destination of a journey; null in all other modes")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="another seed gives other surprises")
     filters: dict[Kind, dict[str, Annotated[str, MaxCharacters(MAX_FILTER_CHARACTERS)]]] = Field(
         default_factory=dict, description="values by the names of the table's filters"

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, parse_emotion, plain_name
 from moodmirror.recognition.audio import Samples, SoundError, read_sound, resample
 from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
 from moodmirror.recognition.speech_features import Features, network_features, split_windows
@@ -20,6 +20,16 @@ MAKE_COMMAND: Final = "python train.py speech --data PATH"
 # The eight labels of RAVDESS (Livingstone and Russo, PLOS ONE 13 (2018)) in its order: the classes that models learn.
 LABELS: Final = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
 LABEL_TO_EMOTION: Final = {**{emotion: emotion for emotion in EMOTIONS}, "calm": "neutral"}
+CALM_NAMES: Final = ("calm", "calmness")
+
+
+def parse_label(name: str) -> str:
+    """Return the label, one of LABELS, that a name stands for. Raises ValueError as :func:`parse_emotion` does.
+
+    Calm, which is neutral elsewhere, is a label of its own here.
+    """
+    return "calm" if plain_name(name) in CALM_NAMES else parse_emotion(name)
+
 
 Sound = str | Path | tuple[npt.ArrayLike, float]
 

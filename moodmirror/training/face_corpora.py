@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS, FOLDER_EMOTIONS
+from moodmirror.emotions import EMOTIONS, FERPLUS_EMOTIONS, parse_emotion
 from moodmirror.recognition.face import FACE_SIZE, Faces
 from moodmirror.training.corpora import CorpusError, read_table, require_columns
 
@@ -204,9 +204,10 @@ def _load_folder(folder: Path) -> FaceSplit:
 
 def _pictures(folder: Path) -> Iterator[tuple[Path, str]]:
     for subfolder in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-        emotion = FOLDER_EMOTIONS.get(subfolder.name.lower())
-        if emotion is None:
-            raise CorpusError(f"{subfolder}: the folder's name is not an emotion; expected one of {', '.join(EMOTIONS)}")
+        try:
+            emotion = parse_emotion(subfolder.name)
+        except ValueError as error:
+            raise CorpusError(f"{subfolder}: {error}") from None
         for picture in sorted(subfolder.iterdir()):
             if picture.suffix.lower() in PICTURE_SUFFIXES:
                 yield picture, emotion

@@ -16,9 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import FOLDER_EMOTIONS
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
-from moodmirror.recognition.speech import LABELS
+from moodmirror.recognition.speech import LABELS, parse_label
 from moodmirror.recognition.speech_features import SILENCE
 from moodmirror.training.corpora import CorpusError, read_table, require_columns
 
@@ -30,11 +29,9 @@ _RAVDESS: Final = re.compile(r"^\d\d-(?P<channel>\d\d)-(?P<emotion>0[1-8])-\d\d-
 _TESS: Final = re.compile(r"^(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>[a-z]+)$", re.IGNORECASE)
 _EMODB: Final = re.compile(r"^(?P<speaker>\d\d)[ab]\d\d(?P<emotion>[WLEAFTN])[a-f]?$")
 
-_TESS_EMOTIONS: Final = {**FOLDER_EMOTIONS, "ps": "surprise"}  # pleasant surprise
 # Ärger (Wut), Ekel, Angst, Freude, Trauer, neutral. Boredom (L) is none of the eight labels and is excluded.
 _EMODB_EMOTIONS: Final = {"W": "angry", "E": "disgust", "A": "fear", "F": "happy", "T": "sad", "N": "neutral"}
 _EMODB_WOMEN: Final = {"08", "09", "13", "14", "16"}
-_OWN_EMOTIONS: Final = {**FOLDER_EMOTIONS, "calm": "calm"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def find_clips(path: Path) -> list[Clip]:
     if not clips:
         raise CorpusError(
             f"{path} holds no recordings: expected RAVDESS' (03-01-05-01-02-01-12.wav), TESS' (OAF_back_angry.wav) or "
-            f"EMO-DB's (03a01Fa.wav) file names, or folders named {', '.join(sorted(set(_OWN_EMOTIONS.values())))}; "
+            f"EMO-DB's (03a01Fa.wav) file names, or folders named {', '.join(LABELS)}; "
             f"files may be {', '.join(sorted(SOUND_SUFFIXES))}"
         )
     return clips
@@ -150,16 +147,24 @@ def _clip_of_file(file: Path, root: Path) -> Iterator[Clip]:
         if match["channel"] == "01":
             sex = "male" if int(match["actor"]) % 2 else "female"
             yield Clip(file, "RAVDESS", f"ravdess_{match['actor']}", sex, LABELS[int(match["emotion"]) - 1])
-    elif (match := _TESS.match(name)) and match["emotion"].lower() in _TESS_EMOTIONS:
+    elif (match := _TESS.match(name)) and (label := _label_or_none(match["emotion"])):
         # The name of one file of the corpus starts with OA_.
         speaker = "YAF" if match["speaker"].upper() == "YAF" else "OAF"
-        yield Clip(file, "TESS", f"tess_{speaker}", "female", _TESS_EMOTIONS[match["emotion"].lower()])
+        yield Clip(file, "TESS", f"tess_{speaker}", "female", label)
     elif match := _EMODB.match(name):
         if match["emotion"] in _EMODB_EMOTIONS:
             sex = "female" if match["speaker"] in _EMODB_WOMEN else "male"
             yield Clip(file, "EMO-DB", f"emodb_{match['speaker']}", sex, _EMODB_EMOTIONS[match["emotion"]])
-    elif (label := _OWN_EMOTIONS.get(file.parent.name.lower())) is not None:
+    elif label := _label_or_none(file.parent.name):
         yield Clip(file, root.name, f"{root.name}_own", "", label)
+
+
+def _label_or_none(name: str) -> str | None:
+    """Return the label that a name stands for, None for other names."""
+    try:
+        return parse_label(name)
+    except ValueError:
+        return None
 
 
 def _clips_of_table(path: Path) -> list[Clip]:
@@ -167,10 +172,11 @@ def _clips_of_table(path: Path) -> list[Clip]:
     require_columns(path, table, ("path", "emotion"))
     clips = []
     for row, entry in enumerate(table.to_dict("records")):
-        label = _OWN_EMOTIONS.get(entry["emotion"].strip().lower())
+        label = _label_or_none(entry["emotion"])
         if label is None:
-            known = ", ".join(sorted(set(_OWN_EMOTIONS.values())))
-            raise CorpusError(f"{path}, line {row + 2}, emotion: unknown {entry['emotion']!r}; use one of {known}")
+            raise CorpusError(
+                f"{path}, line {row + 2}, emotion: unknown {entry['emotion']!r}; use one of {', '.join(LABELS)}"
+            )
         speaker = entry.get("speaker", "").strip() or "own"
         clips.append(Clip(path.parent / entry["path"], path.stem, f"{path.stem}_{speaker}", "", label))
     if not clips:

@@ -9,6 +9,7 @@ from moodmirror.live.message_schemas import (
     MAX_SEED,
     Count,
     Emotion,
+    EmotionName,
     FusedReading,
     Mode,
     Reading,
@@ -115,9 +116,9 @@ class RecommendationOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mood: Emotion | None = Field(None, description="optional if there is a wish")
+    mood: EmotionName | None = Field(None, description="optional if there is a wish")
     mode: Mode = "match"
-    towards: Emotion | None = Field(None, description="the emotion that a journey leads to")
+    towards: EmotionName | None = Field(None, description="the emotion that a journey leads to")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="selects among the results of the mode surprise")
     k: int = Field(ROWS_PER_TABLE, ge=1, le=MAX_ROWS, description="rows of each table")
     wish: str = Field(
