@@ -174,6 +174,7 @@ def _add_socketio(app: Flask, services: Services) -> None:
         config.max_connections,
         config.max_per_address,
         report=lambda reason: metrics.rejections.labels(reason).inc(),
+        limit_rate=config.rate_limits,
     )
     live = app.extensions[LIVE_EXTENSION] = LiveServer(socketio, services, connection_auth.ConnectionAuth(app, config))
     metrics.add_current_values(

@@ -72,12 +72,21 @@ def visitor_id() -> str | None:
 
 
 def address_key() -> str:
-    """Return the rate limit key of the client's address; for IPv6 that of the network which one customer is assigned."""
-    text = request.remote_addr or "unknown"
+    """Return the key by which rate limits count the address of the current request."""
+    return f"address {client_network(request.remote_addr or 'unknown')}"
+
+
+def client_network(address: str) -> str:
+    """Return what counts as one client's address: for IPv6 the network which one customer is assigned.
+
+    An IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2), as on a socket for both, counts as IPv4.
+    """
     try:
-        address = ipaddress.ip_address(text)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
-        return f"address {text}"
-    if address.version == 6:
-        return f"address {ipaddress.ip_network((int(address), IPV6_PREFIX_BITS), strict=False)}"
-    return f"address {address}"
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), IPV6_PREFIX_BITS), strict=False))

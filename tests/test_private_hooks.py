@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import parse_headers
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -236,9 +237,10 @@ class TestSocketIO:
 SIGNATURES = {
     "init_process": ["self"],
     "enqueue_req": ["self", "conn"],
-    "on_pending_socket_readable": ["self", "conn", "client"],
     "handle": ["self", "conn"],
     "handle_request": ["self", "req", "conn"],
+    "finish_request": ["self", "conn", "fs"],
+    "murder_pending": ["self"],
     "_cap_keepalive": ["self", "deadline"],
 }
 # A worker that records the calls of its hooks, and an application that answers on the socket itself at /taken-over.
@@ -257,22 +259,23 @@ class RecordingWorker(Worker):
         record("enqueue_req", conn.initialized, conn.data_ready)
         super().enqueue_req(conn)
 
-    def on_pending_socket_readable(self, conn, client):
-        record("on_pending_socket_readable", conn in self.pending_conns, client is conn.sock)
-        super().on_pending_socket_readable(conn, client)
-
     def handle(self, conn):
-        record("handle", conn in self.pending_conns)
+        record("handle", self.nr_conns)
         stays_open = super().handle(conn)
         record("handled", bool(stays_open))
         return stays_open
 
     def handle_request(self, req, conn):
-        record("handle_request", req.path)
-        return super().handle_request(req, conn)
+        answer = super().handle_request(req, conn)
+        record("handle_request", req.path, conn.parser.mesg is req)
+        return answer
+
+    def finish_request(self, conn, fs):
+        record("finish_request", bool(fs.result()))
+        super().finish_request(conn, fs)
 
     def _cap_keepalive(self, deadline):
-        record("_cap_keepalive", len(self.pending_conns), len(self.keepalived_conns))
+        record("_cap_keepalive", len(self._reading), len(self.keepalived_conns))
         super()._cap_keepalive(deadline)
 
 def application(environ, start_response):
@@ -280,8 +283,9 @@ def application(environ, start_response):
     if environ["PATH_INFO"] == "/taken-over":
         client_socket(environ).sendall(b"raw bytes")
         raise taken_over(environ)
-    start_response("200 OK", [("Content-Length", "2")])
-    return [b"ok"]
+    body = environ["wsgi.input"].read() or b"ok"
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
 """
 CONFIGURATION = """
 import logging
@@ -362,6 +366,13 @@ def recorded_gunicorn(folder: Path) -> Iterator[RecordedGunicorn]:
         process.wait()
 
 
+def read_response(stream: Any) -> bytes:
+    """Read one HTTP response with a Content-Length; return its body."""
+    headers = parse_headers(io.BytesIO(b"".join(iter(stream.readline, b"\r\n")).partition(b"\r\n")[2] + b"\r\n"))
+    content: bytes = stream.read(int(headers["Content-Length"]))
+    return content
+
+
 class TestGunicorn:
     @pytest.mark.parametrize("method", SIGNATURES)
     def test_the_worker_has_the_methods_that_we_override_or_call(self, method):
@@ -374,17 +385,28 @@ class TestGunicorn:
     def test_a_connection_waits_for_its_first_byte_and_is_then_handled(self, gunicorn):
         assert gunicorn.await_call("post_worker_init") == [True, True], changed("gunicorn", "worker.wsgi or worker.log")
         assert gunicorn.request("/").startswith(b"HTTP/1.1 200 OK")
-        gunicorn.await_call("handled")
+        gunicorn.await_call("finish_request")
         calls = [call for call in gunicorn.calls if call[0] != "post_worker_init"]
         assert calls == [
             ["enqueue_req", False, False],
-            ["on_pending_socket_readable", True, True],
-            ["enqueue_req", False, True],
-            ["handle", False],
-            ["handle_request", "/"],
+            ["handle", 1],
             ["application", True],
+            ["handle_request", "/", True],
             ["handled", False],
+            ["finish_request", False],
         ], changed("gunicorn", "the order of the worker's calls, or the attributes of a connection")
+
+    def test_the_next_request_on_a_connection_is_received_in_the_same_way(self, gunicorn):
+        address = ("127.0.0.1", gunicorn.port)
+        with socket.create_connection(address, timeout=PATIENCE) as client, client.makefile("rb") as answer:
+            first = b"POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
+            client.sendall(first + b"POST /2 HTTP/1.1\r\nHost: localhost\r\nContent-Le")  # pipelined
+            assert read_response(answer) == b"body", changed("gunicorn", "Request.body, which handle_request replaces")
+            client.sendall(b"ngth: 5\r\n\r\nothe")
+            client.sendall(b"r")
+            assert read_response(answer) == b"other", changed("gunicorn", "Parser.unreader or Unreader.take_buffered")
+            client.sendall(b"GET /3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_response(answer) == b"ok", changed("gunicorn", "how ThreadWorker keeps connections open")
 
     def test_an_application_may_answer_on_the_connection_itself(self, gunicorn):
         assert gunicorn.request("/taken-over") == b"raw bytes", changed("gunicorn", 'environ["gunicorn.socket"]')

@@ -92,6 +92,23 @@ def on_malformed_message(engine: Any, handle_malformed: Callable[[str], None]) -
     engine.on("message", handle_message)
 
 
+def on_session_opened(engine: Any, handle_opened: Callable[[Socket], None]) -> None:
+    """Call `handle_opened` with each new Engine.IO session."""
+    handle = engine.handlers["connect"]
+
+    def handle_connect(sid: str, environ: dict[str, Any]) -> Any:
+        answer = handle(sid, environ)
+        handle_opened(engine.sockets[sid])
+        return answer
+
+    engine.on("connect", handle_connect)
+
+
+def has_connected(server: Any, session: Socket) -> bool:
+    """Return whether the client of an Engine.IO session has connected to a Socket.IO server's default namespace."""
+    return server.manager.sid_from_eio_sid(session.sid, "/") is not None
+
+
 def session_addresses(server: Any) -> list[str]:
     """Return the client address of every session of a Socket.IO server, also of polling ones between two requests."""
     return [environ.get("REMOTE_ADDR", "") for environ in server.environ.copy().values()]

@@ -4,7 +4,9 @@ tests/test_private_hooks.py checks each hook against the installed version.
 """
 
 import gc
+import io
 import logging
+import math
 import signal
 import socket
 import threading
@@ -19,66 +21,171 @@ from typing import Any, Final
 from gunicorn.errors import HaltServer
 from gunicorn.workers.gthread import ThreadWorker
 
-from moodmirror.server.lingering_close import linger
+from moodmirror.server.lingering_close import LINGER_SECONDS
+from moodmirror.server.request_reader import CONTINUE, Refusal, RequestReader
 
-FIRST_BYTE_SECONDS: Final = 10.0  # browsers open connections ahead of need; one without a request is then closed
-HEADERS_SECONDS: Final = 10.0  # from a request's first byte to the end of its headers, which a browser sends at once
-CHECK_SECONDS: Final = 1.0  # between two checks for overdue headers
+RECEIVE_BYTES: Final = 262_144  # per read of a connection
+# Of all requests that are being received: two uploads of the largest size. The connection that has taken longest is refused.
+MAX_BUFFERED_BYTES: Final = 220_000_000
+CHECK_SECONDS: Final = 1.0  # between two checks for overdue requests
+BUSY_RETRY_SECONDS: Final = 10
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Gives a thread only to connections that have sent data, for a limited time, and closes each in its own thread.
+    """Gives a thread only to requests that have arrived as a whole.
 
-    gunicorn (27) lets a thread wait five seconds for the first byte of each connection, and without limit for the rest of
-    the headers. It closes connections in the one thread that accepts them, where a client that keeps its end open delays all
-    others by two seconds. Hundreds of silent connections would stop the site for a minute.
+    gunicorn (27) gives a connection a thread when its first byte arrives, and reads the head and the body there, without a
+    limit of time: a few dozen clients that send a byte now and then would stop the site. It also closes connections in the
+    thread that accepts them, where a client that keeps its end open delays all others by two seconds. Here one thread
+    receives all requests and closes all connections, without waiting for any client.
     """
 
     def init_process(self) -> None:
-        """Start the thread that closes connections with overdue headers, then serve."""
-        self._reading_headers: dict[Any, float] = {}  # connection to the start of its request, in monotonic seconds
-        threading.Thread(target=self._close_overdue, name="overdue-headers", daemon=True).start()
+        """Prepare the connections' bookkeeping, then serve."""
+        self._reading: dict[Any, RequestReader] = {}  # by connection, the oldest first
+        self._lingering: dict[Any, float] = {}  # connection to the time at which it is closed, in monotonic seconds
+        self._idle_deadline = math.inf  # when connections without a request are closed
+        self._checked_at = 0.0
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection to a thread, once there is data to read."""
-        if conn.initialized or conn.data_ready:
+        """Receive a connection's next request; hand it to a thread once it is complete."""
+        if self.cfg.is_ssl:  # gunicorn's own TLS reads in threads; docs/deployment.md has a proxy do TLS
             super().enqueue_req(conn)
             return
+        reader = self._reading[conn] = RequestReader(time.monotonic())
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + FIRST_BYTE_SECONDS
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+        pipelined = conn.parser.unreader.take_buffered() if conn.parser else b""
+        if pipelined:
+            self._receive(conn, reader, pipelined)
 
     def handle(self, conn: Any) -> Any:
-        """Answer the requests of a connection; return gunicorn's own result, which is false to close the connection."""
-        self._reading_headers[conn] = time.monotonic()
-        try:
-            stays_open = super().handle(conn)
-        finally:
-            self._reading_headers.pop(conn, None)
-        if not stays_open:
-            linger(conn.sock)
-        return stays_open
+        """Answer a connection's request; return gunicorn's own result, which is false to close the connection."""
+        reader = getattr(conn, "reader", None)
+        if reader is not None:
+            conn.data_ready = True
+            conn.init()
+            conn.parser.unreader.unread(reader.head)
+        return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request whose headers are complete."""
-        self._reading_headers.pop(conn, None)
+        """Answer a request, whose body is in memory."""
+        reader = getattr(conn, "reader", None)
+        if reader is not None and reader.body is not None:
+            req.body, reader.body = io.BytesIO(reader.body), None
         return super().handle_request(req, conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep a connection for its next request, or close it so that the client can read the end of the response.
+
+        A connection that is closed while received bytes are unread is reset, and the last data sent is lost (RFC 9112, 9.6).
+        """
+        conn.reader = None
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._linger(conn)
+
+    def murder_pending(self) -> None:
+        """Refuse and close overdue connections; gunicorn calls it after each event, and at least once a second."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now - self._checked_at < CHECK_SECONDS:
+            return
+        self._checked_at = now
+        for conn, reader in list(self._reading.items()):
+            try:
+                idle = reader.is_empty and now >= self._idle_deadline
+                if idle or not reader.check_time(now):
+                    self._drop(conn)
+            except Refusal as refusal:
+                self._refuse(conn, refusal)
+        for conn, deadline in list(self._lingering.items()):
+            if now >= deadline:
+                self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """At shutdown, close connections without a request as early as those kept alive for another one."""
         super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
+        self._idle_deadline = deadline
 
-    def _close_overdue(self) -> None:
-        while True:
-            time.sleep(CHECK_SECONDS)
-            for conn, started in self._reading_headers.copy().items():
-                if time.monotonic() - started > HEADERS_SECONDS:
-                    with suppress(OSError):
-                        conn.sock.shutdown(socket.SHUT_RDWR)
+    def _on_readable(self, conn: Any, _socket: socket.socket) -> None:
+        try:
+            data = conn.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._receive(conn, self._reading[conn], data)
+        else:
+            self._drop(conn)
+
+    def _receive(self, conn: Any, reader: RequestReader, data: bytes) -> None:
+        try:
+            if reader.receive(data, time.monotonic()):
+                conn.sock.send(CONTINUE)
+        except Refusal as refusal:
+            self._refuse(conn, refusal)
+            return
+        except OSError:
+            self._drop(conn)
+            return
+        if reader.is_complete:
+            self._stop_reading(conn)
+            conn.reader = reader
+            super().enqueue_req(conn)
+        elif sum(each.size for each in self._reading.values()) > MAX_BUFFERED_BYTES:
+            oldest = next(each for each, other in self._reading.items() if not other.is_empty)
+            detail = f"The server is busy with other uploads. Try again in {BUSY_RETRY_SECONDS} s."
+            self._refuse(oldest, Refusal(503, "Service Unavailable", detail, BUSY_RETRY_SECONDS))
+
+    def _stop_reading(self, conn: Any) -> None:
+        del self._reading[conn]
+        self.poller.unregister(conn.sock)
+
+    def _refuse(self, conn: Any, refusal: Refusal) -> None:
+        """Send a refusal, which fits into the kernel's buffer, and close the connection."""
+        self._stop_reading(conn)
+        with suppress(OSError):
+            conn.sock.send(refusal.response)
+        self._linger(conn)
+
+    def _drop(self, conn: Any) -> None:
+        """Close a connection on which no complete request has arrived."""
+        self._stop_reading(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _linger(self, conn: Any) -> None:
+        """Send no more, discard what still arrives, and close the connection once the client has, or after a while."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+        except (OSError, ValueError):  # it has ended, or the application has taken it over and closed it
+            self.nr_conns -= 1
+            conn.close()
+            return
+        self._lingering[conn] = time.monotonic() + LINGER_SECONDS
+
+    def _discard(self, conn: Any, _socket: socket.socket) -> None:
+        try:
+            if conn.sock.recv(RECEIVE_BYTES):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._close(conn)
+
+    def _close(self, conn: Any) -> None:
+        """Close a lingering connection."""
+        del self._lingering[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
 
 
 def halt_without_workers(arbiter: Any) -> None:

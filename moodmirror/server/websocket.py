@@ -3,12 +3,13 @@
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Message, Ping, Request, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
@@ -19,6 +20,10 @@ from moodmirror.server.packet_validation import ENGINEIO_PACKET, SOCKETIO_PATH, 
 
 RECEIVE_BYTES: Final = 65_536  # per read: a browser's camera frame in one piece
 SEND_BUFFER_BYTES: Final = 262_144  # in the kernel, for data that a client does not read: ten sets of tables
+# A page sends ten camera frames and four audio packets a second, each as two WebSocket frames, and more at once after a stall.
+# Frames of every type count: each costs the server a tenth of a millisecond.
+FRAMES_PER_SECOND: Final = 150.0
+FRAMES_BURST: Final = 600.0
 
 
 class WebSocket:
@@ -51,6 +56,8 @@ class WebSocket:
         self._unsent: bytes | None = None
         self._fragments: list[Any] = []
         self._fragment_bytes = 0
+        self._frames_allowed = FRAMES_BURST
+        self._counted_at = time.monotonic()
         self._open = False
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
@@ -81,7 +88,7 @@ class WebSocket:
         while self._open:
             try:
                 for event in self._protocol.events():
-                    message = self._handle_event(event)
+                    message = self._handle_event(event) if self._count_frame(event) else None
                     if message is not None:
                         return message
                     if not self._open:
@@ -118,6 +125,19 @@ class WebSocket:
             if isinstance(event, Request):
                 self._send_event(AcceptConnection())
                 self._open = True
+
+    def _count_frame(self, event: Event) -> bool:
+        """Count the frame that an event completes; end the connection and return false if there are too many."""
+        if isinstance(event, Message) and not event.frame_finished:
+            return True
+        now = time.monotonic()
+        self._frames_allowed = min(self._frames_allowed + (now - self._counted_at) * FRAMES_PER_SECOND, FRAMES_BURST) - 1
+        self._counted_at = now
+        if self._frames_allowed >= 0:
+            return True
+        self._report("too_fast")
+        self._refuse(CloseReason.POLICY_VIOLATION, f"At most {FRAMES_PER_SECOND:.0f} frames a second are allowed")
+        return False
 
     def _handle_event(self, event: Event) -> str | bytes | None:
         """Handle a protocol event; return the message that it completes, if any."""
