@@ -220,6 +220,25 @@ class TestSongs:
             assert "Nothing new." in flask("import", "songs", file).output
         assert (tmp_path / "catalogue" / "songs.csv").read_bytes() == before
 
+    def test_a_mood_that_the_file_names_is_the_songs_mood(self, flask, tmp_path):
+        flask("import", "songs", write_csv(tmp_path / "a.csv", tidytuesday(tmp_path)[:2]))
+        rows = [
+            {"name": "Made-up Feast", "artist": "The Inventions", "emotion": "sad"},
+            {"name": "Made-up Dance", "artist": "The Inventions", "emotion": "surprised"},
+        ]
+        file = write_csv(tmp_path / "b.csv", rows)
+        assert "1 added, 1 improved, 0 already imported" in flask("import", "songs", file).output
+        found = imported(tmp_path, "songs")
+        for title, emotion in (("Made-up Feast", "sad"), ("Made-up Dance", "surprise")):
+            np.testing.assert_allclose(found[title].vector, mood_vector({emotion: 1}))
+        assert found["Made-up Dance"].facts["origin"] == "named in the file: surprised"
+        assert found["Made-up Feast"].facts["audio_tempo"] == "124"
+        for path in (file, tmp_path / "a.csv"):  # what the person says stays
+            assert "Nothing new." in flask("import", "songs", path).output
+        write_csv(file, [{"title": "Made-up Alone", "emotion": "sad"}])
+        assert "1 added" in flask("import", "songs", file).output
+        assert imported(tmp_path, "songs")["Made-up Alone"].facts["artist"] == "Unknown artist"
+
     def test_a_row_keeps_its_id_and_learns_that_its_artist_is_one(self, flask, tmp_path):
         row = {**exportify(tmp_path)[0], "Track URI": f"spotify:track:{WAKE_ID}", "Artist Name(s)": "Tyra,The Inventor"}
         flask("import", "songs", write_csv(tmp_path / "songs.csv", [row]))

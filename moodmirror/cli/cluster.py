@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from moodmirror.cli.emotion_choice import EmotionChoice
 from moodmirror.cli.reports import missing_package_message
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
-from moodmirror.recommendation.importers import songs
+from moodmirror.recommendation.importers import song_files
 from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable
 from moodmirror.recommendation.importers.source_files import SourceError
 from moodmirror.recommendation.playlist_clustering import (
@@ -102,7 +102,7 @@ def songs_to_cluster(file: Path | None) -> tuple[list[Song], int]:
     Raises SourceError if no song has audio features.
     """
     if file is not None:
-        entries = songs.read(file).entries
+        entries = song_files.read(file).entries
         found = [
             Song(entry.title, tuple(entry.cells["artist"].split("|")), entry.cells[SPOTIFY_ID], entry.features)
             for entry in entries
@@ -114,7 +114,7 @@ def songs_to_cluster(file: Path | None) -> tuple[list[Song], int]:
         found = [
             Song(row["title"], tuple(row["artist"].split("|")), row[SPOTIFY_ID], features)
             for row in rows
-            if (features := songs.parse_features({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
+            if (features := song_files.parse_features({name: row[column] for name, column in AUDIO_COLUMNS.items()}))
         ]
         count = len(rows)
     if not found:

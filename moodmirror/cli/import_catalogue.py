@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.importers import generic_csv, movies, songs
+from moodmirror.recommendation.importers import generic_csv, movies, song_files, songs
 from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError
 from moodmirror.recommendation.item_item import MIN_PEOPLE
@@ -59,7 +59,7 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
 
     Raises SourceError if one of these files has an unknown format.
     """
-    feature_sources = [songs.read(path) for path in features]
+    feature_sources = [song_files.read(path) for path in features]
 
     @cache
     def builder() -> songs.SongRowBuilder:
@@ -74,21 +74,22 @@ def import_song_entries(source: Source, features: Sequence[Path] = ()) -> None:
 
 
 @import_group.command("songs")
-@click.argument("file", type=FILE)
+@click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--features", type=FILE, multiple=True, help="A file with audio features of songs, to look up missing ones.")
 @with_appcontext
-def import_songs(file: Path, features: tuple[Path, ...]) -> None:
-    """Import songs from a Spotify data set; their mood is computed from audio features.
+def import_songs(files: tuple[Path, ...], features: tuple[Path, ...]) -> None:
+    """Import songs from playlists, libraries, listening histories and data sets, of Spotify and other programs.
 
-    FILE is the Kaggle file "Spotify 1921-2020", the TidyTuesday file spotify_songs.csv, an Exportify CSV, or
-    YourLibrary.json of the account data download. The format is detected from its columns.
+    FILES are tables with columns of titles and artists (Exportify, TuneMyMusic, Soundiiz, Shazam, the Kaggle data sets,
+    spotify_songs.csv …) or emotions, the JSON files of Spotify's account data, an iTunes library, M3U playlists, or folders
+    of these. A song's mood is computed from audio features, unless the file names it.
 
     \b
       flask import songs spotify_songs.csv
-      flask import songs YourLibrary.json --features spotify_songs.csv
+      flask import songs "Spotify Account Data" --features spotify_songs.csv
     """  # noqa: D301 - click's mark for lines that it must not join
     try:
-        import_song_entries(songs.read(file), features)
+        import_song_entries(song_files.read_all(files), features)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 # Letters that Unicode does not decompose into an ASCII letter and an accent.
@@ -31,6 +32,7 @@ _GUESTS: Final = re.compile(r"\s+[(\[]?(feat\.|ft\.|featuring)\s.*$", re.IGNOREC
 _ARTICLE: Final = re.compile(r"^the\s+(?=\S)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1 << 16)  # a listening history names the same songs again and again
 def slug(*names: str) -> str:
     """Return an id of lower-case letters, digits and hyphens, with a hash where a name in another script would be lost.
 

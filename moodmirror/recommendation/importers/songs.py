@@ -1,21 +1,12 @@
-"""Import songs from the file formats in which people get them from Spotify.
+"""Make rows of songs, with a mood that is measured as well as what a file knows of them allows.
 
-- the Kaggle file "Spotify 1921–2020": ``id, name, artists, year, release_date`` and audio features;
-- the TidyTuesday file ``spotify_songs.csv``: ``track_id, track_name, track_artist, …`` and audio features;
-- an Exportify CSV of a playlist: ``Track Name, Artist Name(s), …``, with audio features or, since Spotify closed them to
-  new apps, without;
-- ``YourLibrary.json`` of the account data download, which has names only.
-
-The mood of a song with audio features is predicted by :mod:`moodmirror.recommendation.song_mood`. Missing features are
-looked up among the known songs; if they are not found, the mood is guessed from the artist's other songs or the title.
+The mood of a song with audio features is predicted by :mod:`moodmirror.recommendation.song_mood`, unless the file itself
+names the mood. Missing features are looked up among the known songs; if they are not found, the mood is guessed from the
+artist's other songs or the title.
 """
 
-import ast
-import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -27,32 +18,20 @@ from moodmirror.recommendation.catalogue import Item
 from moodmirror.recommendation.importers.imported_table import (
     AUDIO_COLUMNS,
     GUESSED,
+    NAMED,
     ORIGIN,
-    POPULARITY,
     SPOTIFY_ID,
     Row,
     make_row,
     measured_from,
 )
-from moodmirror.recommendation.importers.source_files import (
-    Entry,
-    FileFormat,
-    Source,
-    SourceError,
-    detect_format,
-    extract_year,
-    normalized_values,
-    parse_entries,
-    read_csv,
-    required_cell,
-)
-from moodmirror.recommendation.importers.spotify_ids import track_id
+from moodmirror.recommendation.importers.song_files import parse_features
+from moodmirror.recommendation.importers.source_files import Entry, Source
 from moodmirror.recommendation.importers.tag_lexicon import plain_tags
-from moodmirror.recommendation.item_keys import item_id, item_key, main_artist, slug
+from moodmirror.recommendation.item_keys import item_key, main_artist, slug
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 
 BATCH: Final = 2000  # songs whose moods are computed at once
-LIBRARY_FORMAT: Final = "the account data download's YourLibrary.json: an object with a list of tracks"
 # The title's weight in a guess; the rest is the typical song's mood, because a title says little.
 TITLE_SHARE: Final = 0.3
 FAST_TEMPO, SLOW_TEMPO = 130, 90  # beats per minute, for a song's line
@@ -60,126 +39,6 @@ FAST_TEMPO, SLOW_TEMPO = 130, 90  # beats per minute, for a song's line
 
 def _key(entry: Entry) -> str:
     return item_key("songs", entry.title, entry.cells)
-
-
-def make_entry(
-    title: str,
-    artists: Iterable[str],
-    spotify_id: str,
-    *,
-    date: str = "",
-    genres: str = "",
-    popularity: str = "",
-    features: Mapping[str, object] | None = None,
-) -> Entry:
-    """Make an entry from a song's known attributes; `features` are its audio features by name, or None."""
-    names = [artist.strip() for artist in artists if artist.strip()]
-    if not title:
-        raise ValueError("no title")
-    if not names:
-        raise ValueError("no artist")
-    artist = "|".join(name.replace("|", "/") for name in names)
-    return Entry(
-        id=item_id("songs", title, {"artist": artist}),
-        title=title,
-        cells={
-            "artist": artist,
-            "year": extract_year(date),
-            "language": "",  # no format has it
-            "genres": "|".join(normalized_values(re.split(r"[|,;]", genres))),
-            POPULARITY: popularity if popularity.isdigit() and int(popularity) <= 100 else "",
-            SPOTIFY_ID: track_id(spotify_id),
-        },
-        features=parse_features(features) if features else None,
-    )
-
-
-def parse_features(cells: Mapping[str, object]) -> tuple[float, ...] | None:
-    """Parse the audio features of a row; None if some are empty. Raises ValueError if some are not finite numbers."""
-    values = [cells.get(name) for name in AUDIO_FEATURES]
-    if any(value in ("", None) for value in values):
-        return None
-    try:
-        numbers = tuple(float(str(value)) for value in values)
-    except ValueError:
-        raise ValueError("an audio feature is not a number") from None
-    if not np.isfinite(numbers).all():
-        raise ValueError("an audio feature is not a number")
-    return numbers
-
-
-def _kaggle(row: Mapping[str, str]) -> Entry:
-    artists = required_cell(row, "artists", "artist")
-    try:
-        names = ast.literal_eval(artists) if artists.startswith("[") else [artists]
-    except (ValueError, SyntaxError):
-        raise ValueError("the artists are not a list") from None
-    date = row.get("year") or row.get("release_date", "")
-    return make_entry(row["name"], map(str, names), row["id"], date=date, popularity=row.get("popularity", ""), features=row)
-
-
-def _tidytuesday(row: Mapping[str, str]) -> Entry:
-    genres = f"{row.get('playlist_subgenre', '')}|{row.get('playlist_genre', '')}"
-    return make_entry(
-        row["track_name"],
-        [row["track_artist"]],
-        row["track_id"],
-        date=row.get("track_album_release_date", ""),
-        genres=genres,
-        popularity=row.get("track_popularity", ""),
-        features=row,
-    )
-
-
-def _exportify(row: Mapping[str, str]) -> Entry:
-    # The separator may occur in a name: "Tyler, The Creator" is one artist, which the single artist URI shows.
-    artists = row["Artist Name(s)"]
-    single = row.get("Artist URI(s)", "").count("spotify:artist:") == 1
-    identity = row.get("Track URI") or row.get("Track ID") or row.get("Spotify ID") or ""
-    return make_entry(
-        row["Track Name"],
-        [artists] if single else re.split(r";" if ";" in artists else r",", artists),
-        identity,
-        date=row.get("Release Date") or row.get("Album Release Date", ""),
-        genres=row.get("Genres") or row.get("Artist Genres", ""),
-        popularity=row.get("Popularity", ""),
-        features={name: row.get(name.capitalize()) for name in AUDIO_FEATURES},
-    )
-
-
-FORMATS: Final = (
-    FileFormat("the Kaggle file “Spotify 1921–2020”", ("id", "name", "artists", *AUDIO_FEATURES), _kaggle),
-    FileFormat("the TidyTuesday file", ("track_id", "track_name", "track_artist", *AUDIO_FEATURES), _tidytuesday),
-    FileFormat("an Exportify CSV", ("Track Name", "Artist Name(s)"), _exportify),
-)
-
-
-def read(path: Path) -> Source:
-    """Parse a file of songs. Raises SourceError if the format is unknown."""
-    try:
-        with path.open("rb") as file:
-            is_json = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
-    except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}.") from None
-    if is_json:
-        return _read_library(path)
-    columns, rows = read_csv(path)
-    return parse_entries(detect_format(path, columns, FORMATS, other_formats=(LIBRARY_FORMAT,)), rows)
-
-
-def _read_library(path: Path) -> Source:
-    try:
-        library = json.loads(path.read_text(encoding="utf-8-sig"))
-        tracks = library["tracks"]
-        rows = [{name: str(track.get(name) or "") for name in ("track", "artist", "uri")} for track in tracks]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise SourceError(f"{path} is JSON in an unknown format. The supported one is {LIBRARY_FORMAT}.") from None
-    file_format = FileFormat(
-        "the account data download's library",
-        (),
-        lambda row: make_entry(row["track"], [row["artist"]], row["uri"]),
-    )
-    return parse_entries(file_format, rows)
 
 
 class SongRowBuilder:
@@ -221,8 +80,11 @@ class SongRowBuilder:
         features = [self.features(entry) for entry in entries]
         vectors = np.empty((len(entries), len(self._typical)), dtype=np.float32)
         positions = np.empty((len(entries), 2))
-        measured = [index for index, own in enumerate(features) if own]
-        guessed = [index for index, own in enumerate(features) if not own]
+        named = {index: entry.mood for index, entry in enumerate(entries) if entry.mood is not None}
+        measured = [index for index, own in enumerate(features) if own and index not in named]
+        guessed = [index for index, own in enumerate(features) if not own and index not in named]
+        for index, mood in named.items():
+            vectors[index], positions[index] = mood, valence_arousal(mood)
         if measured:
             numbers = np.array([features[index] for index in measured])
             vectors[measured] = self._mood.mood_vectors(numbers)
@@ -237,7 +99,7 @@ class SongRowBuilder:
                 (position[0], position[1]),
                 tags=tags,
                 line=_default_line(entry, own),
-                origin=measured_from(["audio features"]) if own else f"{GUESSED} from artist or title",
+                origin=_origin(entry, own),
             )
             | _audio_cells(own)
             for entry, own, vector, position, tags in zip(
@@ -267,6 +129,12 @@ def guessed_note(rows: Iterable[Mapping[str, str]], entries: Sequence[Entry]) ->
         f"{count:,} {subject} no audio features: moods are guessed from the artist's other songs or the title. "
         "To measure them, name a file with their features: --features FILE."
     )
+
+
+def _origin(entry: Entry, own: tuple[float, ...] | None) -> str:
+    if entry.mood is not None:
+        return f"{NAMED}: {', '.join(entry.words)}"
+    return measured_from(["audio features"]) if own else f"{GUESSED} from artist or title"
 
 
 def _audio_cells(own: tuple[float, ...] | None) -> Row:

@@ -30,7 +30,8 @@ class Entry:
 
     `cells` are the known values of its table's other columns; `words` its genres, keywords and tags, in lower case; `text`
     is its description; `features` are a song's audio features, in the order of :data:`song_mood.AUDIO_FEATURES`. `mood`,
-    float32 [7], is the mood that the file itself names. `liked` is true if the file's owner rates it high or plays it often.
+    float32 [7], is the mood that the file itself names. `liked` is true if the file's owner rates it high or plays it often;
+    `plays` is how often they did.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Entry:
     features: tuple[float, ...] | None = None
     mood: MoodVector | None = None
     liked: bool = False
+    plays: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,27 +128,35 @@ def detect_format(
 
 def parse_entries(file_format: FileFormat, rows: Iterable[Mapping[str, str]]) -> Source:
     """Parse the rows of a file into entries, each id once."""
-    entries: dict[str, Entry] = {}
+    entries: list[Entry] = []
     skipped: Counter[str] = Counter()
     for row in rows:
         if FAULT in row:
             skipped[row[FAULT]] += 1
             continue
         try:
-            entry = file_format.parse_row(row)
+            entries.append(file_format.parse_row(row))
         except ValueError as error:
             skipped[str(error)] += 1
-            continue
-        if entry.id in entries:
-            skipped["duplicate of an earlier row"] += 1
-            entries[entry.id] = _merged(entries[entry.id], entry)
-        else:
-            entries[entry.id] = entry
-    return Source(file_format.name, list(entries.values()), skipped)
+    return merge_sources([Source(file_format.name, entries, skipped)])
+
+
+def merge_sources(sources: Sequence[Source]) -> Source:
+    """Return one source of all entries, each id once with what any of its rows knows; plays are added up."""
+    entries: dict[str, Entry] = {}
+    skipped: Counter[str] = Counter()
+    for source in sources:
+        skipped += source.skipped
+        for entry in source.entries:
+            if entry.id not in entries:
+                entries[entry.id] = entry
+            else:
+                entries[entry.id] = _merged(entries[entry.id], entry)
+                skipped["duplicate of an earlier row"] += not entry.plays  # a play of a song is no row of its own
+    return Source(", ".join(dict.fromkeys(source.format for source in sources)), list(entries.values()), +skipped)
 
 
 def _merged(first: Entry, second: Entry) -> Entry:
-    """Return the first of two rows of one item with what only the second knows."""
     return replace(
         first,
         cells={column: first.cells.get(column) or cell for column, cell in second.cells.items()},
@@ -155,6 +165,7 @@ def _merged(first: Entry, second: Entry) -> Entry:
         features=first.features or second.features,
         mood=second.mood if first.mood is None else first.mood,
         liked=first.liked or second.liked,
+        plays=first.plays + second.plays,
     )
 
 

@@ -16,7 +16,7 @@ from spotipy import CacheFileHandler, MemoryCacheHandler, Spotify, SpotifyExcept
 from spotipy.oauth2 import SpotifyOauthError
 
 from moodmirror.config import Config
-from moodmirror.recommendation.importers.songs import make_entry
+from moodmirror.recommendation.importers.song_files import make_entry
 from moodmirror.recommendation.importers.source_files import Entry, FileFormat, Source, parse_entries
 
 READ_SCOPES: Final = ("user-library-read",)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, MoodVector, mood_vector
+from moodmirror.emotions import EMOTIONS, MoodVector, mood_vector, parse_emotion
 from moodmirror.recommendation.catalogue import MAX_TAGS
 from moodmirror.recommendation.item_moods import GENRE_EMOTIONS, TAG_EMOTIONS
 
@@ -109,6 +109,27 @@ LEXICONS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """For each kind, the tag of each keyword."""
 
+# Words by which lists of songs name a mood, beside the seven emotions, the tags and the keywords of stories.
+_SONG_MOOD_LEXICON: Final = _invert(
+    {
+        "calm": "chill|chilled|chillout|relaxed|relax|peaceful|tranquil|serene|serenity|mellow|sleep|sleepy|soothing",
+        "joyful": "cheerful|cheery|glad|good|positive|content|delighted|uplifted|bright|fun",
+        "party": "energetic|energy|excited|exciting|excitement|upbeat|hype|pumped|workout|euphoric|dancing|groovy|lively",
+        "love": "loving|affection|affectionate|in love|tender|sensual|sexy",
+        "triumphant": "confident|confidence|motivated|motivation|motivational|proud|powerful|epic",
+        "melancholy": "melancholic|gloomy|depressed|down|blue|blues|negative|crying|sombre|somber|dreary|tearful",
+        "heartbreak": "heartbroken|broken hearted|break up",
+        "lonely": "alone|longing",
+        "rage": "aggressive|aggression|irritated|frustrated|annoyed|hate|hateful|outraged",
+        "anxious": "nervous|stressed|stress|worried|distressed",
+        "tense": "dark|suspenseful|tension|ominous|haunting",
+        "wonder": "amazed|amazement|astonished|awe|magical|dreamy",
+        "everyday": "bored|boredom|tired|indifferent",
+        "reflective": "pensive|contemplative|thoughtful|wistful",
+        "focus": "focused|study|studying|concentration",
+    }
+)
+
 # Moods of genres: those of the catalogue, and further ones that occur in imported files.
 GENRE_MOODS: Final[Mapping[str, MoodVector]] = {
     **{genre: mood_vector({emotion: 1}) for genre, emotion in GENRE_EMOTIONS.items()},
@@ -167,6 +188,24 @@ def tags_of_keywords(keywords: Iterable[str], kind: str) -> list[str]:
 def mood_of_tags(tags: Sequence[str]) -> MoodVector:
     """Return the mood vector, float32 [7], of tags: the second counts half of the first, and so on."""
     return _normalized(np.sum([TAG_MOODS[tag] / rank for rank, tag in enumerate(tags, start=1)], axis=0))
+
+
+def mood_of_words(words: Iterable[str]) -> MoodVector:
+    """Return the mean mood vector, float32 [7], that words such as "sad" or "relaxed" name.
+
+    Raises ValueError for a word that names no mood.
+    """
+    vectors = []
+    for word in words:
+        try:
+            vectors.append(mood_vector({parse_emotion(word): 1}))
+        except ValueError:
+            tag = word if word in TAG_MOODS else _SONG_MOOD_LEXICON.get(word)
+            tags = [tag] if tag else tags_of_keywords([word], "songs")
+            if not tags:
+                raise ValueError(f"unknown emotion {word!r}") from None
+            vectors.append(mood_of_tags(tags))
+    return _normalized(np.sum(vectors, axis=0))
 
 
 def mood_of_genres(genres: Iterable[str]) -> MoodVector | None:
