@@ -1,4 +1,4 @@
-"""Patterns of explicit English statements of suicide and self-harm, and of the words around them that excuse them.
+"""Patterns of explicit English statements of suicide and self-harm.
 
 All patterns are matched against sentences in the plain spelling of :mod:`moodmirror.recognition.crisis_text`: lower case, no
 short forms ("i do not want to"), no fillers ("really", "just", "even"), no punctuation except commas, quotes and hyphens.
@@ -19,16 +19,24 @@ _WORD: Final = rf"(?!{_OTHERS}\b)\w+ "
 _I: Final = _any(
     rf"\bi (?:{_WORD}){{0,8}}?",
     rf"\bme (?:{_WORD}){{0,3}}?",
-    r"(?:^|, |\. )(?:(?:and|but|still|yes|ok|okay|idk|well|ugh|because|please|help|omg|why do i|so|always|only|again|i am) )*",
+    (
+        r"(?:^|, |\. )(?:(?:and|but|still|yes|ok|okay|idk|well|ugh|because|please|help|omg|why do i|so|always|only"
+        r"|again|i am) )*"
+    ),
 )
-_PLACE_AFTER_LIVE: Final = r"(?! (?:here|there|anywhere|somewhere|elsewhere|where|at|near|off|under|forever|alone|with my (?:parents|roommate|family)|in (?!this world|pain|agony|misery)|on (?!this earth)))"
+_PLACE_AFTER_LIVE: Final = (
+    r"(?! (?:here|there|anywhere|somewhere|elsewhere|where|at|near|off|under|forever|alone|with my (?:parents"
+    r"|roommate|family)|in (?!this world|pain|agony|misery)|on (?!this earth)))"
+)
 _LOVED: Final = (
-    r"(?:him|her|them|you|my (?:\w+ )?(?:husband|wife|mum|mom|mother|dad|father|son|daughter|child|baby|brother|sister|girlfriend|boyfriend|partner))\b"
+    r"(?:him|her|them|you|my (?:\w+ )?(?:husband|wife|mum|mom|mother|dad|father|son|daughter|child|baby|brother"
+    r"|sister|girlfriend|boyfriend|partner))\b"
 )
 _END: Final = r"(?=$|,| and\b| but\b| because\b| so\b| right now| today| tonight| now\b| anymore| again)"
 
 _PILLS: Final = _any(
-    "pills?", "tablets?", "meds", "medication", "medicine", "paracetamol", "tylenol", "ibuprofen", "aspirins?", "xanax", "painkillers",
+    "pills?", "tablets?", "meds", "medication", "medicine", "paracetamol", "tylenol", "ibuprofen", "aspirins?",
+    "xanax", "painkillers",
     "antidepressants", "insulin", "benzos", "opioids", "fentanyl", "heroin", "drugs",
 )  # fmt: skip
 _HEIGHT: Final = (
@@ -36,7 +44,10 @@ _HEIGHT: Final = (
     r"(?! into the (?:pool|water|lake|river|sea))"
 )
 _LIMB: Final = r"(?:wrists?|arms?|legs?|thighs?|veins?|skin|throat|stomach|forearms?)\b(?! (?:care|fat|hair))"
-_LARGE_DOSE: Final = r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|the (?:whole|entire)|an? (?:whole |entire |full )?(?:bottle|handful|bunch|pack|box)(?: full)? of|\d\d+)"
+_LARGE_DOSE: Final = (
+    r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|the (?:whole|entire)|an? (?:whole |entire "
+    r"|full )?(?:bottle|handful|bunch|pack|box)(?: full)? of|\d\d+)"
+)
 
 # Ways to end one's life.
 _ACT: Final = _any(
@@ -49,7 +60,11 @@ _ACT: Final = _any(
     r"(?:die|dying) by suicide",
     r"hang(?:ing)? myself(?! (?:an?|some|up|new|the|out)\b)",
     r"shoot(?:ing)? myself(?! in the foot)",
-    r"(?:drown|poison|strangl|stab|suffocat|gas|rop|neck|top|off|delet|electrocut|unaliv)(?:e|ing)? myself(?! (?:up|from|into|off|out|about)\b)(?! in (?!(?:the|a|my) (?:\w+ )?(?:bath|bathtub|tub|river|sea|lake|ocean|pool|water)))",
+    (
+        r"(?:drown|poison|strangl|stab|suffocat|gas|rop|neck|top|off|delet|electrocut|unaliv)(?:e"
+        r"|ing)? myself(?! (?:up|from|into|off|out|about)\b)(?! in (?!(?:the|a|my) (?:\w+ )?(?:bath|bathtub|tub"
+        r"|river|sea|lake|ocean|pool|water)))"
+    ),
     r"unaliv(?:e|ing)\b",
     rf"starv(?:e|ing) myself(?: to death\b|{_END})",
     r"do(?:ing)? myself in\b",
@@ -60,7 +75,10 @@ _ACT: Final = _any(
     r"blow(?:ing)? my (?:own )?(?:brains?|head)(?: out| off)",
     r"put(?:ting)? (?:a|the|this) (?:bullet|gun) (?:in|through|to|into) my (?:own )?(?:head|brain|mouth|skull|temple)",
     rf"(?:jump(?:ing)?|throw(?:ing)? myself|leap(?:ing)?|step(?:ping)?|fall(?:ing)?) (?:off|from|out) (?:of )?{_HEIGHT}",
-    r"(?:jump(?:ing)?|throw(?:ing)? myself|walk(?:ing)?|step(?:ping)?|run(?:ning)?) (?:in front of|into|under|onto) (?:\w+ ){0,3}?(?:train|bus|truck|lorry|car|traffic|tracks|rails|subway|tram)s?\b",
+    (
+        r"(?:jump(?:ing)?|throw(?:ing)? myself|walk(?:ing)?|step(?:ping)?|run(?:ning)?) (?:in front of|into|under"
+        r"|onto) (?:\w+ ){0,3}?(?:train|bus|truck|lorry|car|traffic|tracks|rails|subway|tram)s?\b"
+    ),
     r"jump(?:ing)? to my death",
     r"l(?:ie|ying|ay) (?:down )?on the (?:train |railway )?tracks",
     r"driv(?:e|ing) (?:my car |the car )?(?:off (?:a|the) (?:bridge|cliff)|into (?:a|the) (?:tree|wall|river|lake))",
@@ -71,54 +89,137 @@ _ACT: Final = _any(
 _DEATH: Final = _any(
     rf"(?:stop|stopping) (?:living|being alive){_END}",
     r"(?:stop|stopping|cease|ceasing) (?:to )?(?:exist|existing|breathing forever)\b(?! (?:here|there|in|with|at|on)\b)",
-    r"(?:disappear|vanish|be gone|leave this world)(?: \w+)? (?:forever|for good|permanently|and never (?:come back|wake up))",
+    (
+        r"(?:disappear|vanish|be gone|leave this world)(?: \w+)? (?:forever|for good|permanently"
+        r"|and never (?:come back|wake up))"
+    ),
     r"(?:go to sleep|fall asleep|sleep)(?: \w+)? (?:and )?(?:never|not) wake up",
     r"not (?:exist|be alive|wake up|be here anymore|be in this world)\b",
     r"never wake up",
     r"(?:be|being) dead\b(?! (?:tired|sexy|serious|honest|wrong|sure|weight|last|on time))",
     r"leav(?:e|ing) this (?:world|earth|life)\b(?! (?:a |better))",
     # "die laughing", "die of embarrassment" and "die for that dress" are figures of speech.
-    r"(?:die|dying)\b(?! (?:laughing|inside|hard|another|happy|rich|old|my|young|for|before|someday|one day|a (?:hero|legend|king|queen)|knowing|on (?:stage|the dance floor)|surrounded|without regrets|with dignity|as|in (?:your|his|her) arms|in new|in style|in a blaze|in battle|trying|with (?:laughter|embarrassment|shame|envy)"
-    r"|every time|when (?:he|she|they|you)\b|(?:of|from|out of) (?!an? overdose|suicide|this|pain|grief|loneliness|heartbreak)))",
+    r"(?:die|dying)\b(?! (?:laughing|inside|hard|another|happy|rich|old|my|young|for|before|someday|one day"
+    r"|a (?:hero|legend|king|queen)|knowing|on (?:stage|the dance floor)|surrounded|without regrets|with dignity"
+    r"|as|in (?:your|his|her) arms|in new|in style|in a blaze|in battle|trying|with (?:laughter|embarrassment"
+    r"|shame|envy)"
+    r"|every time|when (?:he|she|they|you)\b|(?:of|from|out of) (?!an? overdose|suicide|this|pain|grief"
+    r"|loneliness|heartbreak)))",
 )  # fmt: skip
 
 _WANT: Final = _any(
-    r"want to", r"wanted to", r"wanting to", r"needs? to", r"needing to", r"wish(?:ing)? to", r"would (?:like|love|prefer) to", r"urges? to", r"desire to", r"ready to",
-    r"decided (?:to|on)", r"plan(?:s|ned|ning)? (?:to|on)", r"thinking (?:about|of)", r"think (?:about|of)", r"thoughts? (?:about|of)", r"dream(?:ing|s)? (?:about|of)",
-    r"feel(?:ing)? like", r"considering", r"contemplat\w+", r"fantasi[sz]\w+ (?:about|of)", r"ways? (?:to|of)", r"how to", r"how do i", r"prepared to", r"hop(?:e|ing) to",
+    r"want to",
+    r"wanted to",
+    r"wanting to",
+    r"needs? to",
+    r"needing to",
+    r"wish(?:ing)? to",
+    r"would (?:like|love|prefer) to",
+    r"urges? to",
+    r"desire to",
+    r"ready to",
+    r"decided (?:to|on)",
+    r"plan(?:s|ned|ning)? (?:to|on)",
+    r"thinking (?:about|of)",
+    r"think (?:about|of)",
+    r"thoughts? (?:about|of)",
+    r"dream(?:ing|s)? (?:about|of)",
+    r"feel(?:ing)? like",
+    r"considering",
+    r"contemplat\w+",
+    r"fantasi[sz]\w+ (?:about|of)",
+    r"ways? (?:to|of)",
+    r"how to",
+    r"how do i",
+    r"prepared to",
+    r"hop(?:e|ing) to",
     r"choose to", r"better to", r"obsessed with", r"idea of", r"longing to", r"begging to", r"pray(?:ing)? to", r"prefer to",
 )  # fmt: skip
 # What makes an act the writer's own intention.
 _INTENT: Final = _any(
-    _WANT[3:-1], r"have to", r"(?:am )?going to", r"about to", r"trying to", r"tried to", r"try to", r"plan(?:s|ned|ning)? of", r"intend(?:ing)? (?:to|on)", r"tempted to", r"thinking",
-    r"can not stop", r"considered", r"will", r"might", r"may", r"could", r"should", r"must", r"would", r"close to", r"how can i", r"how (?:i can|should i)", r"before i", r"then i", r"until i",
+    _WANT,
+    r"have to",
+    r"(?:am )?going to",
+    r"about to",
+    r"trying to",
+    r"tried to",
+    r"try to",
+    r"plan(?:s|ned|ning)? of",
+    r"intend(?:ing)? (?:to|on)",
+    r"tempted to",
+    r"thinking",
+    r"can not stop",
+    r"considered",
+    r"will",
+    r"might",
+    r"may",
+    r"could",
+    r"should",
+    r"must",
+    r"would",
+    r"close to",
+    r"how can i",
+    r"how (?:i can|should i)",
+    r"before i",
+    r"then i",
+    r"until i",
     r"determined to", r"chose to", r"telling me to", r"scared of", r"afraid of", r"attempt(?:ed|ing)?",
 )  # fmt: skip
 _HARM: Final = _any(
     r"(?:hurt(?:ing)?|harm(?:ing|ed)?|injur(?:e|ing)|mutilat(?:e|ing)) myself",
-    rf"(?:cut(?:ting)?|burn(?:ing|ed)?|carv(?:e|ing)) (?:myself|into myself|(?:into )?my (?:own )?{_LIMB})(?! (?:an?|some|off|out|loose|short|free)\b)",
+    (
+        rf"(?:cut(?:ting)?|burn(?:ing|ed)?|carv(?:e|ing)) (?:myself|into myself"
+        rf"|(?:into )?my (?:own )?{_LIMB})(?! (?:an?|some|off|out|loose|short|free)\b)"
+    ),
     r"selfharm(?:ing|ed)?",
 )  # fmt: skip
-_WISH_NOT: Final = _any(r"(?:do|did) not (?:\w+ )?want to", r"not (?:think|sure|know if) i (?:want|wish) to", r"(?:no longer|not|never) (?:want|wanting|wish) to", r"do not wish to", r"want to not")
+_WISH_NOT: Final = _any(
+    r"(?:do|did) not (?:\w+ )?want to",
+    r"not (?:think|sure|know if) i (?:want|wish) to",
+    r"(?:no longer|not|never) (?:want|wanting|wish) to",
+    r"do not wish to",
+    r"want to not",
+)
 _LIVE: Final = _any(
     rf"live(?! without (?!{_LOVED}))(?! to \w+){_PLACE_AFTER_LIVE}(?! (?:with (?!this|myself)|like (?!this)|through|off))",
     r"be alive", r"be living", r"exist\b",
-    rf"(?:keep|go on|carry on|continue|keep on) (?:living|existing|breathing|being alive|to live|with my life|my life)(?! (?:in|with|at|here|there)\b)",
+    (
+        r"(?:keep|go on|carry on|continue|keep on) (?:living|existing|breathing|being alive|to live|with my life"
+        r"|my life)(?! (?:in|with|at|here|there)\b)"
+    ),
     r"wake up(?= (?:tomorrow|again|anymore|ever)|$|,| and\b)(?! (?:early|at))",
-    r"be (?:here|around|on this earth|in this world) (?:anymore|any longer)(?!.*\b(?:party|place|office|job|work|boring|noisy|school|class|town|city|country|hotel|meeting|airport|hospital|server|website)\b)",
+    (
+        r"be (?:here|around|on this earth|in this world) (?:anymore|any longer)(?!.*\b(?:party|place|office|job|work"
+        r"|boring|noisy|school|class|town|city|country|hotel|meeting|airport|hospital|server|website)\b)"
+    ),
     rf"(?:see|live to see|live through) (?:another day|tomorrow|the next day|next (?:week|year)){_END}", r"stay alive",
 )  # fmt: skip
-_LIVING: Final = rf"(?:living|being alive|existing|life|my life|this life|my existence|to live|to be alive)\b{_PLACE_AFTER_LIVE}(?! (?:with|in|of|as)\b)"
+_LIVING: Final = (
+    rf"(?:living|being alive|existing|life|my life|this life|my existence|to live"
+    rf"|to be alive)\b{_PLACE_AFTER_LIVE}(?! (?:with|in|of|as)\b)"
+)
 _GO_ON: Final = _any(
-    rf"(?:to )?(?:keep |go on |keep on |carry on )?(?:live|living)\b{_PLACE_AFTER_LIVE}(?! (?:with|like (?!this)|in)\b)", r"(?:be|being|stay|staying) alive", rf"(?:to )?(?:go on|going on|carry on|keep going)(?: (?:with )?(?:life|my life|living))?{_END}",
+    (
+        rf"(?:to )?(?:keep |go on |keep on |carry on )?(?:live|living)\b{_PLACE_AFTER_LIVE}(?! (?:with|like (?!this)"
+        rf"|in)\b)"
+    ),
+    r"(?:be|being|stay|staying) alive",
+    rf"(?:to )?(?:go on|going on|carry on|keep going)(?: (?:with )?(?:life|my life|living))?{_END}",
     r"(?:to )?(?:exist|existing)\b", r"continu(?:e|ing) (?:living|to live|my life|life)",
 )  # fmt: skip
 _WITHOUT_ME: Final = _any(
-    r"without me(?: in it| here| around| alive)?(?=$|,| and\b| anyway)", r"if i (?:were|was|am) (?:dead|gone|not (?:here|around|alive)|never born|no longer (?:here|alive|around))",
-    r"if i (?:died|disappeared|killed|did not exist|never existed|had never (?:been born|existed)|never was born|was never born)", r"(?:when|once) i am (?:dead|gone)", r"with me (?:dead|gone)",
+    r"without me(?: in it| here| around| alive)?(?=$|,| and\b| anyway)",
+    r"if i (?:were|was|am) (?:dead|gone|not (?:here|around|alive)|never born|no longer (?:here|alive|around))",
+    (
+        r"if i (?:died|disappeared|killed|did not exist|never existed|had never (?:been born|existed)|never was born"
+        r"|was never born)"
+    ),
+    r"(?:when|once) i am (?:dead|gone)",
+    r"with me (?:dead|gone)",
 )  # fmt: skip
 _THEY: Final = _any(
-    "everyone", "everybody", "people", "world", "family", "parents", "kids", "children", "they", "friends", "you", "husband", "wife", "mum", "mom", "mother", "dad", "father", "he", "she", "boyfriend",
+    "everyone", "everybody", "people", "world", "family", "parents", "kids", "children", "they", "friends", "you",
+    "husband", "wife", "mum", "mom", "mother", "dad", "father", "he", "she", "boyfriend",
     "girlfriend", "all", "partner", "life", "this place",
 )  # fmt: skip
 
@@ -128,145 +229,224 @@ STATEMENTS: Final = tuple(
         # Intentions, plans, attempts
         rf"{_I}(?P<core>{_INTENT} (?:(?:go|and|be|do|of|to|about|on|out|then|the|my|commit) )*{_ACT})",
         rf"{_I}(?P<core>{_WANT} (?:(?:go|and|of|to|about|on|then|the) )*{_DEATH})",
-        r"\b(?:kill(?:ing)?|killed|hang(?:ing)?|shoot(?:ing)?) myself\b(?! (?:an?|some|up|new|the|out|in the foot|on video|for)\b)",
+        (
+            r"\b(?:kill(?:ing)?|killed|hang(?:ing)?|shoot(?:ing)?) myself\b(?! (?:an?|some|up|new|the|out"
+            r"|in the foot|on video|for)\b)"
+        ),
         rf"\b(?:want to|going to|ready to|about to|feel like|thinking (?:of|about)) (?P<core>end(?:ing)? it{_END})",
         rf"\b(?:stop|quit|resist) {_HARM}",
         rf"\bi (?:am|have been) (?:still )?{_HARM}",
         r"\b(?:end(?:ing)? my (?:own )?life|tak(?:e|ing) my own life)\b(?! (?:of|as|with|in) )",
-        rf"(?:^|\bi (?:\w+ ){{0,2}})(?P<core>(?:took|swallowed|taken|eaten|downed|taking|swallowing) {_LARGE_DOSE} (?:\w+ ){{0,3}}?{_PILLS}(?!.*\b(?:as prescribed|as usual|like every|for today|with (?:breakfast|food|water)|vitamin\w*)))",
+        (
+            rf"(?:^|\bi (?:\w+ ){{0,2}})(?P<core>(?:took|swallowed|taken|eaten|downed|taking"
+            rf"|swallowing) {_LARGE_DOSE} (?:\w+ ){{0,3}}?{_PILLS}(?!.*\b(?:as prescribed|as usual|like every"
+            rf"|for today|with (?:breakfast|food|water)|vitamin\w*)))"
+        ),
         rf"\bi (?:\w+ ){{0,2}}overdosed\b(?! on (?!(?:\w+ ){{0,3}}{_PILLS}))|\bi (?:\w+ ){{0,2}}slit my",
-        r"\bi (?:\w+ ){0,4}(?:have|got|bought|tied|tying|holding|hold|made) (?:\w+ ){0,3}(?:noose|gun (?:to|in|against) my (?:head|mouth|temple)|(?:razor|knife|blade) (?:to|against|on|at) my)",
-        r"\bi (?:\w+ ){0,3}(?:wrote|written|writing|write|left|leaving|finished) (?:\w+ ){0,2}(?:goodbye|suicide|farewell) (?:note|letter)s?",
-        r"\bmy (?:suicide (?:note|letter|plan)|goodbye (?:note|letter))\b|\bplan(?:ning|ned)? my (?:own )?(?:suicide|death)\b",
+        (
+            r"\bi (?:\w+ ){0,4}(?:have|got|bought|tied|tying|holding|hold|made) (?:\w+ ){0,3}(?:noose|gun (?:to|in"
+            r"|against) my (?:head|mouth|temple)|(?:razor|knife|blade) (?:to|against|on|at) my)"
+        ),
+        (
+            r"\bi (?:\w+ ){0,3}(?:wrote|written|writing|write|left|leaving|finished) (?:\w+ ){0,2}(?:goodbye|suicide"
+            r"|farewell) (?:note|letter)s?"
+        ),
+        (
+            r"\bmy (?:suicide (?:note|letter|plan)|goodbye (?:note|letter))\b|\bplan(?:ning"
+            r"|ned)? my (?:own )?(?:suicide|death)\b"
+        ),
         r"(?:^|\bi (?:am|will) )(?:going to |about to |ready to )?jump(?:ing)?(?: (?:now|tonight))?$",
         rf"\b(?:standing|sitting|stand|sit|am) (?:on|at|by) {_HEIGHT}.*\bjump",
-        r"\b(?:easiest|painless|quickest|best|fastest|easy|quick|surest) (?:way|method)s? (?:to|for|of) (?:die|kill|suicide|end (?:it|my|your)|commit|dying)(?! in)",
-        rf"\bhow (?:many|much) (?:\w+ ){{0,2}}?(?:{_PILLS}|mg|grams|milligrams|blood) (?:\w+ ){{0,6}}?(?:to die|to kill (?:me|myself|yourself)|to overdose|is lethal|would kill me|will kill me)\b",
-        r"\bi (?:am|would be) a danger to myself|\bi am not safe (?:with|from|around|by) myself|\bi (?:might|am going to|will) do something to myself",
+        (
+            r"\b(?:easiest|painless|quickest|best|fastest|easy|quick|surest) (?:way|method)s? (?:to|for|of) (?:die"
+            r"|kill|suicide|end (?:it|my|your)|commit|dying)(?! in)"
+        ),
+        (
+            rf"\bhow (?:many|much) (?:\w+ ){{0,2}}?(?:{_PILLS}|mg|grams|milligrams|blood) (?:\w+ ){{0,6}}?(?:to die"
+            rf"|to kill (?:me|myself|yourself)|to overdose|is lethal|would kill me|will kill me)\b"
+        ),
+        (
+            r"\bi (?:am|would be) a danger to myself|\bi am not safe (?:with|from|around|by) myself|\bi (?:might"
+            r"|am going to|will) do something to myself"
+        ),
         # Self-harm
         rf"{_I}(?P<core>(?:{_INTENT}|started|start|keep|kept|back to|been|again) {_HARM})",
-        rf"\bi (?:{_WORD}){{0,2}}(?P<core>cut (?:myself|(?:up )?my (?:own )?{_LIMB}))(?! (?:an?|some|off|out|loose|short|free)\b)",
-        rf"\bi (?:\w+ ){{0,3}}{_HARM} (?:again|every (?:day|night)|to (?:feel|cope|punish)|because|when (?:i|it)|until|so (?:much|deep|that)|with (?:a |my )?(?:razor|blade|knife|cigarettes?|lighter))",
+        (
+            rf"\bi (?:{_WORD}){{0,2}}(?P<core>cut (?:myself|(?:up )?my (?:own )?{_LIMB}))(?! (?:an?|some|off|out"
+            rf"|loose|short|free)\b)"
+        ),
+        (
+            rf"\bi (?:\w+ ){{0,3}}{_HARM} (?:again|every (?:day|night)|to (?:feel|cope|punish)|because|when (?:i|it)"
+            rf"|until|so (?:much|deep|that)|with (?:a |my )?(?:razor|blade|knife|cigarettes?|lighter))"
+        ),
         r"\burges? to (?:cut|selfharm|harm|hurt myself)\b|\brelapsed (?:and|into|with|on) (?:\w+ )?(?:cut|self)",
         r"\bi (?:\w+ ){0,3}(?:started|start|back to|can not stop|keep) cutting(?: (?:again|myself))?(?=$|,)",
-        r"\bi (?:(?:have|do|still|often|always|keep|also|am|again) )*selfharm(?:ed|ing)?\b(?! (?:scenes?|awareness|topics?|content))|^selfharm(?:ed|ing)? (?:is|again|helps)\b",
+        (
+            r"\bi (?:(?:have|do|still|often|always|keep|also|am|again) )*selfharm(?:ed|ing)?\b(?! (?:scenes?"
+            r"|awareness|topics?|content))|^selfharm(?:ed|ing)? (?:is|again|helps)\b"
+        ),
         r"\b(?:hurt|harm|cut|injure)(?:ing)? myself (?:on purpose|deliberately|intentionally)",
         r"\b(?:have|got) the (?:pills|rope|noose|gun|razor|blade) (?:ready|here|in my hand)",
         # Suicidality
-        r"\bi (?:(?:am|feel|feeling|get|getting|been|have|became|become|was|being|still|felt) )+(?:\w+ ){0,2}?(?P<core>suicidal)\b(?! (?:thoughts by|tendencies))|^(?:feeling |still )?suicidal(?: (?:again|today|tonight|right now))?$",
-        r"\b(?:my|i|me)\b(?: (?!he\b|she\b|they\b|who\b|his\b|her\b|their\b)\w+){0,6}? (?P<core>suicidal (?:thoughts?|ideations?|urges?|feelings?)(?! by))",
+        (
+            r"\bi (?:(?:am|feel|feeling|get|getting|been|have|became|become|was|being|still"
+            r"|felt) )+(?:\w+ ){0,2}?(?P<core>suicidal)\b(?! (?:thoughts by|tendencies))|^(?:feeling "
+            r"|still )?suicidal(?: (?:again|today|tonight|right now))?$"
+        ),
+        (
+            r"\b(?:my|i|me)\b(?: (?!he\b|she\b|they\b|who\b|his\b|her\b"
+            r"|their\b)\w+){0,6}? (?P<core>suicidal (?:thoughts?|ideations?|urges?|feelings?)(?! by))"
+        ),
         r"^suicidal (?:thoughts?|ideations?|urges?)(?: \w+){0,8} (?:me|my|i)\b",
-        r"\bmy (?:plan|only plan|wish|only wish|dream) is (?:to )?(?:die|overdose|kill|end (?:it|my)|suicide|death|be dead)\b|\bmy own (?:suicide|death)\b",
-        r"\ball (?:that )?i (?:can )?(?:want|think about|think of|wish for|dream of|need) is (?:to )?(?:die|dying|death|suicide|be dead|being dead|kill|end it)\b",
+        (
+            r"\bmy (?:plan|only plan|wish|only wish|dream) is (?:to )?(?:die|overdose|kill|end (?:it|my)|suicide"
+            r"|death|be dead)\b|\bmy own (?:suicide|death)\b"
+        ),
+        (
+            r"\ball (?:that )?i (?:can )?(?:want|think about|think of|wish for|dream of|need) is (?:to )?(?:die"
+            r"|dying|death|suicide|be dead|being dead|kill|end it)\b"
+        ),
         r"\b(?:dying|death|suicide|being dead) is all (?:that )?i (?:can )?(?:want|think|wish|dream)",
-        r"\bsuicide (?:is|feels like|seems|looks like|sounds like|might be|would be) (?:\w+ ){0,3}(?:(?:only|best|last|easiest) (?:\w+ )?(?:way|option|answer|solution|choice|thing)|answer|solution|way out)",
+        (
+            r"\bsuicide (?:is|feels like|seems|looks like|sounds like|might be|would be) (?:\w+ ){0,3}(?:(?:only"
+            r"|best|last|easiest) (?:\w+ )?(?:way|option|answer|solution|choice|thing)|answer|solution|way out)"
+        ),
         r"\bonly (?:way|option|answer|solution|choice)(?: \w+){0,4} (?:is|would be) (?:suicide|death|dying|to die)\b",
         # Wishes to be dead
-        r"\bi wish (?:that |to god )?i (?:was|were|am|would be|could be) (?:dead|never born|not alive|not here anymore|gone forever|no longer (?:here|alive))",
-        r"^wish(?:ing)? i (?:(?:was|were|am) (?:dead|never born)|(?:had )?never (?:been born|existed)|could die|did not exist)",
-        r"\b(?:wish|hope|pray|praying) (?:that |to god |god |every night |tonight )*i (?:could |can |would |will )?(?:die\b(?! (?:of|laughing|happy|old))|stop existing|be dead|vanish forever|disappear forever|go to sleep and (?:never|not) wake|fall asleep and (?:never|not) wake)",
-        r"\b(?:wish|hope|pray) (?:that |god |every night |tonight )*i (?:do not|did not|would not|will not|could not|never|can not|had not|had never|was not|were not|was never|were never)(?: have to)? (?:exist(?:ed)?|wak(?:e|en|ing)(?! up (?:early|late|at|to|without))|woke|live\b(?! (?:in|with|here|there|at|on))|be alive|been born|born|survived?|alive|woken)",
-        r"\bi wish i had died\b|\bi should have (?:died|killed myself|never been born)\b|\bi wish i (?:was|were) (?:not )?(?:dead|in a grave|six feet under)",
-        r"\b(?:i )?(?:wish|want|hope|need) (?:that )?(?:someone|somebody|anyone|you|god|it|this|death) (?:would |could |to |will )?(?:kill me|end my life|shoot me|end me)\b(?! (?:an?|the|your|some|softly)\b)",
-        r"\b(?:i )?(?:wish|want|hope) (?:that )?an? (?:car|bus|truck|train|meteor) (?:would |could |to |will )?(?:hits?|kills?|runs?)\b|\bi want to (?:get|be) (?:hit|run over) by an? (?:car|bus|truck|train)",
+        (
+            r"\bi wish (?:that |to god )?i (?:was|were|am|would be|could be) (?:dead|never born|not alive"
+            r"|not here anymore|gone forever|no longer (?:here|alive))"
+        ),
+        (
+            r"^wish(?:ing)? i (?:(?:was|were|am) (?:dead|never born)|(?:(?:had|would) )?never (?:been born|existed)"
+            r"|could die|did not exist)"
+        ),
+        (
+            r"\b(?:wish|hope|pray|praying) (?:that |to god |god |every night |tonight )*i (?:could |can |would "
+            r"|will )?(?:die\b(?! (?:of|laughing|happy|old))|stop existing|be dead|vanish forever|disappear forever"
+            r"|go to sleep and (?:never|not) wake|fall asleep and (?:never|not) wake)"
+        ),
+        (
+            r"\b(?:wish|hope|pray) (?:that |god |every night |tonight )*i (?:do not|did not|would not|will not"
+            r"|could not|never|can not|(?:had|would)(?: have)? (?:not|never)|was not|were not|was never"
+            r"|were never)(?: have to)? (?:exist(?:ed)?|wak(?:e|en|ing)(?! up (?:early|late|at|to|without))|woke"
+            r"|live\b(?! (?:in|with|here|there|at|on))|be alive|been born|born|survived?|alive|woken)"
+        ),
+        (
+            r"\bi wish i had died\b|\bi should have (?:died|killed myself|never been born)\b|\bi wish i (?:was"
+            r"|were) (?:not )?(?:dead|in a grave|six feet under)"
+        ),
+        (
+            r"\b(?:i )?(?:wish|want|hope|need) (?:that )?(?:someone|somebody|anyone|you|god|it|this|death) (?:would "
+            r"|could |to |will )?(?:kill me|end my life|shoot me|end me)\b(?! (?:an?|the|your|some|softly)\b)"
+        ),
+        (
+            r"\b(?:i )?(?:wish|want|hope) (?:that )?an? (?:car|bus|truck|train|meteor) (?:would |could |to "
+            r"|will )?(?:hits?|kills?|runs?)\b|\bi want to (?:get|be) (?:hit|run over) by an? (?:car|bus|truck"
+            r"|train)"
+        ),
         r"\bi do not care (?:if|whether) i (?:die|live or die|wake up)\b|\bi (?:could|would) not care if i died\b",
-        r"\bwant (?:my life|this life|it all|all of (?:it|this)|everything|existence) (?:to (?:end|be over|stop)|over)(?=$|,| now| tonight| forever| already| and)",
-        r"\blet me die\b(?! (?:of|laughing|in your))|\bi (?:deserve|need|long) (?:to die|to be dead|death)\b(?! (?:of|metal|note))",
-        r"\bi (?:should|ought to|would rather|better|might as well) (?:die\b(?! (?:of|from|laughing|than|on|for|with))|be dead(?! (?:by now|after|tired))|not exist|not be alive|never have been born)\b",
-        r"\brather (?:be dead|die|not exist|not be alive)(?: than (?:live|be alive|keep|go on|go through|continue|face|exist|feel|spend|wake|stay alive|have to live|suffer|endure|be here)\b|$|, | right now| tonight)",
+        (
+            r"\bwant (?:my life|this life|it all|all of (?:it|this)|everything|existence) (?:to (?:end|be over|stop)"
+            r"|over)(?=$|,| now| tonight| forever| already| and)"
+        ),
+        (
+            r"\blet me die\b(?! (?:of|laughing|in your))|\bi (?:deserve|need|long) (?:to die|to be dead"
+            r"|death)\b(?! (?:of|metal|note))"
+        ),
+        (
+            r"\bi (?:should|ought to|would rather|better|might as well) (?:die\b(?! (?:of|from|laughing|than|on|for"
+            r"|with))|be dead(?! (?:by now|after|tired))|not exist|not be alive|never have been born)\b"
+        ),
+        (
+            r"\brather (?:be dead|die|not exist|not be alive)(?: than (?:live|be alive|keep|go on|go through"
+            r"|continue|face|exist|feel|spend|wake|stay alive|have to live|suffer|endure|be here)\b|$|, | right now"
+            r"| tonight)"
+        ),
         r"\bi (?:am|would be|will be|might be|would all be)? ?(?:\w+ )?better off dead\b|^better off dead$",
-        r"\bdeath (?:\w+ ){0,2}?(?:is|sounds|seems|would be|feels|looks) (?:\w+ ){0,3}?(?:peaceful|inviting|relief|better than (?:this life|living|life|this$)|my only|the only|comforting|tempting|appealing)\b",
-        r"\bi (?:\w+ )?(?:want|crave|long for|welcome|am ready for|pray for) death\b(?! (?:metal|note|star|by|row|valley|cab|race|stranding))",
-        r"\b(?:today|tonight|tomorrow) (?:is the (?:day|night) )?i (?:will |am going to )?(?:die|end it)\b(?! (?:of|laughing))|\bi (?:will )?die (?:tonight|today)\b",
+        (
+            r"\bdeath (?:\w+ ){0,2}?(?:is|sounds|seems|would be|feels|looks) (?:\w+ ){0,3}?(?:peaceful|inviting"
+            r"|relief|better than (?:this life|living|life|this$)|my only|the only|comforting|tempting|appealing)\b"
+        ),
+        (
+            r"\bi (?:\w+ )?(?:want|crave|long for|welcome|am ready for|pray for) death\b(?! (?:metal|note|star|by"
+            r"|row|valley|cab|race|stranding))"
+        ),
+        (
+            r"\b(?:today|tonight|tomorrow) (?:is the (?:day|night) )?i (?:will |am going to )?(?:die"
+            r"|end it)\b(?! (?:of|laughing))|\bi (?:will )?die (?:tonight|today)\b"
+        ),
         r"\bi will be dead (?:by )?(?:the |tomorrow |in the )?(?:tomorrow|tonight|morning|soon|monday)\b",
         r"\bi will not be alive\b|\bmy last (?:day|night|hours|week) (?:alive|on (?:this )?earth|of my life|in this world)",
         # No wish to live
         rf"\b{_WISH_NOT} (?:have to )?{_LIVE}",
-        r"\b(?:can not|could not) (?:go on|keep on|carry on|keep) (?:living|existing|being alive)|\bnot think i can (?:go on|keep) living|\b(?:do|did) not feel like (?:living(?! \w)|living anymore|being alive|existing)|\bcan not (?:stay alive|live (?:anymore|any longer|like this anymore|another day|with this pain)(?! with))",
+        (
+            r"\b(?:can not|could not) (?:go on|keep on|carry on|keep) (?:living|existing|being alive)"
+            r"|\bnot think i can (?:go on|keep) living|\b(?:do|did) not feel like (?:living(?! \w)|living anymore"
+            r"|being alive|existing)|\bcan not (?:stay alive|live (?:anymore|any longer|like this anymore"
+            r"|another day|with this pain)(?! with))"
+        ),
         r"\bi can not go on(?: anymore| any longer| like this(?: anymore)?)?$",
-        rf"(?<!at )\b(?:no|not (?:a|one|any|much)|zero|is there any|not have (?:a|any|one)|have any) (?:\w+ )?(?:reason|point|purpose|sense|use|meaning)s? (?:left )?(?:(?:for me|for|of|in|to|i should|why i should|i) )*{_GO_ON}",
-        rf"\b(?:what is|what|is there|see)(?: the| any| a)? (?:point|reason|purpose|use|sense) (?:(?:of|in|to|for|me) )*{_GO_ON}",
-        r"\b(?:nothing|no one|nobody) (?:\w+ ){0,3}to live for\b|\bnothing worth living for|\bnot have (?:anything|anyone) (?:left )?to live for",
-        rf"\b(?:life|living|it|my life) (?:(?:is|does|feels?|seems?) )?(?:not|no longer|hardly|never) (?:\w+ ){{0,2}}?(?:worth (?:living(?! without (?!{_LOVED}))|it anymore|to live|continuing|the pain))",
-        r"\b(?:i|am|so)\b(?: \w+){0,3}? (?:tired|sick|fed up|weary)(?: and tired)? (?:of|with) (?:living(?! \w)|living anymore|being alive|existing|life(?! \w)|this life(?! \w))",
-        r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?! \w)|life(?! \w)|this life|being alive)|existing)|\bi have had enough of (?:life|living|this life)\b",
+        (
+            rf"(?<!at )\b(?:no|not (?:a|one|any|much)|zero|is there any|not (?:have|see|find) (?:a|any|one|the)"
+            rf"|have any) (?:\w+ )?(?:reason|point|purpose|sense|use|meaning)s? (?:left )?(?:(?:for me|for|of|in|to"
+            rf"|i should|why i should|i) )*{_GO_ON}"
+        ),
+        (
+            rf"\b(?:what is|what|is there|see)(?: the| any| a)? (?:point|reason|purpose|use|sense) (?:(?:of|in|to|for"
+            rf"|me) )*{_GO_ON}"
+        ),
+        (
+            r"\b(?:nothing|no one|nobody) (?:\w+ ){0,3}to live for\b|\bnothing worth living for"
+            r"|\bnot have (?:anything|anyone) (?:left )?to live for"
+        ),
+        (
+            rf"\b(?:life|living|it|my life) (?:(?:is|does|feels?|seems?) )?(?:not|no longer|hardly"
+            rf"|never) (?:\w+ ){{0,2}}?(?:worth (?:living(?! without (?!{_LOVED}))|it anymore|to live|continuing"
+            rf"|the pain))"
+        ),
+        (
+            r"\b(?:i|am|so)\b(?: \w+){0,3}? (?:tired|sick|fed up|weary)(?: and tired)? (?:of|with) (?:living(?! \w)"
+            r"|living anymore|being alive|existing|life(?! \w)|this life(?! \w))"
+        ),
+        (
+            r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?! \w)|life(?! \w)"
+            r"|this life|being alive)|existing)|\bi have had enough of (?:life|living|this life)\b"
+        ),
         r"^(?:so |too )?(?:tired|sick|done) (?:of|with) (?:living|being alive|existing|life)$",
-        rf"\bi (?:\w+ )?(?:hate|regret|despise|can not stand|resent) (?:being alive|living\b{_PLACE_AFTER_LIVE}(?! (?:with|in)\b)|existing|that i am (?:still )?alive|my existence|to be alive)",
-        r"\bi (?:\w+ )?(?:(?:do not|never) deserve(?:d)? to|should not) (?:be alive|live\b(?! (?:in|with|here|at|on)\b)|exist\b|have been born|be living)",
-        rf"\bwhy (?:am|should|do|would) i (?:\w+ ){{0,3}}?(?:alive|live\b{_PLACE_AFTER_LIVE}|exist|keep living|go on living|living)\b(?! (?:in|with)\b)",
+        (
+            rf"\bi (?:\w+ )?(?:hate|regret|despise|can not stand|resent) (?:being alive"
+            rf"|living\b{_PLACE_AFTER_LIVE}(?! (?:with|in)\b)|existing|that i am (?:still )?alive|my existence"
+            rf"|to be alive)"
+        ),
+        (
+            r"\bi (?:\w+ )?(?:(?:do not|never) deserve(?:d)? to|should not) (?:be alive|live\b(?! (?:in|with|here|at"
+            r"|on)\b)|exist\b|have been born|be living)"
+        ),
+        (
+            rf"\bwhy (?:am|should|do|would) i (?:\w+ ){{0,3}}?(?:alive|live\b{_PLACE_AFTER_LIVE}|exist|keep living"
+            rf"|go on living|living)\b(?! (?:in|with)\b)"
+        ),
         r"\bi (?:\w+ ){0,2}(?:given up|give up|giving up|gave up) on (?:life|living|my life)\b",
-        r"\bi (?:\w+ ){0,2}(?:lost|losing) (?:the|my|all|any) (?:will|reason|desire) to (?:live|be alive|exist)|\bno (?:will|desire|wish|motivation) to (?:live|be alive)|\bwill to live is gone",
-        rf"\b{_THEY}(?: \w+){{0,4}}? (?:better|happier|better off|easier|relieved)(?: off| place)?(?: \w+){{0,2}}? {_WITHOUT_ME}",
+        (
+            r"\bi (?:\w+ ){0,2}(?:lost|losing) (?:the|my|all|any) (?:will|reason|desire) to (?:live|be alive|exist)"
+            r"|\bno (?:will|desire|wish|motivation) to (?:live|be alive)|\bwill to live is gone"
+        ),
+        (
+            rf"\b{_THEY}(?: \w+){{0,4}}? (?:better|happier|better off|easier|relieved)(?: off"
+            rf"| place)?(?: \w+){{0,2}}? {_WITHOUT_ME}"
+        ),
         rf"^better off {_WITHOUT_ME}",
-        r"\b(?:nobody|no one|noone|who) (?:would|will) (?:\w+ )?(?:miss|care|notice|cry|mind)(?: me)?(?: at all)? if i (?:\w+ )?(?:died|was dead|were dead|am dead|was gone|were gone|disappeared|killed|die|did not exist|hanged|ended)",
+        (
+            r"\b(?:nobody|no one|noone|who) (?:would|will) (?:\w+ )?(?:miss|care|notice|cry"
+            r"|mind)(?: me)?(?: at all)? if i (?:\w+ )?(?:died|was dead|were dead|am dead|was gone|were gone"
+            r"|disappeared|killed|die|did not exist|hanged|ended)"
+        ),
         # Without blanks, and the bare short form
-        r"(?:^|\W)(?:i?w(?:antto|anna)(?:die|killmyself)|i?w?i?l?l?killmyself|end(?:ing)?mylife|wishi(?:was|were)dead|idontwanttolive(?:anymore)?)\b",
+        (
+            r"(?:^|\W)(?:i?w(?:antto|anna)(?:die|killmyself)|i?w?i?l?l?killmyself|end(?:ing)?mylife|wishi(?:was"
+            r"|were)dead|idontwanttolive(?:anymore)?)\b"
+        ),
         r"^(?:please |i will |i )?kms$",
     )
 )  # fmt: skip
-
-# Words that may stand between a denial and what it denies: "not that I want to", "never thought about".
-_BETWEEN: Final = _any(
-    *"want wanting wanted going plan planning planned to be being thinking think thought thoughts about of do did have had try trying tried feel feeling felt i that it is intend intending considering consider "
-    "wish wishing the type kind one saying say said mean here because any having ready like am was will would a as in been once".split()
-)
-DENIAL_BEFORE: Final = re.compile(
-    rf"\b(?:not|never|nor|neither|stopped|without|instead of|rather than|nobody|no longer|no desire to|no intention (?:of|to)|no plans? (?:to|of)|far from|talked me out of|free (?:of|from))(?: {_BETWEEN})*$"
-)
-NO_DENIAL: Final = re.compile(
-    r"\b(?:want to|going to|wish to) not\b|\bcan not (?:stop|help)|\bnot know (?:why|how|if)|\bnot only\b|\btrust myself not\b|\breason (?:\w+ )?not to\b|\bwhy (?:should|would|do) (?:i )?not\b|\bwhy should not\b|\b(?:do|did|would|will|could|may|might) not wake\b|\bwish i (?:was|were|did|had) not"
-    r"|\bnever (?:\w+ ){0,4}(?:this (?:much|bad\w*)|so (?:much|bad\w*)|more)\b|\b(?:and|sleep|asleep|to) (?:not|never) wake"
-)
-# What is long over, if the statement itself is in the past tense.
-OVER: Final = re.compile(
-    r"\b(?:used to|when i was (?:\w+ ){0,2}(?:kid|child|teen\w*|young\w*|student|\d+|ten|eleven|twelve|\w+teen|twenty)|(?:years|decades|months|long time) ago|back then|back in|in (?:19|20)\d\d"
-    r"|in the past|as a (?:kid|child|teen\w*)|in my (?:teens|twenties|youth)|last year|in high ?school|in those days|once)\b"
-)
-PAST_TENSE: Final = re.compile(
-    r"\b(?:wanted|was|were|tried|thought|felt|had|cut|hurt|attempted|used to|hated|did|wished|took|swallowed|overdosed|harmed|selfharmed|planned|killed|considered|slit)\b"
-)
-STILL: Final = re.compile(
-    r"\b(?:still|again|now i (?:want|am thinking|feel)|today i|tonight|last night|yesterday|this (?:morning|week)|back again|have never stopped)\b|\bi (?:want|wish) (?!to (?:live|thank|help|talk|share|celebrate))"
-)
-RECOVERED: Final = re.compile(
-    r"\bi am (?:\w+ )?(?:fine|better|ok|okay|happy|good|recovered|past (?:that|it)|glad|grateful|thankful|healthy|well|in recovery|clean|sober)\b(?! (?:off|at))"
-    r"|\b(?:love my life|love (?:being alive|living)|glad i (?:did not|am (?:still )?(?:here|alive)|survived|lived|stayed|failed)|happy (?:now|to be alive)|those days are"
-    r"|behind me|clean (?:from|for|of|since)|life is (?:good|great|beautiful|better)|it (?:got|gets) better|recovered|got (?:better|help|through it)|not anymore|therapy helped|saved me)\b"
-)
-LAUGHTER: Final = re.compile(r"\b(?:lol|lmao|lmfao|rofl|haha\w*|hehe\w*|jk|joking|kidding)\b|[😂🤣😆😹💀]")
-
-# Figures of speech that excuse a whole sentence.
-FIGURES: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"\bif i (?:have to|had to|must|hear|see|get|need to|listen|read)\b(?=.*\b(?:one more|another|again|work there|that|this (?:song|ad|show)|anymore)\b)(?!.*\b(?:live|living|life|day|like this|pain|wake|alive)\b)",
-        r"\bif (?:this|that|the|he|she|they|it|my (?:boss|wifi|phone|laptop|neighbou?r|team)|\w+)(?: \w+){0,4} (?:again|late|one more time|another (?:goal|meeting)|cancel\w*|wins?|loses?|rings|crashes)\b",
-        r"\b(?:so|too) (?:embarrass\w+|boring|bored|hot|cringe\w*|awkward|funny|hungover|full|cold|cute|adorable|good|beautiful|sweet|perfect|spicy|sunburnt|sweaty|humiliating)\b.*\bi (?:want to|could|am going to|would) (?:die|kill)",
-        r"\b(?:homework|exams?|mondays?|meetings?|traffic|heat|weather|commute|wifi|maths?|essay|spreadsheets?|workout|leg day|squats|hangover|burpees|puns?|jokes?|commercials?|ads?|autocorrect|assignment|group project"
-        r"|song|movie|film|show|jingle|algebra|taxes|paperwork|gym|sauce|curry|game|alarm|printer)\b(?: \w+){0,5} (?:makes?|making|made) me want to",
-        r"\b(?:almost|nearly|practically|about) killed myself\b(?! (?:last|tonight|today|yesterday|because))",
-        r"\b(?:killed|killing) myself (?:laughing|with laughter|at (?:the gym|work)|over (?:this|that|an?|the)|for (?:this|that|a|my|the|you)|to (?:finish|get|make|please|meet|be|earn|win)|with (?:work|exercise|this)|in the gym|trying|working|training|studying|on (?:that|this|the|a))",
-        r"\b(?:relationship|marriage|subscription|contract|engagement|lease|meeting|phone call|call|project|friendship|membership|with (?:him|her|my (?:boyfriend|girlfriend|boss|husband|wife)))\b.*\bend(?:ing)? it\b|\bend(?:ing)? it with\b",
-        r"\b(?:bungee|skydiv\w*|parachut\w*|trampoline|diving board|high board|cliff diving|high dive|game|minecraft|level|boss fight|respawn|the sims|gta|speedrun|my character|fortnite|dark souls|zombies?)\b",
-        r"\bsuicide (?:squad|doors?|silence|boys|girls|is painless|rates?|statistics|hotlines?|awareness|prevention|bomb\w*|blonde|season|room|forest|kings?|rock|slide|burn|wings|sprints?|drills?|mission)\b",
-        r"\b(?:want|going) to (?:see|watch|read|play|hear|listen|study|write|learn|talk|understand)\b.*\b(?:suicid\w*|kill\w*|die\w*)\b(?!.*\b(?:myself|my life)\b)",
-        r"\b(?:would|will) (?:rather )?kill myself (?:before|than)\b|\bcould (?:have )?kill(?:ed)? myself (?:for|that i|when i)\b",
-        r"\bkill(?:ing)? myself (?:with (?:cake|chocolate|food)|by (?:eating|working))",
-    )
-)  # fmt: skip
-ACCIDENT: Final = re.compile(
-    r"\b(?:shaving|cooking|chopping|slicing|on (?:an?|the|my) (?:\w+ )?(?:can|tin|knife|glass|paper|stove|oven|iron|pan|thorn|fence|nail|door|table|corner|edge|hob|tray)|playing|running|skating|skiing|fell|falling|gym|football|soccer|workout"
-    r"|lifting|accident\w*|by mistake|sunbath\w*|barbecue|oven|kettle|paper|gardening|kitchen|climbing|skateboard\w*|dancing|yoga|bike|tripp\w+|stretch\w*|training|laughing|doing (?:a|the|my) \w+|tanning|sports?|basketball|tennis|jogging|hiking|curling iron|straightener)\b"
-)
-
-_MEDIA: Final = (
-    r"(?:songs?|tracks?|albums?|bands?|films?|movies?|books?|novel|episode|series|show|scene|lyrics?|chorus|titled?|called|named|poem|quotes?|meme|play(?:ed|ing)?|listen(?:ed|ing)? to"
-    r"|watch(?:ed|ing)?|sings?|sang|singing|hear|heard|hearing|seen|documentary|musical|podcast|trailer|soundtrack|cover|story|stories|comedy|drama|thriller|ending|the end)"
-)
-MEDIA: Final = re.compile(rf"\b{_MEDIA}\b")
-# A title follows a word of the media directly: "play i want to die in new orleans".
-TITLE_BEFORE: Final = re.compile(rf"\b{_MEDIA}(?: (?:to|the|a|song|track|film|movie|called|named|titled|is|was|that|goes|by|of|saying|says|like|again|me))*[ ,\"']*$")
-REPORTED_BEFORE: Final = re.compile(
-    r"\b(?:he|she|they|who|someone|somebody|people|friend|brother|sister|hero|character|villain|singer|man|woman|girl|boy|guy|kid|protagonist|teacher|doctor|everyone|mother|father|mom|mum|dad|you|actor|rapper|therapist)(?: \w+){0,2} "
-    r"(?:says?|said|sings?|sang|screams?|yells?|shouts?|writes?|wrote|whispers?|tweeted|posted|told (?:me|him|her|us|them)|asks?(?: me)?|asked(?: me)?|was like|goes|claims?|claimed|joked|jokes)[ ,:\"']*(?:if |whether |that )?[\"']?$"
-)

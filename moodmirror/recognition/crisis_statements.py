@@ -9,7 +9,8 @@ languages are missed. Texts and results are never logged or stored.
 import re
 from typing import Final
 
-from moodmirror.recognition import crisis_patterns as patterns
+from moodmirror.recognition import crisis_excuses as excuses
+from moodmirror.recognition.crisis_patterns import STATEMENTS
 from moodmirror.recognition.crisis_phrases import contains_foreign_statement
 from moodmirror.recognition.crisis_text import folded, plain_sentences
 
@@ -21,17 +22,17 @@ def is_crisis_statement(text: str) -> bool:
     plain = folded(text)
     if contains_foreign_statement(plain):
         return True
-    is_joking = bool(patterns.LAUGHTER.search(plain))
-    if patterns.MEDIA.search(plain):
+    is_joking = bool(excuses.LAUGHTER.search(plain))
+    if excuses.MEDIA.search(plain):
         plain = _QUOTED.sub(" ", plain)  # titles of songs and films, and lines from them
     sentences = plain_sentences(plain)
     whole = ", ".join(sentences)
-    has_recovered = bool(patterns.RECOVERED.search(whole))
+    has_recovered = bool(excuses.RECOVERED.search(whole))
     return any(
         not _is_excused(sentence, match, is_joking=is_joking, has_recovered=has_recovered)
         for sentence in sentences
-        if not any(figure.search(sentence) for figure in patterns.FIGURES)
-        for pattern in patterns.STATEMENTS
+        if not any(figure.search(sentence) for figure in excuses.FIGURES)
+        for pattern in STATEMENTS
         for match in pattern.finditer(sentence)
     )
 
@@ -42,12 +43,12 @@ def _is_excused(sentence: str, match: re.Match[str], *, is_joking: bool, has_rec
     before, stated, until_end = sentence[:start].rstrip(), sentence[start : match.end()], sentence[: match.end()]
     if is_joking and "kms" in stated and " to " not in stated:
         return True
-    if patterns.DENIAL_BEFORE.search(before) and not patterns.NO_DENIAL.search(until_end):
+    if excuses.DENIAL_BEFORE.search(before) and not excuses.NO_DENIAL.search(until_end):
         return True
-    if patterns.TITLE_BEFORE.search(before) or patterns.REPORTED_BEFORE.search(before):
+    if excuses.TITLE_BEFORE.search(before) or excuses.REPORTED_BEFORE.search(before):
         return True
-    if re.search(r"cut|hurt|burn|scratch|injur", stated) and patterns.ACCIDENT.search(sentence):
+    if re.search(r"cut|hurt|burn|scratch|injur", stated) and excuses.ACCIDENT.search(sentence):
         return True
     clause = re.split(r",| but | because ", until_end)[-1]
-    is_over = has_recovered or patterns.OVER.search(sentence)
-    return bool(is_over and patterns.PAST_TENSE.search(clause) and not patterns.STILL.search(sentence))
+    is_over = has_recovered or excuses.OVER.search(sentence)
+    return bool(is_over and excuses.PAST_TENSE.search(clause) and not excuses.STILL.search(sentence))

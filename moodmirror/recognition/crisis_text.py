@@ -12,11 +12,11 @@ from typing import Final
 from moodmirror.recognition.text_input import remove_invisible
 
 _PLAIN_LETTERS: Final = str.maketrans(
-    {"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ". ", "ł": "l", "ø": "o", "æ": "ae",
-     "œ": "oe", "ı": "i"}
+    {"‘": "'", "’": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ". ", "ł": "l", "ø": "o",
+     "æ": "ae", "œ": "oe", "ı": "i"}
 )  # fmt: skip
 _DISGUISED: Final = str.maketrans("013457!$@", "oieastisa")
-_DISGUISED_WORD: Final = re.compile(r"[a-z][a-z0-9!$@]*[0-9!$@][a-z0-9!$@]*")
+_DISGUISED_WORD: Final = re.compile(r"(?<![a-z0-9!$@])[a-z][a-z0-9!$@]*[0-9!$@][a-z0-9!$@]*")
 _SPACED_LETTERS: Final = re.compile(r"(?<!\S)(?:[a-z][ .\-_]{1,3}){3,}[a-z](?!\S)")
 _REPEATED: Final = re.compile(r"([a-z])\1{2,}")
 _SENTENCE_END: Final = re.compile(r"[.!?;\n]+(?:\s|$)|\n+|(?<=[a-z])\.(?=[a-z]{2})")
@@ -29,9 +29,8 @@ _CRITICAL_WORDS: Final = (
 )  # fmt: skip
 # Other words among those misspellings, which keep their meaning.
 _OTHER_WORDS: Final = frozenset(
-    "ant wan wat ill kiln gong going goin iving lving deda ded lie liv lve liev ead dad dea exit jmp jum wast nothin "
-    "thining hinting handing haning dada lived wants killing kiling killig".split()
-) - {"wnat", "liev", "liv", "lve", "ded", "deda", "kiling", "killig", "nothin", "thining", "haning", "wan", "goin"}  # fmt: skip
+    ["ant", "wat", "ill", "kiln", "gong", "going", "iving", "ded", "lie", "liev", "lve", "dad", "exit", "hinting", "handing"]
+)
 _MISSPELLED: Final = {
     "miself": "myself", "meself": "myself", "mysefl": "myself", "mysel": "myself", "myslf": "myself", "mself": "myself",
     "mysekf": "myself", "suiside": "suicide", "suicude": "suicide", "suicid": "suicide", "sucidal": "suicidal",
@@ -99,9 +98,10 @@ _CORRECTIONS: Final = {
     **{wrong: word for word in _CRITICAL_WORDS for wrong in _misspellings(word) - _OTHER_WORDS - set(_CRITICAL_WORDS)},
     **_MISSPELLED,
 }
-_KNOWN_WORDS: Final = {
-    *_CRITICAL_WORDS, *_CORRECTIONS, *_SHORT_FORMS, *"die dying death kms kys end life cut harm hurt hang not so to me please".split(),
-}  # fmt: skip
+_FURTHER_WORDS: Final = (
+    "die", "dying", "death", "kms", "kys", "end", "life", "cut", "harm", "hurt", "hang", "not", "so", "to", "me", "please",
+)  # fmt: skip
+_KNOWN_WORDS: Final = {*_CRITICAL_WORDS, *_CORRECTIONS, *_SHORT_FORMS, *_FURTHER_WORDS}
 
 
 def folded(text: str) -> str:
@@ -115,7 +115,7 @@ def folded(text: str) -> str:
 
 
 def plain_sentences(text: str) -> list[str]:
-    """Return the sentences of a text in plain English spelling, for patterns; punctuation except commas and quotes is gone."""
+    """Return the sentences of a text in plain English spelling, without punctuation except commas and quotes."""
     plain = _SPACED_LETTERS.sub(_joined, folded(text))
     plain = _DISGUISED_WORD.sub(_undisguised, plain)
     return [rewritten for part in _SENTENCE_END.split(plain) if (rewritten := _rewritten(part))]
