@@ -22,7 +22,7 @@ _RISKS_IN_TEXT: Final[Mapping[str, str]] = {
 }
 """Patterns that count in names and in descriptions, of every kind."""
 
-_ALCOHOL: Final = (
+ALCOHOL: Final = (
     r"(?<!root )(?<!ginger )(?<!alcohol[- ]free )(?<!non[- ]alcoholic )"
     r"(beers?|wines?|cocktails?|whisk(?:e?y|ies)|vodka|gin|rum|tequila|liqueurs?|brandy|cognac|champagne|prosecco|sangria"
     r"|martinis?|margaritas?|mojitos?|bourbon|absinthe|schnapps|booze|drunk|pubs?|alcohol)(?! vinegar)(?![- ](free|less))"
@@ -34,8 +34,8 @@ _DANGER: Final = (
 _RISKS_IN_NAME: Final[Mapping[str, Mapping[str, str]]] = {
     "songs": {},
     "movies": {},
-    "food": {"alcohol": _ALCOHOL},
-    "activities": {"alcohol": _ALCOHOL, "danger": _DANGER},
+    "food": {"alcohol": ALCOHOL},
+    "activities": {"alcohol": ALCOHOL, "danger": _DANGER},
 }
 """Patterns that count only in names, by kind: a recipe may contain a spoon of wine, and a song may mention one."""
 

@@ -17,6 +17,8 @@ MIN_MENTIONED_SHARE: Final = 0.2
 # The smallest difference of valence or arousal (−1…1) that is called "brighter" or "calmer".
 MIN_NOTICEABLE_CHANGE: Final = 0.3
 
+CALM_ENERGY: Final = 0.4  # of an item, 0…1, up to which it is called gentle
+
 EMOTION_NOUNS: Final[Mapping[str, str]] = {
     "angry": "anger",
     "disgust": "disgust",
@@ -121,6 +123,15 @@ def explain_match(item: Item, mood: MoodVector, cosine: float) -> str:
     if common[shared] >= MIN_MENTIONED_SHARE:
         return f"it shares the {EMOTION_NOUNS[EMOTIONS[shared]]} in how you feel"
     return "some way from how you feel"
+
+
+def explain_comfort(kind: str, item: Item) -> str:
+    """Explain why an item is among those that comfort: company where it offers that, else its warmth or calm."""
+    if "together" in item.facts.get("company", "").split("|"):
+        return "good with someone near you"
+    if kind == "activities":
+        return "something small and gentle to do now"
+    return "gentle company for a hard moment" if item.energy <= CALM_ENERGY else "warm company for a hard moment"
 
 
 def explain_lift(item: Item, mood: MoodVector) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from moodmirror.emotions import MoodVector
 from moodmirror.recommendation import ranking_modes
 from moodmirror.recommendation.catalogue import RISKS_COLUMN, Item
+from moodmirror.recommendation.comforting_items import connects, is_comforting
 from moodmirror.recommendation.content_safety import find_risks
 from moodmirror.recommendation.diversity import ItemTraits
 from moodmirror.recommendation.explanations import explain_co_likes, explain_same_creator, explain_shared_trait
@@ -35,6 +36,8 @@ SURPRISE_SHORTLIST_FACTOR: Final = 20
 MIN_SURPRISE_FIT: Final = 0.8  # share of the best item's score
 # What the best known item gains over an unknown one, in tables with a column `popularity`: it decides among equals.
 POPULARITY_WEIGHT: Final = 0.02
+# What an item that connects people gains among comforting ones: as much as a clear difference between two moods.
+CONNECTION_WEIGHT: Final = 0.12
 # Smallest predicted preference that an explanation mentions: below it, taste hardly changes the ranking.
 MIN_EXPLAINED_PREFERENCE: Final = 0.12
 
@@ -96,12 +99,30 @@ class RankingTable:
         )
 
     @cached_property
+    def is_comforting(self) -> npt.NDArray[np.bool_]:
+        """Which items suit a person in a crisis, bool [n]."""
+        return np.array([is_comforting(self.kind, item) for item in self.items])
+
+    @cached_property
+    def connects(self) -> npt.NDArray[np.float32]:
+        """1 for items that bring people together or comfort, 0 for others, float32 [n]."""
+        return np.array([connects(self.kind, item) for item in self.items], dtype=np.float32)
+
+    @cached_property
     def popularity(self) -> npt.NDArray[np.float32] | None:
         """How well known each item is, float32 [n] in 0…1; None for a table without a column `popularity` (0…100)."""
         if not any("popularity" in item.facts for item in self.items):
             return None
         known = [float(item.facts.get("popularity") or 0) / 100 for item in self.items]
         return np.clip(np.array(known, dtype=np.float32), 0, 1)
+
+    def without(self, indices: npt.NDArray[np.intp], excluded: set[str]) -> npt.NDArray[np.intp]:
+        """Return the indices without those of the items whose ids are `excluded`."""
+        if not excluded:
+            return indices
+        allowed = np.ones(len(self.items), dtype=np.bool_)
+        allowed[[self.index_of[item] for item in excluded if item in self.index_of]] = False
+        return indices[allowed[indices]]
 
     def fits(self, targets: list[Target]) -> npt.NDArray[np.float32]:
         """Return how well each item fits each target, float32 [targets, n], at most 1."""

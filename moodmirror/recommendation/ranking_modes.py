@@ -23,6 +23,8 @@ LIFT_SHARE: Final = 0.6
 # What a squared distance of 1 on the circumplex subtracts from an item's fit, whose cosine lies in 0…1: a quarter of the way
 # across the circle (0.5) costs an eighth, as much as a clear difference between two moods.
 DISTANCE_COST: Final = 0.5
+# Of what comforts, on the circumplex (valence, arousal): clearly pleasant, and calm.
+COMFORT_POSITION: Final = (0.5, -0.4)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,14 @@ def lift(mood: MoodVector) -> list[Target]:
     Personality and Social Psychology 67 (1994). Neither shows that a list of this kind does.
     """
     return [_target_between(mood, "happy", LIFT_SHARE)]
+
+
+def comfort() -> list[Target]:
+    """Return what comforts in a crisis as the only target, whatever the mood: warm and calm, with room for sadness.
+
+    Not the cheer of `lift`: far from one's mood it may be felt as an intrusion.
+    """
+    return [Target(mood_vector({"happy": 0.5, "neutral": 0.3, "sad": 0.2}), COMFORT_POSITION)]
 
 
 def journey(mood: MoodVector, towards: str, steps: int) -> list[Target]:

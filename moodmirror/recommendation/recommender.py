@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.recommendation import ranking_modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_items
 from moodmirror.recommendation.content_safety import is_low_mood
 from moodmirror.recommendation.diversity import arrange_by_mmr
 from moodmirror.recommendation.explanations import (
     compose_explanation,
     describe_item_mood,
+    explain_comfort,
     explain_journey_step,
     explain_lift,
     explain_match,
@@ -25,6 +27,7 @@ from moodmirror.recommendation.explanations import (
 from moodmirror.recommendation.filters import Filters, make_predicates, split_by_kind
 from moodmirror.recommendation.item_item import CoLikeCounts
 from moodmirror.recommendation.ranking import (
+    CONNECTION_WEIGHT,
     MIN_SHORTLIST,
     SHORTLIST_FACTOR,
     RankingSignals,
@@ -136,6 +139,7 @@ class Recommender:
         seed: int = 0,
         text_query: TextQuery | None = None,
         exclude: Collection[str] = (),
+        comforting: bool = False,
     ) -> list[Recommendation]:
         """Return the `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
@@ -149,6 +153,9 @@ class Recommender:
         never listed, skipped and recently seen ones rank lower. Items whose ids are in `exclude` are left out, and for a
         low mood items that may do harm then (:mod:`moodmirror.recommendation.content_safety`).
 
+        With `comforting`, for a person in a crisis, only items that comfort and connect are listed, the best for that first,
+        with or without a mood and whatever the mode.
+
         Raises ValueError for an unknown kind, mode, emotion or filter, an invalid filter value, a k below 1, a `towards`
         that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
         seven finite non-negative numbers, some of them above 0.
@@ -159,25 +166,22 @@ class Recommender:
             raise ValueError(f"k must be at least 1, not {k}")
         mood = None if vector is None else _checked_mood(vector)
         _check_mode(mode, towards)
+        if comforting:
+            mode, towards = "match", None
         if mood is None and mode != "match":
             raise ValueError(f"the mode {mode} needs a mood to start from: give one, or use match")
         table = self._tables[kind]
         taste = self._taste.snapshot(kind) if self._taste else None
         passing = self._passing(kind, filters or {})
-        excluded = {*exclude, *(taste.hidden if taste else ())}
         if mood is not None and is_low_mood(mood):
             passing = passing[~table.is_risky[passing]]
-        if excluded:
-            allowed = np.ones(len(table.items), dtype=np.bool_)
-            allowed[[table.index_of[item] for item in excluded if item in table.index_of]] = False
-            passing = passing[allowed[passing]]
+        if comforting:
+            passing = passing[table.is_comforting[passing]]
+        passing = table.without(passing, {*exclude, *(taste.hidden if taste else ())})
         k = min(k, len(passing))
         if k == 0:
             return []
-        if mood is not None:
-            fits = table.fits(ranking_targets(mood, mode, towards, k))
-        else:
-            fits = np.zeros((1, len(table.items)), np.float32)
+        fits = _fits(table, mood, mode, towards, k, comforting=comforting)
         if len(passing) < len(table.items):
             fits = fits[:, passing]
         signals = RankingSignals(table, taste, text_query)
@@ -195,7 +199,9 @@ class Recommender:
             index = int(passing[column])
             item, fit = table.items[index], float(fits[min(step, len(fits) - 1), column])
             phrases, details = signals.explain(index)
-            if mood is None:
+            if comforting:
+                phrases.insert(0, explain_comfort(kind, item))
+            elif mood is None:
                 fit = signals.query_score(index)
             elif towards is not None:
                 phrases.insert(0, explain_journey_step(mood, towards, step + 1, k))
@@ -225,6 +231,7 @@ class Recommender:
         towards: str | None = None,
         seed: int = 0,
         text_query: TextQuery | None = None,
+        comforting: bool = False,
     ) -> dict[str, list[Recommendation]]:
         """Call :meth:`recommend` for several kinds; each filter applies only to the kinds that have it.
 
@@ -244,7 +251,17 @@ class Recommender:
         return {
             kind: []
             if kind in without_genre
-            else self.recommend(vector, kind, k, mode, filters_of[kind], towards=towards, seed=seed, text_query=text_query)
+            else self.recommend(
+                vector,
+                kind,
+                k,
+                mode,
+                filters_of[kind],
+                towards=towards,
+                seed=seed,
+                text_query=text_query,
+                comforting=comforting,
+            )
             for kind in kinds
         }
 
@@ -274,6 +291,18 @@ def _load_co_likes(folder: Path, kind: str, items: Iterable[Item]) -> CoLikeCoun
     except CatalogueError as error:
         LOGGER.warning("Recommending %s without imported co-likes: %s", kind, error)
         return CoLikeCounts()
+
+
+def _fits(
+    table: RankingTable, mood: MoodVector | None, mode: str, towards: str | None, k: int, *, comforting: bool
+) -> npt.NDArray[np.float32]:
+    """Return how well each item fits what is looked for, float32 [targets, n]: zeros for a text query without a mood."""
+    if comforting:
+        fits: npt.NDArray[np.float32] = table.fits(ranking_modes.comfort()) + CONNECTION_WEIGHT * table.connects
+        return fits
+    if mood is None:
+        return np.zeros((1, len(table.items)), np.float32)
+    return table.fits(ranking_targets(mood, mode, towards, k))
 
 
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
