@@ -180,6 +180,7 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
         "words": _influential(analysis.words),
         "language_known": analysis.language_known,
         "weight": None if analysis.weight is None else _rounded(analysis.weight),
+        "notices": list(analysis.notices),
     }
 
 

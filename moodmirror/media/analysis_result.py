@@ -39,7 +39,8 @@ class Analysis:
     share in it, summing to 1. `leading_share`, 0…1, is the share of the recognized segments (of a photo: faces) in which the
     whole's leading emotion leads. `width` and `height` are the picture's, in pixels, as are the boxes of `faces`; `seconds`
     is the length of a recording or clip. `words` are the most influential words of a text: (start, end, weight);
-    `language_known` is None for other kinds.
+    `language_known` is None for other kinds. `notices` are sentences for the user about what was read differently than they
+    may expect, for example that the file is incomplete and only a part of it was read.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Analysis:
     words: Sequence[tuple[int, int, float]] = ()
     language_known: bool | None = None
     weight: float | None = None
+    notices: Sequence[str] = ()
 
     @property
     def label(self) -> str | None:

@@ -67,7 +67,14 @@ class TextChunk:
     content: bytes
 
 
-DecodedChunk = FileHeader | GrayFrame | AudioChunk | TextChunk
+@dataclass(frozen=True)
+class Notice:
+    """A sentence for the user about what of the file was read in part only, or differently than expected."""
+
+    text: str
+
+
+DecodedChunk = FileHeader | GrayFrame | AudioChunk | TextChunk | Notice
 
 
 def decode_file(
@@ -145,6 +152,8 @@ def _receive(
                 yield AudioChunk(np.frombuffer(content, dtype=np.float32), at)
             case decoder_protocol.TEXT:
                 yield TextChunk(content)
+            case decoder_protocol.NOTICE:
+                yield Notice(content.decode(errors="replace"))
             case decoder_protocol.ERROR:
                 problem, _, message = content.decode(errors="replace").partition("\n")
                 raise _ERRORS.get(problem, MediaError)(message)

@@ -15,7 +15,7 @@ from moodmirror.media.formats import Kind
 
 # Tag, timestamp (seconds), width and height (pixels), and the length of the content that follows (bytes).
 CHUNK_HEADER: Final = struct.Struct("<cdHHI")
-FILE_HEADER, FRAME, AUDIO, TEXT, ERROR, END = b"h", b"f", b"s", b"t", b"p", b"e"
+FILE_HEADER, FRAME, AUDIO, TEXT, NOTICE, ERROR, END = b"h", b"f", b"s", b"t", b"n", b"p", b"e"
 SAMPLE_RATE: Final = 16_000  # Hz, of all audio
 AUDIO_CHUNK_SAMPLES: Final = 2**17
 
@@ -24,7 +24,7 @@ class Chunk(NamedTuple):
     """A piece of a decoded file.
 
     `content` is JSON for FILE_HEADER, gray pixels (uint8) for FRAME, samples (float32, 16 kHz, mono) for AUDIO, UTF-8 for
-    TEXT, and for ERROR a problem and a message, separated by a line feed.
+    TEXT, a sentence for NOTICE, and for ERROR a problem and a message, separated by a line feed.
     """
 
     tag: bytes

@@ -1,14 +1,15 @@
 """Analyze a whole file of any kind: decode it, recognize its faces, voice or text, and return one Analysis."""
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from moodmirror.media.analysis_result import Analysis, Segment, leading_share
 from moodmirror.media.clip_analysis import ClipAnalyzer, joined_samples
-from moodmirror.media.decoder_client import AudioChunk, FileHeader, GrayFrame, TextChunk, decode_file
+from moodmirror.media.decoder_client import AudioChunk, DecodedChunk, FileHeader, GrayFrame, Notice, TextChunk, decode_file
 from moodmirror.media.formats import KINDS, Kind
 from moodmirror.media.image_analysis import analyze_image
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
@@ -48,25 +49,37 @@ def analyze(
         header = next(chunks)
         assert isinstance(header, FileHeader)
         yield 0.0
+        notices: list[str] = []
+        content = _without_notices(chunks, notices)
         match header.kind:
             case "text":
-                [content] = [chunk.content for chunk in chunks if isinstance(chunk, TextChunk)]
-                return analyze_text(decode_text(content), recognizers.text_recognizer())
+                [text] = [chunk.content for chunk in content if isinstance(chunk, TextChunk)]
+                analysis = analyze_text(decode_text(text), recognizers.text_recognizer())
             case "image":
-                [gray] = [chunk.gray for chunk in chunks if isinstance(chunk, GrayFrame)]
-                return analyze_image(gray, header, recognizers.face_analyzer())
+                [gray] = [chunk.gray for chunk in content if isinstance(chunk, GrayFrame)]
+                analysis = analyze_image(gray, header, recognizers.face_analyzer())
             case "audio":
-                samples = joined_samples([chunk for chunk in chunks if isinstance(chunk, AudioChunk)])
-                return analyze_audio(samples, recognizers.speech_recognizer())
+                samples = joined_samples([chunk for chunk in content if isinstance(chunk, AudioChunk)])
+                analysis = analyze_audio(samples, recognizers.speech_recognizer())
             case _:
                 clip = ClipAnalyzer(header, recognizers.face_analyzer(), recognizers.speech_recognizer)
-                for chunk in chunks:
+                for chunk in content:
                     if isinstance(chunk, GrayFrame):
                         clip.add_frame(chunk)
                         yield None if header.seconds is None else min(chunk.at / header.seconds, 1.0)
                     elif isinstance(chunk, AudioChunk):
                         clip.add_audio(chunk)
-                return clip.result()
+                analysis = clip.result()
+        return replace(analysis, notices=(*notices, *analysis.notices))
+
+
+def _without_notices(chunks: Iterable[DecodedChunk], notices: list[str]) -> Iterator[DecodedChunk]:
+    """Yield the chunks that are content, and append the others, notices, to `notices`."""
+    for chunk in chunks:
+        if isinstance(chunk, Notice):
+            notices.append(chunk.text)
+        else:
+            yield chunk
 
 
 def run_to_completion(

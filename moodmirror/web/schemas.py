@@ -53,6 +53,7 @@ class Analysis(FusedReading):
     words: list[Word]
     language_known: bool | None
     weight: Share | None
+    notices: list[str] = Field(description="sentences about what was read in part only, or differently than expected")
 
 
 PROGRESS_TYPE: Final = "application/x-ndjson"
