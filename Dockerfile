@@ -13,8 +13,8 @@ COPY requirements-serving.txt .
 RUN /venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check -r requirements-serving.txt
 
 FROM python:3.12-slim
-# System libraries that opencv-python's wheel needs.
-RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/* \
+# System libraries that opencv-python's wheel and the decoders' isolation need.
+RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 libseccomp2 && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home mirror && install -d -o mirror -m 700 /data
 WORKDIR /site
 COPY --from=packages /venv /venv

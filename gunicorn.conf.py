@@ -7,6 +7,7 @@ from typing import Any
 from moodmirror.config import Config, ConfigError
 from moodmirror.logs import logging_config
 from moodmirror.server import gunicorn_worker
+from moodmirror.server.process_setup import protect_memory
 
 os.environ.setdefault("HOST", "0.0.0.0")  # hosting platforms expect it; the application reads it too
 try:
@@ -14,6 +15,8 @@ try:
     _config.require_secret()
 except ConfigError as error:
     sys.exit(f"Mood Mirror can't start: {error}")
+if _config.protect_memory:
+    protect_memory()
 
 wsgi_app = "app:app"
 bind = f"{_config.host}:{_config.port}"

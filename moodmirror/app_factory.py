@@ -22,6 +22,7 @@ from moodmirror.live.handlers import LiveServer
 from moodmirror.logs import log_requests
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
+from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.metrics import CurrentValues
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import ModelError, cached_loader
@@ -85,6 +86,8 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
 def start_app(app: Flask) -> None:
     """Start to receive what other processes publish, and to preload models. A server calls it once; commands need not."""
     services: Services = app.extensions[EXTENSION]
+    for missing in isolation_rules().missing:
+        LOGGER.warning("decoders of untrusted files have resource limits only: this machine lacks %s", missing)
     _rename_merged_items(services)
     if isinstance(services.camera, PublishedCamera):
         services.camera.start()

@@ -93,6 +93,8 @@ class Config:
     # The number of own proxies in front, whose `X-Forwarded-*` headers are trusted.
     trusted_proxies: int = 0
     rate_limits: bool = True
+    # Keep other processes of the same user from reading this one's memory and environment. Off for debuggers and profilers.
+    protect_memory: bool = True
     # The operator's own app at Spotify; without both values the Spotify commands do not exist.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
@@ -131,6 +133,7 @@ class Config:
         read("TRUSTED_HOSTS", lambda text: tuple(text.replace(",", " ").split()))
         read("TRUSTED_PROXIES", lambda text: _whole_number(text, 0, 9))
         read("RATE_LIMITS", _on_or_off)
+        read("PROTECT_MEMORY", _on_or_off)
         for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "API_URL", "ACCOUNTS_URL"):
             read(f"SPOTIFY_{name}", str.strip)
         camera = given.get("camera")

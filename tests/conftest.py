@@ -193,7 +193,14 @@ def serving(log: Path, port: int | None = None, **settings: str) -> Iterator[Ser
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name(command[0])), *command[1:]],
             cwd=ROOT,
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "INSTANCE": str(log.parent / "instance"), **settings},
+            env={
+                **os.environ,
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+                "INSTANCE": str(log.parent / "instance"),
+                "PROTECT_MEMORY": "off",  # so that tests of an ordinary user can watch its memory and open files
+                **settings,
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -20,7 +20,7 @@ import numpy as np
 from moodmirror.media import decoder_protocol, decoder_worker
 from moodmirror.media.errors import DecoderError, MediaError, TooLargeError, WrongKindError
 from moodmirror.media.formats import KINDS, MAX_BYTES, Kind
-from moodmirror.media.isolation import ENVIRONMENT
+from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face_detector import GrayImage
 
@@ -91,7 +91,8 @@ def decode_file(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=_ROOT,
-        env=ENVIRONMENT,
+        env=isolation_rules().environment,
+        pass_fds=isolation_rules().file_descriptors,
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -10,7 +10,9 @@ FLAC, OGG and MP3 by libsndfile, clips (MP4, WebM, QuickTime, AVI and animated G
 again during decoding.
 """
 
+import importlib
 import io
+import struct
 import sys
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -37,7 +39,7 @@ from moodmirror.media.formats import (
     is_text,
     require_kind,
 )
-from moodmirror.media.isolation import limit_resources
+from moodmirror.media.isolation import isolate
 
 PHOTO_SIDE: Final = 1280  # pixels: larger photos are scaled down to it; a face across a room can still be read
 EXIF_ORIENTATION, EXIF_QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the tag of the EXIF standard, and its values for 90° turns
@@ -46,6 +48,13 @@ EXIF_ORIENTATION, EXIF_QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the tag of the EX
 MEMORY_BYTES: Final = 1_500_000_000  # of address space, of which libraries reserve some 400 MB without using it
 CPU_SECONDS: Final = 60
 NICENESS: Final = 5  # live pages have priority
+
+# Pillow and PyAV import these when a file needs them: for WebP, EXIF data, and subtitles of clips.
+IMAGE_MODULES: Final = ("PIL.ImageOps", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin")
+CLIP_MODULES: Final = ("moodmirror.media.clip_decoder", "av.subtitles.codeccontext", "av.subtitles.stream")
+_WAV_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+SHORT_SOUND: Final = _WAV_HEADER.pack(b"RIFF", 38, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16, b"data", 2) + bytes(2)
+"""A WAV file of one sample."""
 
 
 def decode(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
@@ -73,11 +82,36 @@ def decode(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
             return _decode_clip(content, container, accepted)
 
 
+def load_decoders(content: bytes) -> None:
+    """Import what decodes a file with this content: an isolated process can load nothing any more."""
+    container = detect_container(content) if content else None
+    match container:
+        case None:
+            return
+        case "image":
+            import pillow_heif
+            from PIL import Image
+
+            Image.preinit()
+            pillow_heif.register_heif_opener()
+            modules = IMAGE_MODULES
+        case "audio":
+            from moodmirror.recognition.audio import read_sound
+
+            read_sound(SHORT_SOUND)  # libsndfile's callbacks are made at its first use
+            return
+        case _:
+            modules = CLIP_MODULES
+    for name in modules:
+        importlib.import_module(name)
+    if content.startswith(b"GIF8"):  # it may be animated
+        for name in CLIP_MODULES:
+            importlib.import_module(name)
+
+
 def _decode_image(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
-    import pillow_heif
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    pillow_heif.register_heif_opener()
     Image.MAX_IMAGE_PIXELS = None  # checked below, with a message that gives advice
     try:
         photo = Image.open(io.BytesIO(content), formats=PHOTO_FORMATS)
@@ -124,7 +158,8 @@ def _decode_clip(content: bytes, demuxer: str, accepted: Collection[Kind]) -> It
 def main(accepted: list[str]) -> None:
     """Read a file from standard input and write its chunks to standard output, the last of them END or ERROR."""
     content = sys.stdin.buffer.read()
-    limit_resources(MEMORY_BYTES, CPU_SECONDS, NICENESS)
+    load_decoders(content)
+    isolate(MEMORY_BYTES, CPU_SECONDS, NICENESS)
     output = sys.stdout.buffer
     try:
         for chunk in decode(content, [kind for kind in KINDS if kind in accepted]):

@@ -12,7 +12,7 @@ from typing import Final
 
 from PIL import Image
 
-from moodmirror.media.isolation import limit_resources
+from moodmirror.media.isolation import isolate
 
 MAX_FRAME_BYTES: Final = 200_000  # a 320×240 JPEG has about 15 kB; a noisy 1280×720 one still fits
 MAX_FRAME_SIDE: Final = 1280  # pixels
@@ -54,8 +54,9 @@ def decode(content: bytes) -> tuple[int, int, bytes]:
 
 def main() -> None:
     """Decode frames and send the responses until the client closes the connection."""
-    limit_resources(MEMORY_BYTES, cpu_seconds=None, niceness=0)
+    Image.preinit()  # the decoder of JPEG: an isolated process can load nothing
     with socket.socket(fileno=0) as connection, connection.makefile("rb") as requests:
+        isolate(MEMORY_BYTES, cpu_seconds=None, niceness=0)
         while len(header := requests.read(REQUEST.size)) == REQUEST.size:
             (size,) = REQUEST.unpack(header)
             try:

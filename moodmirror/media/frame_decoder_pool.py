@@ -14,7 +14,7 @@ import numpy as np
 from moodmirror.media import frame_decoder
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES, MAX_FRAME_SIDE
-from moodmirror.media.isolation import ENVIRONMENT
+from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.recognition.face_detector import GrayImage
 
 FRAME_TIMEOUT_SECONDS: Final = 2.0  # a valid frame takes milliseconds
@@ -81,7 +81,8 @@ class _FrameDecoderProcess:
                 stdin=decoder_end.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=_ROOT,
-                env=ENVIRONMENT,
+                env=isolation_rules().environment,
+                pass_fds=isolation_rules().file_descriptors,
                 start_new_session=True,
             )
         self._end = weakref.finalize(self, _end_process, self._connection, self._process)

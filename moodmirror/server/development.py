@@ -12,6 +12,7 @@ from flask_socketio import SocketIO
 
 from moodmirror.config import Config, ConfigError
 from moodmirror.logs import logging_config
+from moodmirror.server.process_setup import protect_memory
 
 
 def serve(app: Flask, config: Config, start: Callable[[Flask], None], close: Callable[[Flask], None]) -> None:
@@ -25,6 +26,8 @@ def serve(app: Flask, config: Config, start: Callable[[Flask], None], close: Cal
     def stop(*_: Any) -> None:
         raise SystemExit(0)
 
+    if config.protect_memory:
+        protect_memory()
     signal.signal(signal.SIGTERM, stop)
     logging.config.dictConfig(logging_config(config.log_format))
     # Werkzeug warns against using this server in public, which does not concern someone who tries Mood Mirror at home.
