@@ -37,7 +37,7 @@ from moodmirror.server.websocket_limits import limit_connections
 from moodmirror.services import EXTENSION, ServerCamera, Services
 from moodmirror.storage.database import Database, DatabaseUnavailableError
 from moodmirror.visitor_identity import configure_visitor_cookie
-from moodmirror.web import analyze, api, api_docs, pages, rate_limits, security, visitor_data
+from moodmirror.web import analyze, api, api_docs, imported_likes, pages, rate_limits, security, visitor_data
 from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.problem_details import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
@@ -153,7 +153,7 @@ def _create_database(config: Config) -> Database:
 
 
 def _register_routes(app: OpenAPI) -> None:
-    for blueprint in (pages.bp, api_docs.bp, connection_auth.bp):
+    for blueprint in (pages.bp, imported_likes.bp, api_docs.bp, connection_auth.bp):
         app.register_blueprint(blueprint)
     for api_blueprint in (api.bp, visitor_data.bp, analyze.bp):
         app.register_api(api_blueprint)

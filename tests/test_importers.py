@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from moodmirror.app_factory import create_app
+from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recognition.text import TextEmotionRecognizer
@@ -551,6 +551,67 @@ class TestGenericCsv:
     )
     def test_minutes_are_parsed(self, cell, minutes):
         assert generic_csv.parse_minutes(cell) == minutes
+
+
+class TestImportedLikes:
+    """Songs that are played often, and items that are rated high, become likes of the visitor who opens the link."""
+
+    @pytest.fixture
+    def app(self, tmp_path):
+        app = create_app(Config(camera=CameraSource("off", "off"), instance=tmp_path))
+        yield app
+        close_app(app)
+
+    def import_history(self, flask, tmp_path, titles):
+        plays = [
+            {"endTime": "x", "artistName": "The Inventions", "trackName": title, "msPlayed": 200000}
+            for title in titles
+            for _ in range(3)
+        ]
+        (tmp_path / "StreamingHistory_music_0.json").write_text(json.dumps(plays), encoding="utf-8")
+        done = flask("import", "songs", tmp_path / "StreamingHistory_music_0.json")
+        assert done.exit_code == 0, done.output
+        return re.search(r"(\d+) of them are liked(?:.|\n)*(/likes/[0-9a-f]{32})", done.output)
+
+    def opinions(self, app, client):
+        with client.session_transaction() as session:
+            record = app.extensions["moodmirror"].database.load_visitor(session["visitor"])
+        return {(opinion.item, opinion.verdict) for opinion in record.opinions}
+
+    def test_a_visitor_takes_over_the_likes_once(self, flask, tmp_path, app):
+        count, link = self.import_history(flask, tmp_path, ["Made-up Feast", "Made-up Wake"]).groups()
+        assert count == "2"
+        assert self.import_history(flask, tmp_path, ["Made-up Feast", "Made-up Wake"])[2] == link  # not twice
+        ann, bob = app.test_client(), app.test_client()
+        page = ann.get(link)
+        assert "2 songs" in page.text
+        assert ann.post(link).location == "/"
+        liked = {("the-inventions-made-up-feast", "like"), ("the-inventions-made-up-wake", "like")}
+        assert self.opinions(app, ann) == liked
+        assert bob.get(link).status_code == bob.post(link).status_code == 404
+        assert self.opinions(app, ann) == liked
+
+    def test_an_opinion_of_the_visitors_own_stays(self, flask, tmp_path, app):
+        client = app.test_client()
+        client.get("/")
+        with client.session_transaction() as session:
+            opinion = Opinion("songs", "the-inventions-made-up-feast", "hide", 1.0)
+            app.extensions["moodmirror"].database.save_opinion(session["visitor"], opinion)
+        client.post(self.import_history(flask, tmp_path, ["Made-up Feast", "Made-up Wake"])[2])
+        expected = {("the-inventions-made-up-feast", "hide"), ("the-inventions-made-up-wake", "like")}
+        assert self.opinions(app, client) == expected
+
+    def test_a_shipped_song_is_liked_under_its_own_id(self, flask, tmp_path, app):
+        shipped = next(item for item in read_items("songs") if "|" not in item.facts["artist"])
+        rows = [{"title": shipped.title, "artist": shipped.facts["artist"], "rating": 5}]
+        done = flask("import", "songs", write_csv(tmp_path / "songs.csv", rows))
+        client = app.test_client()
+        client.post(re.findall(r"/likes/[0-9a-f]{32}", done.output)[0])
+        assert self.opinions(app, client) == {(shipped.id, "like")}
+
+    def test_nothing_is_said_of_likes_without_any(self, flask, tmp_path):
+        done = flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
+        assert "liked" not in done.output
 
 
 class TestImportedTables:

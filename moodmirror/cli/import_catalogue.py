@@ -1,6 +1,8 @@
 """`flask import`: add songs, movies, food and activities of your own to the catalogue."""
 
 import os
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -15,10 +17,13 @@ from moodmirror.recommendation.importers import generic_csv, movies, song_files,
 from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError
 from moodmirror.recommendation.item_item import MIN_PEOPLE
+from moodmirror.recommendation.taste import Opinion
 from moodmirror.services import current_services
+from moodmirror.storage.database import DatabaseUnavailableError
 
 FILE: Final = click.Path(path_type=Path)
 COLUMN_OPTIONS: Final = ("title", "tags", "text", "minutes")
+LIKES_TOKEN_FILE: Final = "likes-token"  # beside the imported tables: who holds the token may take the likes over
 ITEM_NAMES: Final = {"food": "dishes and drinks", "activities": "activities"}
 
 
@@ -46,7 +51,37 @@ def _import(kind: str, source: Source, make_rows: Callable[[Sequence[Entry]], li
             if not table.skipped
             else "Nothing could be imported: the reasons are above."
         )
+    _store_likes(table, source.entries)
     return table
+
+
+def _store_likes(table: ImportedTable, entries: Sequence[Entry]) -> None:
+    """Store the likes of an import for the visitor who opens the printed link."""
+    liked = sorted((entry for entry in entries if entry.liked), key=lambda entry: entry.plays)
+    now = time.time()
+    # The most played ones count as the newest opinions, which weigh most.
+    opinions = [
+        Opinion(table.kind, item, "like", now - (len(liked) - rank) / 1000)
+        for rank, entry in enumerate(liked)
+        if (item := table.id_of(entry)) is not None
+    ]
+    if not opinions:
+        return
+    services = current_services()
+    path = services.config.imported_dir / LIKES_TOKEN_FILE
+    token = path.read_text(encoding="ascii") if path.exists() else secrets.token_hex(16)
+    try:
+        services.database.save_opinions(token, opinions)
+    except DatabaseUnavailableError as error:
+        click.echo(f"The likes could not be stored: {error} Import the file again later.")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(token, encoding="ascii")
+    click.echo(
+        f"{len(opinions):,} of them are liked: played often, or rated high. To take these likes over, open this page of "
+        f"your site in your browser: /likes/{token}"
+    )
 
 
 def _text_recognizer() -> Callable[[], TextEmotionRecognizer]:

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -135,6 +135,17 @@ class Database:
             self._upsert(connection, opinions, {**key, "verdict": opinion.verdict}, opinion.at)
             if opinion.verdict in OPPOSITES:
                 self._delete(connection, opinions, {**key, "verdict": OPPOSITES[opinion.verdict]})
+
+    def save_opinions(self, visitor: str, added: Iterable[Opinion]) -> None:
+        """Store opinions, except those that contradict one that is stored already."""
+        with self._transaction(writing=True) as connection:
+            self._ensure_visitor(connection, visitor, must_exist=False)
+            stored = connection.execute(sa.select(opinions).where(opinions.c.visitor == visitor))
+            known = {(row.kind, row.item, row.verdict) for row in stored}
+            for opinion in added:
+                if (opinion.kind, opinion.item, OPPOSITES.get(opinion.verdict)) not in known:
+                    key = {"visitor": visitor, "kind": opinion.kind, "item": opinion.item, "verdict": opinion.verdict}
+                    self._upsert(connection, opinions, key, opinion.at)
 
     def delete_opinion(self, visitor: str, kind: str, item: str, verdict: str) -> None:
         """Delete an opinion, if it is stored."""
