@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask
 from flask_openapi3 import OpenAPI
@@ -42,6 +42,9 @@ from moodmirror.web.analyze import MemoryRequest
 from moodmirror.web.problem_details import on_http_error, on_invalid
 from moodmirror.web.schemas import Problem
 
+if TYPE_CHECKING:
+    from moodmirror.live.spotify_sign_ins import SpotifySignIns
+
 LOGGER = logging.getLogger("moodmirror")
 
 ROOT: Final = Path(__file__).resolve().parents[1]  # holds templates/ and static/
@@ -73,12 +76,13 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
     configure_visitor_cookie(app, secret_key or config.secret_key or secrets.token_hex(32))
     services = app.extensions[EXTENSION] = _create_services(config)
+    sign_ins = _add_spotify(app, services) if config.spotify else None
     _register_routes(app)
     log_requests(app, services.metrics)
     security.protect(app, config)
     rate_limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, redis_url=config.redis_url)
     register_commands(app, config)
-    _add_socketio(app, services)
+    _add_socketio(app, services, sign_ins)
     security.trust_proxies(app, config.trusted_proxies)
     return app
 
@@ -160,7 +164,16 @@ def _register_routes(app: OpenAPI) -> None:
     app.register_error_handler(HTTPException, on_http_error)
 
 
-def _add_socketio(app: Flask, services: Services) -> None:
+def _add_spotify(app: Flask, services: Services) -> "SpotifySignIns":
+    from moodmirror.live.spotify_sign_ins import SpotifySignIns  # noqa: PLC0415  # most sites don't need its packages
+    from moodmirror.web import spotify  # noqa: PLC0415
+
+    sign_ins = app.extensions[spotify.EXTENSION] = SpotifySignIns(services)
+    app.register_blueprint(spotify.bp)
+    return sign_ins
+
+
+def _add_socketio(app: Flask, services: Services, sign_ins: "SpotifySignIns | None") -> None:
     config, metrics, camera = services.config, services.metrics, services.camera
     socketio = SocketIO(
         app,
@@ -179,7 +192,9 @@ def _add_socketio(app: Flask, services: Services) -> None:
         report=lambda reason: metrics.rejections.labels(reason).inc(),
         limit_rate=config.rate_limits,
     )
-    live = app.extensions[LIVE_EXTENSION] = LiveServer(socketio, services, connection_auth.ConnectionAuth(app, config))
+    live = app.extensions[LIVE_EXTENSION] = LiveServer(
+        socketio, services, connection_auth.ConnectionAuth(app, config), sign_ins
+    )
     metrics.add_current_values(
         lambda: CurrentValues(camera.counts, camera.viewers, live.session_count, limiter.open_connections, live.pause)
     )

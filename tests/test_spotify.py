@@ -1,6 +1,5 @@
 """Tests of the Spotify commands against a local HTTP server that stands in for Spotify."""
 
-import json
 import queue
 import socket
 import threading
@@ -9,8 +8,7 @@ import webbrowser
 from collections.abc import Iterator
 from functools import partial
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -20,106 +18,15 @@ from moodmirror.cli.spotify_sign_in import TerminalSignIn
 from moodmirror.config import CameraSource, Config
 from moodmirror.recommendation.catalogue import read_table
 from tests.conftest import free_port
-
-TOKEN = "made-up-token"
+from tests.spotify_server import SpotifyServer, serving_spotify
 
 pytestmark = pytest.mark.unit
 
 
-class SpotifyHandler(BaseHTTPRequestHandler):
-    """One user with 51 liked songs and one playlist."""
-
-    server: "SpotifyServer"
-
-    liked = [  # noqa: RUF012
-        {
-            "id": f"{number:022}",
-            "name": f"Made-up {number}",
-            "artists": [{"name": "The Inventions"}],
-            "album": {"release_date": "1984"},
-            "popularity": 12,
-        }
-        for number in range(51)
-    ]
-
-    def log_message(self, format, *args):  # the name of the base class
-        pass
-
-    def respond(self, message, status=200):
-        content = json.dumps(message).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def rejected(self):
-        if self.server.forbidden:
-            self.respond({"error": {"status": 403, "message": "user not registered"}}, 403)
-        elif self.headers["Authorization"] != f"Bearer {TOKEN}":
-            self.respond({"error": {"status": 401, "message": "no token"}}, 401)
-        else:
-            return False
-        return True
-
-    def do_GET(self):
-        address = urlsplit(self.path)
-        asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-        if address.path == "/authorize":
-            self.server.scopes = asked["scope"]
-            self.send_response(302)
-            self.send_header("Location", f"{asked['redirect_uri']}?{urlencode({'code': 'yes', 'state': asked['state']})}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif self.rejected():
-            pass
-        elif address.path == "/v1/me/tracks":
-            start, count = int(asked.get("offset", 0)), int(asked["limit"])
-            later = start + count < len(self.liked)
-            further = f"{self.server.address}/v1/me/tracks?limit={count}&offset={start + count}" if later else None
-            self.respond({"items": [{"track": track} for track in self.liked[start : start + count]], "next": further})
-        elif address.path == "/v1/me/playlists":
-            self.respond({"items": [{"id": "happylist", "name": "Mood: happy"}], "next": None})
-        else:
-            self.respond({"error": {"status": 404, "message": "not there"}}, 404)
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if self.path == "/api/token":
-            assert self.headers["Authorization"].startswith("Basic ")
-            assert parse_qs(body)["code"] == ["yes"]
-            self.server.signed_in += 1
-            self.respond({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "again"})
-        elif not self.rejected():
-            self.server.written.append(("POST", self.path.partition("?")[0], json.loads(body)))
-            self.respond({"id": "newlist", "snapshot_id": "1"}, 201)
-
-    def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if not self.rejected():
-            self.server.written.append(("PUT", self.path, json.loads(body)))
-            self.respond({"snapshot_id": "1"})
-
-
-class SpotifyServer(ThreadingHTTPServer):
-    address: str
-    forbidden = False
-    signed_in = 0
-    scopes = ""
-    written: list[tuple[str, str, object]]
-
-
 @pytest.fixture
 def spotify() -> Iterator[SpotifyServer]:
-    server = SpotifyServer(("127.0.0.1", 0), SpotifyHandler)
-    server.address = f"http://127.0.0.1:{server.server_address[1]}"
-    server.written = []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving_spotify() as server:
+        yield server
 
 
 @pytest.fixture
@@ -194,9 +101,9 @@ def test_a_folder_without_playlists_is_reported(flask, tmp_path):
     assert "has no playlists" in done.output
 
 
-def test_songs_that_spotify_no_longer_has_are_skipped(flask, spotify, monkeypatch):
+def test_songs_that_spotify_no_longer_has_are_skipped(flask, spotify):
     gone: list[object] = [None, {"id": None, "name": "", "artists": [], "album": None}, {"name": "Talk", "type": "episode"}]
-    monkeypatch.setattr(SpotifyHandler, "liked", [*SpotifyHandler.liked[:2], *gone])
+    spotify.liked = [*spotify.liked[:2], *gone]
     done = flask("spotify", "import")
     assert "2 added, 0 already imported, 3 skipped" in done.output, done.output
 

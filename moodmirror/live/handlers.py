@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 from flask_socketio import ConnectionRefusedError, SocketIO
@@ -47,6 +47,9 @@ from moodmirror.services import CameraStatus, Services
 from moodmirror.storage.database import VisitorDeletedError
 from moodmirror.visitor_identity import visitor_id
 
+if TYPE_CHECKING:  # imported only if Spotify is configured
+    from moodmirror.live.spotify_sign_ins import SpotifySignIns
+
 LOGGER = logging.getLogger("moodmirror.live")
 
 DISCONNECT_DELAY_SECONDS: Final = 1.0  # from an acknowledgement to the end of its connection, so that the client receives it
@@ -61,7 +64,10 @@ Handler = Callable[[Session, Any], BaseModel]
 class LiveServer:
     """The Socket.IO side of one site."""
 
-    def __init__(self, socketio: SocketIO, services: Services, auth: ConnectionAuth) -> None:
+    def __init__(
+        self, socketio: SocketIO, services: Services, auth: ConnectionAuth, sign_ins: "SpotifySignIns | None" = None
+    ) -> None:
+        """`sign_ins` are those of visitors to Spotify, if that is configured."""
         self._socketio = socketio
         self._server = socketio.server
         self._auth = auth
@@ -84,6 +90,9 @@ class LiveServer:
             self._wake,
         )
         self._unavailable_inputs: set[str] = set()  # whose model can't be used; logged once
+        self._sign_ins = sign_ins
+        if sign_ins:
+            sign_ins.on_changed.append(self._on_spotify_changed)
         services.camera.subscribe(self._emit_camera_status)
         self._peer_events = PeerEvents(services.config.redis_url, self._reload_visitor, self._disconnect_visitor)
         services.on_visitor_deleted.extend((self._disconnect_visitor, self._peer_events.publish_deleted))
@@ -155,6 +164,7 @@ class LiveServer:
         self._emit("camera", camera_message(self._services.camera.status), to=sid)
         session.recommendations.reload()
         session.publish_taste()
+        self._show_spotify(session)
 
     def _on_disconnect(self, sid: str, reason: Any = None) -> None:
         with self._lock:
@@ -318,6 +328,20 @@ class LiveServer:
 
     def _reload(self, session: Session) -> None:
         reload_session(session, self._disconnect)
+
+    def _on_spotify_changed(self, visitor: str) -> None:
+        for session in self._sessions_of(visitor):
+            if self._show_spotify(session):
+                session.skip_throttle()
+                session.publish_taste()
+
+    def _show_spotify(self, session: Session) -> bool:
+        """Use the liked songs of a session's visitor and emit their sign-in; return whether the songs have changed."""
+        if self._sign_ins is None:
+            return False
+        visitor = session.recommendations.visitor
+        session.publish_spotify(self._sign_ins.payload(visitor))
+        return session.recommendations.use_liked_songs(self._sign_ins.songs(visitor))
 
     def _disconnect_visitor(self, visitor: str) -> None:
         """Disconnect a visitor whose data was deleted; their pages connect again with a new id."""

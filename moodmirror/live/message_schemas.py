@@ -53,6 +53,7 @@ EmotionName = Annotated[Emotion, BeforeValidator(emotion_of_name)]  # in what cl
 Kind = Literal["songs", "movies", "food", "activities"]
 Mode = Literal["match", "lift", "journey", "surprise"]
 Erasable = Literal["face", "speech", "text", "chosen", "course"]
+SpotifyState = Literal["signed_out", "reading", "ready", "failed"]
 Verdict = Literal["like", "play", "skip", "hide", "save"]
 assert get_args(Emotion) == EMOTIONS
 assert get_args(Kind) == KINDS
@@ -156,7 +157,7 @@ class Word(BaseModel):
 
 
 class Link(BaseModel):
-    """A search for an item on another site."""
+    """An item's page on another site, or a search for it there."""
 
     name: str
     url: str
@@ -254,6 +255,9 @@ class PreferencesPayload(_Payload):
         default_factory=dict, description="values by the names of the table's filters"
     )
     wish: Annotated[str, MaxCharacters(MAX_QUERY_CHARACTERS)] = Field("", description="a text query")
+    song_list: Annotated[str, MaxCharacters(MAX_FILTER_CHARACTERS)] = Field(
+        "", description="the list of the visitor's liked songs from which to recommend songs; empty: from all songs"
+    )
 
     @model_validator(mode="after")
     def _check_destination(self) -> Self:
@@ -406,6 +410,25 @@ class TastePayload(BaseModel):
     hidden: list[CatalogueItem] = Field(description="newest first")
 
 
+class SpotifyList(BaseModel):
+    """A list of the visitor's liked songs, to choose in the preferences as `song_list`."""
+
+    name: str = Field(description="`liked` for all of them, or a group's mood")
+    songs: Count = Field(description="how many")
+
+
+class SpotifyPayload(BaseModel):
+    """The visitor's sign-in to Spotify, and their liked songs."""
+
+    state: SpotifyState
+    read: Count = Field(description="liked songs that are read")
+    total: Count | None = Field(description="of how many; null while that is unknown")
+    in_catalogue: Count = Field(description="how many of them the catalogue has")
+    guessed: Count = Field(description="how many have a mood that is only guessed")
+    message: str = Field(description="why reading failed and what to do, for the user")
+    lists: list[SpotifyList]
+
+
 class ConnectRefusal(BaseModel):
     """The data of the error with which a connection is refused; the error's message is for the user."""
 
@@ -446,6 +469,7 @@ SERVER_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
     "course": CoursePayload,
     "low": LowPayload,
     "taste": TastePayload,
+    "spotify": SpotifyPayload,
 }
 """The payloads of the server's events by name."""
 

@@ -17,6 +17,8 @@ from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
 from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.filters import Filters
+from moodmirror.recommendation.importers.imported_table import SPOTIFY_ID
+from moodmirror.recommendation.importers.spotify_ids import track_id
 from moodmirror.recommendation.text_query import TextQuery
 from moodmirror.services import CameraStatus
 
@@ -33,6 +35,7 @@ QUALITY_ISSUE_MESSAGES: Final[dict[QualityIssue, str]] = {
     "turned": "Your face is turned away or covered: look at the camera.",
 }
 
+TRACK_PAGE: Final = ("Spotify", "https://open.spotify.com/track/")  # of a song whose id there is known: the URL up to it
 # Sites to search for an item, by kind: the site's name, and the URL of its search up to the query.
 SEARCH_SITES: Final = {
     "songs": (
@@ -246,14 +249,23 @@ def row_fields(kind: str, row: Recommendation) -> dict[str, Any]:
 
 def item_fields(kind: str, item: Item) -> dict[str, Any]:
     """Return the fields of a :class:`message_schemas.Item`."""
-    query = quote(_search_query(kind, item), safe="")  # a + in a path is a plus sign
     return {
         "id": item.id,
         "title": item.title,
         "about": _about(kind, item),
         "line": item.line,
-        "links": [{"name": name, "url": url + query} for name, url in SEARCH_SITES[kind]],
+        "links": _links(kind, item),
     }
+
+
+def _links(kind: str, item: Item) -> list[dict[str, str]]:
+    """Return the links to an item: its page on each site where its id is known, and else a search for it there."""
+    query = quote(_search_query(kind, item), safe="")  # a + in a path is a plus sign
+    urls = {name: url + query for name, url in SEARCH_SITES[kind]}
+    if track := track_id(item.facts.get(SPOTIFY_ID, "")):
+        site, page = TRACK_PAGE
+        urls[site] = page + track
+    return [{"name": name, "url": url} for name, url in urls.items()]
 
 
 def _search_query(kind: str, item: Item) -> str:

@@ -24,6 +24,7 @@ from moodmirror.live.message_schemas import (
     ErrorAck,
     Kind,
     Mode,
+    SpotifyState,
     Verdict,
 )
 
@@ -36,6 +37,7 @@ ALIASES: Final[Mapping[tuple[str, ...], str]] = {
     get_args(Emotion): "Emotion",
     get_args(Kind): "Kind",
     get_args(Mode): "Mode",
+    get_args(SpotifyState): "SpotifyState",
     get_args(Verdict): "Verdict",
     get_args(Erasable): "Erasable",
     SOURCES: "Source",

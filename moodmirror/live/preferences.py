@@ -25,13 +25,17 @@ class TextQueryError(ValueError):
 
 @dataclass(frozen=True)
 class Preferences:
-    """How to make one visitor's tables. `filters` are by kind. The text query is stored in memory only."""
+    """How to make one visitor's tables. `filters` are by kind. The text query is stored in memory only.
+
+    `song_list` is the name of the list of the visitor's own songs from which to recommend; empty stands for all songs.
+    """
 
     mode: str = "match"
     towards: str | None = None
     seed: int = 0
     filters: Mapping[str, Filters] = field(default_factory=dict)
     text_query: TextQuery | None = None
+    song_list: str = ""
 
 
 def read_preferences(services: Services, payload: PreferencesPayload) -> Preferences:
@@ -45,7 +49,8 @@ def read_preferences(services: Services, payload: PreferencesPayload) -> Prefere
         except ValueError as error:
             raise PreferenceError(str(error)) from None
     filters: dict[str, Filters] = {kind: dict(values) for kind, values in payload.filters.items()}
-    return Preferences(payload.mode, payload.towards, payload.seed, filters, read_text_query(services, payload.wish))
+    text_query = read_text_query(services, payload.wish)
+    return Preferences(payload.mode, payload.towards, payload.seed, filters, text_query, payload.song_list)
 
 
 def read_text_query(services: Services, text: str) -> TextQuery | None:

@@ -15,6 +15,7 @@ from moodmirror.live.message_schemas import CatalogueItem, FeedbackPayload, Pref
 from moodmirror.live.messages import ROWS_PER_TABLE, item_fields, row_fields
 from moodmirror.live.preferences import Preferences, read_preferences
 from moodmirror.recommendation.catalogue import KINDS
+from moodmirror.recommendation.importers.liked_songs import LikedSongs
 from moodmirror.recommendation.taste import Taste
 from moodmirror.services import Services
 from moodmirror.storage.database import DatabaseUnavailableError, VisitorDeletedError, VisitorRecord
@@ -47,6 +48,7 @@ class RecommendationSession:
         self._exists = False  # whether the database has a record of the visitor
         # Changes to write once the database is available again.
         self._pending_writes: deque[Callable[[str], None]] = deque(maxlen=MAX_PENDING_WRITES)
+        self._liked_songs: LikedSongs | None = None
         self._lock = threading.Lock()  # one change at a time, in memory and in the database
         self._click_key = secrets.token_hex(8)
 
@@ -55,12 +57,22 @@ class RecommendationSession:
         """Whether the visitor has a text query, which ranks by itself while no mood is known."""
         return self._preferences.text_query is not None
 
+    def use_liked_songs(self, songs: LikedSongs | None) -> bool:
+        """Recommend with the visitor's liked songs of another site, or without; return whether these are others now."""
+        if songs is self._liked_songs:
+            return False
+        self._liked_songs = songs
+        self._taste.set_likes_elsewhere("songs", songs.likes if songs else ())
+        self._recommender = (songs or self._services).recommender.with_taste(self._taste)
+        return True
+
     def make_tables(self, mood: MoodVector | None) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of each table for a mood, float32 [7], or for the text query alone, and mark them as shown."""
-        preferences, tables = self._preferences, {}
+        preferences, recommender, tables = self._preferences, self._recommender, {}
+        lists = self._liked_songs.lists if self._liked_songs else {}
         mode, towards = (preferences.mode, preferences.towards) if mood is not None else ("match", None)
         for kind in KINDS:
-            recommendations = self._recommender.recommend(
+            recommendations = recommender.recommend(
                 mood,
                 kind,
                 ROWS_PER_TABLE,
@@ -69,6 +81,7 @@ class RecommendationSession:
                 towards=towards,
                 seed=preferences.seed,
                 text_query=preferences.text_query,
+                only=lists.get(preferences.song_list) if kind == "songs" else None,
             )
             self._taste.mark_shown(kind, [recommendation.item.id for recommendation in recommendations])
             saved = set(self._saved)
@@ -87,7 +100,7 @@ class RecommendationSession:
 
     def _items(self, keys: Iterable[tuple[str, str]]) -> list[CatalogueItem]:
         """Return the items with these kinds and ids; items that are no longer in the catalogue are left out."""
-        found = ((kind, self._services.recommender.item(kind, item)) for kind, item in keys)
+        found = ((kind, self._recommender.item(kind, item)) for kind, item in keys)
         return [CatalogueItem.model_validate({"kind": kind, **item_fields(kind, item)}) for kind, item in found if item]
 
     def set_preferences(self, payload: PreferencesPayload) -> None:
@@ -107,7 +120,7 @@ class RecommendationSession:
         deleted meanwhile.
         """
         kind, item, verdict = payload.kind, payload.id, payload.verdict
-        if self._services.recommender.item(kind, item) is None:
+        if self._recommender.item(kind, item) is None:
             raise FeedbackError(f"feedback.id: the table {kind} has no such item")
         self._count_click()
         with self._lock:
@@ -120,6 +133,9 @@ class RecommendationSession:
                 self._write(lambda visitor: self._services.database.save_opinion(visitor, opinion, must_exist=self._exists))
             else:
                 self._taste.remove_opinion(kind, item, verdict)
+                if verdict == "like" and kind == "songs" and self._liked_songs:
+                    self._liked_songs.withdraw(item)
+                    self._taste.set_likes_elsewhere("songs", self._liked_songs.likes)
                 self._write(lambda visitor: self._services.database.delete_opinion(visitor, kind, item, verdict))
 
     def reload(self) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from moodmirror.fusion import Mood, Reading, Source
 from moodmirror.live.inputs import AudioInput, FrameInput, Input, TextInput
+from moodmirror.live.message_schemas import SpotifyPayload
 from moodmirror.live.messages import mood_message
 from moodmirror.live.recommendation_session import RecommendationSession
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
@@ -161,6 +162,10 @@ class Session(Audience):
         """Emit the visitor's stored data."""
         self._emit("taste", self.recommendations.taste_message(), to=self.name)
 
+    def publish_spotify(self, payload: SpotifyPayload) -> None:
+        """Emit the visitor's sign-in to Spotify."""
+        self._emit("spotify", payload.model_dump(), to=self.name)
+
     def expire_inputs(self, now: float) -> None:
         """Delete what is too old in each input at `now`, in monotonic seconds."""
         for each in self.inputs.values():
@@ -188,4 +193,5 @@ def _has_moved(mood: Mood | None, before: Mood | None) -> bool:
 
 def _visible_content(tables: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
     """Return what the user sees of tables, reasons included: they must stay true if the mood changes and the rows don't."""
-    return {kind: [(row["id"], row["why"], row["liked"], row["saved"]) for row in rows] for kind, rows in tables.items()}
+    fields = ("id", "why", "liked", "saved", "links")
+    return {kind: [tuple(row[field] for field in fields) for row in rows] for kind, rows in tables.items()}

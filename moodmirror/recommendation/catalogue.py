@@ -30,6 +30,7 @@ LOGGER = logging.getLogger("moodmirror.catalogue")
 
 MOOD_COLUMN: Final = "mood"  # in imported tables: the measured mood
 KEY_COLUMN: Final = "key"  # in imported tables: the item's comparison key; empty in tables of older versions
+ORIGIN_COLUMN: Final = "origin"  # in imported tables: how the mood was determined
 RISKS_COLUMN: Final = "risks"  # in imported tables: why an item is not recommended for a low mood; mostly empty
 MAX_TAGS: Final = 4
 DIETS: Final = ("vegan", "vegetarian", "pescatarian", "omnivore")
@@ -257,15 +258,18 @@ def _read_row(
     if cells["id"] in seen:
         errors.append(f"column id: {cells['id']!r} is there twice")
     seen.add(cells["id"])
-    if errors:
-        return None, errors
+    return (None, errors) if errors else (make_item(cells, kind, imported=imported), [])
+
+
+def make_item(cells: Mapping[str, str], kind: str, *, imported: bool = False) -> Item:
+    """Make an item of the cells of a row, which :func:`cell_errors` has found valid."""
     facts = {column: value for column, value in cells.items() if column not in _COMMON_COLUMNS and column != MOOD_COLUMN}
     energy, valence, tags = float(cells["energy"]), float(cells["valence"]), tuple(cells["tags"].split("|"))
     if imported and cells.get(MOOD_COLUMN):
         vector = _parse_mood(cells[MOOD_COLUMN])
     else:
         vector = compute_item_mood(energy, valence, tags, facts.get("genres", "").split("|"))
-    return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts), []
+    return Item(cells["id"], cells["title"], energy, valence, tags, vector, cells["line"], facts)
 
 
 def cell_errors(cells: Mapping[str, str], kind: str, *, imported: bool = False) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
-from moodmirror.recommendation.catalogue import Item
+from moodmirror.recommendation.catalogue import ORIGIN_COLUMN, Item
 from moodmirror.recommendation.diversity import CREATOR_COLUMNS
 from moodmirror.recommendation.item_moods import circumplex_position
 
@@ -198,10 +198,11 @@ def explain_co_likes(liked: Item) -> str:
 
 
 def describe_item_mood(item: Item) -> str:
-    """Describe an item's own mood by its two strongest emotions and their shares."""
+    """Describe an item's own mood by its two strongest emotions and their shares, and how it is known if that is stated."""
     first, second = np.argsort(-item.vector, kind="stable")[:2]
     shares = " and ".join(f"{EMOTION_NOUNS[EMOTIONS[e]]} {100 * float(item.vector[e]):.0f} %" for e in (first, second))
-    return f"Its own mood: mostly {shares}."
+    origin = item.facts.get(ORIGIN_COLUMN)
+    return f"Its own mood{f', {origin}' if origin else ''}: mostly {shares}."
 
 
 def compose_explanation(kind: str, item: Item, *phrases: str) -> str:

@@ -1,6 +1,6 @@
 """Score and select the items of one table: fit to the mood, and taste, freshness, text query and popularity beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Final
 
@@ -59,6 +59,7 @@ class RankingTable:
         self.kind = kind
         self.items = items
         self._counts = tuple(counts)
+        self._site_counts = CoLikeCounts()
         self.similarity = ItemSimilarity(self.index_of, self._counts)
         self._descriptions = descriptions
         self.traits = ItemTraits(items)
@@ -72,7 +73,18 @@ class RankingTable:
 
     def update_co_likes(self, counts: CoLikeCounts) -> None:
         """Replace the visitors' co-like counts; those that the table was created with stay."""
+        self._site_counts = counts
         self.similarity = ItemSimilarity(self.index_of, (*self._counts, counts))
+
+    def with_items(self, items: list[Item]) -> "RankingTable":
+        """Return a table of other items, with the descriptions and co-likes of this one where it has the same ids."""
+        descriptions = None
+        if self._descriptions is not None:
+            descriptions = np.zeros((len(items), self._descriptions.shape[1]), dtype=np.float32)
+            for index, item in enumerate(items):
+                if item.id in self.index_of:
+                    descriptions[index] = self._descriptions[self.index_of[item.id]]
+        return RankingTable(self.kind, items, descriptions, (*self._counts, self._site_counts))
 
     # Only taste and text queries need these, so they are computed on first use.
 
@@ -116,13 +128,15 @@ class RankingTable:
         known = [float(item.facts.get("popularity") or 0) / 100 for item in self.items]
         return np.clip(np.array(known, dtype=np.float32), 0, 1)
 
-    def without(self, indices: npt.NDArray[np.intp], excluded: set[str]) -> npt.NDArray[np.intp]:
-        """Return the indices without those of the items whose ids are `excluded`."""
-        if not excluded:
-            return indices
-        allowed = np.ones(len(self.items), dtype=np.bool_)
-        allowed[[self.index_of[item] for item in excluded if item in self.index_of]] = False
-        return indices[allowed[indices]]
+    def select(
+        self, passing: npt.NDArray[np.intp], only: Collection[str] | None, *, without: Collection[str]
+    ) -> npt.NDArray[np.intp]:
+        """Return the indices in `passing` of items whose ids are in `only`, if that is given, and not in `without`."""
+        for ids, wanted in ((only, True), (without, False)):
+            if ids is not None and (wanted or ids):
+                chosen = [self.index_of[item] for item in ids if item in self.index_of]
+                passing = passing[np.isin(passing, chosen, invert=not wanted)]
+        return passing
 
     def fits(self, targets: list[Target]) -> npt.NDArray[np.float32]:
         """Return how well each item fits each target, float32 [targets, n], at most 1."""

@@ -101,10 +101,18 @@ class Recommender:
         other._taste = taste
         return other
 
+    def with_songs(self, songs: list[Item]) -> Self:
+        """Return a recommender that shares the other tables, and has these songs; their indexes are built at once."""
+        other = copy(self)
+        table = self._tables["songs"].with_items(songs)
+        table.text_query_index, table.content_model, table.is_risky  # noqa: B018  # cached properties
+        other._tables = {**self._tables, "songs": table}
+        return other
+
     def update_co_likes(self, kind: str, counts: CoLikeCounts) -> None:
         """Replace the counts of what this site's visitors like together.
 
-        Affects every recommender that shares these tables. Thread-safe.
+        Affects every recommender that shares the table. Thread-safe.
         """
         self._tables[kind].update_co_likes(counts)
 
@@ -140,6 +148,7 @@ class Recommender:
         text_query: TextQuery | None = None,
         exclude: Collection[str] = (),
         comforting: bool = False,
+        only: Collection[str] | None = None,
     ) -> list[Recommendation]:
         """Return the `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
@@ -150,11 +159,12 @@ class Recommender:
         `seed` draws others. `filters` maps names in :data:`moodmirror.recommendation.filters.FILTERS` to values. Except in
         a journey the best come first, but similar items are kept apart, and no artist or director is listed twice in a row
         while there are others. A `text_query` counts beside the mood, and so does the recommender's taste: hidden items are
-        never listed, skipped and recently seen ones rank lower. Items whose ids are in `exclude` are left out, and for a
-        low mood items that may do harm then (:mod:`moodmirror.recommendation.content_safety`).
+        never listed, skipped and recently seen ones rank lower. Items whose ids are in `exclude`, or not in `only` if that
+        is given, are left out, and for a low mood items that may do harm then
+        (:mod:`moodmirror.recommendation.content_safety`).
 
         With `comforting`, for a person in a crisis, only items that comfort and connect are listed, the best for that first,
-        with or without a mood and whatever the mode.
+        with or without a mood, whatever the mode and `only`.
 
         Raises ValueError for an unknown kind, mode, emotion or filter, an invalid filter value, a k below 1, a `towards`
         that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
@@ -176,8 +186,8 @@ class Recommender:
         if mood is not None and is_low_mood(mood):
             passing = passing[~table.is_risky[passing]]
         if comforting:
-            passing = passing[table.is_comforting[passing]]
-        passing = table.without(passing, {*exclude, *(taste.hidden if taste else ())})
+            passing, only = passing[table.is_comforting[passing]], None
+        passing = table.select(passing, only, without={*exclude, *(taste.hidden if taste else ())})
         k = min(k, len(passing))
         if k == 0:
             return []

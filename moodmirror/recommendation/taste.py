@@ -94,6 +94,7 @@ class Taste:
         self._lock = threading.Lock()
         self._opinions: dict[tuple[str, str, str], Opinion] = {}
         self._shown: dict[str, dict[str, float]] = {}  # by kind and id: shown since
+        self._likes_elsewhere: dict[str, tuple[str, ...]] = {}  # by kind: ids, oldest first
         self._seen: dict[str, dict[str, tuple[float, float]]] = {}  # by kind and id: (when it left the list, penalty)
         self.replace_opinions(opinions)
 
@@ -110,6 +111,14 @@ class Taste:
             changed = set(replacement) != set(self._opinions)
             self._opinions = replacement
         return changed
+
+    def set_likes_elsewhere(self, kind: str, ids: Iterable[str]) -> None:
+        """Set the items of a kind, by id, oldest first, that the visitor likes on another site.
+
+        They count as liked and as older than all opinions, of which they are none: `opinions` does not contain them.
+        """
+        with self._lock:
+            self._likes_elsewhere[kind] = tuple(ids)
 
     def add_opinion(self, kind: str, item: str, verdict: str) -> Opinion:
         """Add an opinion and remove the one that it contradicts. Raises ValueError for an unknown verdict."""
@@ -155,12 +164,15 @@ class Taste:
         now, moment = self._clock(), self._monotonic()
         with self._lock:
             opinions = sorted((o for o in self._opinions.values() if o.kind == kind), key=lambda opinion: opinion.at)
+            likes_elsewhere = self._likes_elsewhere.get(kind, ())
             shown = tuple(self._shown.get(kind, ()))
             penalties = {
                 item: penalty * 0.5 ** ((moment - at) / SEEN_HALF_LIFE)
                 for item, (at, penalty) in self._seen.get(kind, {}).items()
             }
-        values: dict[str, float] = {}
+        hidden = frozenset(opinion.item for opinion in opinions if opinion.verdict == "hide")
+        values = {item: VERDICTS["like"] for item in likes_elsewhere if item not in hidden}
+        liked = {*values, *(opinion.item for opinion in opinions if opinion.verdict == "like")}
         for opinion in opinions:
             value = VERDICTS[opinion.verdict]
             if opinion.verdict == "skip":
@@ -171,8 +183,8 @@ class Taste:
             values[opinion.item] = max(values.pop(opinion.item, 0.0), value, key=abs)
         return TasteSnapshot(
             opinion_values=dict(list(values.items())[-MAX_OPINIONS:]),
-            liked=frozenset(opinion.item for opinion in opinions if opinion.verdict == "like"),
-            hidden=frozenset(opinion.item for opinion in opinions if opinion.verdict == "hide"),
+            liked=frozenset(liked),
+            hidden=hidden,
             penalties=penalties,
             shown=shown,
         )

@@ -51,13 +51,15 @@ def index() -> str:
         max_wish=MAX_QUERY_CHARACTERS,
         keep_days=RETENTION_DAYS,
         certainty=model_accuracy,
+        spotify=current_services().config.spotify,
     )
 
 
 @bp.get("/privacy")
 def privacy() -> str:
     """Return the page that explains what is analyzed and what is stored."""
-    return render_template("privacy.html", keep_days=RETENTION_DAYS, certainty=model_accuracy)
+    spotify = current_services().config.spotify
+    return render_template("privacy.html", keep_days=RETENTION_DAYS, certainty=model_accuracy, spotify=spotify)
 
 
 def _filter_choices(recommender: Recommender) -> dict[str, dict[str, list[str]]]:

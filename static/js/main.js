@@ -14,6 +14,7 @@ import { openRecordingIndicator } from "./recording_indicator.js";
 import { openPreferences } from "./tables/preferences.js";
 import { openTables } from "./tables/recommendation_tables.js";
 import { openSavedItems } from "./tables/saved_items.js";
+import { openSpotify } from "./tables/spotify.js";
 
 const EVERYTHING_STOPPED = "Everything is stopped, and what was read from your face and voice is deleted.";
 
@@ -35,6 +36,7 @@ const showMoodInHistory = openMoodHistory(socket);
 const sendPreferences = openPreferences(socket);
 const tables = openTables(socket);
 openSavedItems(socket);
+openSpotify(socket, sendPreferences);
 
 /** Close all cameras and the microphone, and ask for consent again before one is opened. */
 function stopEverything() {

@@ -17,6 +17,8 @@ export type Kind = "songs" | "movies" | "food" | "activities";
 
 export type Mode = "match" | "lift" | "journey" | "surprise";
 
+export type SpotifyState = "signed_out" | "reading" | "ready" | "failed";
+
 export type Verdict = "like" | "play" | "skip" | "hide" | "save";
 
 export type Erasable = "face" | "speech" | "text" | "chosen" | "course";
@@ -133,7 +135,7 @@ export interface FrameAck {
 /** One frame of the visitor's camera as a JPEG file. */
 export type FramePayload = ArrayBuffer | ArrayBufferView | Blob;
 
-/** A search for an item on another site. */
+/** An item's page on another site, or a search for it there. */
 export interface Link {
   name: string;
   url: string;
@@ -177,6 +179,8 @@ export interface PreferencesPayload {
   filters?: Partial<Record<Kind, Record<string, string>>>;
   /** a text query */
   wish?: string;
+  /** the list of the visitor's liked songs from which to recommend songs; empty: from all songs */
+  song_list?: string;
 }
 
 /** All four tables, best row first; empty when there is neither a mood nor a text query any more. */
@@ -214,6 +218,30 @@ export interface SpeechReading {
   snr_db: number;
   /** how reliable the reading is */
   weight: number;
+}
+
+/** A list of the visitor's liked songs, to choose in the preferences as `song_list`. */
+export interface SpotifyList {
+  /** `liked` for all of them, or a group's mood */
+  name: string;
+  /** how many */
+  songs: number;
+}
+
+/** The visitor's sign-in to Spotify, and their liked songs. */
+export interface SpotifyPayload {
+  state: SpotifyState;
+  /** liked songs that are read */
+  read: number;
+  /** of how many; null while that is unknown */
+  total: number | null;
+  /** how many of them the catalogue has */
+  in_catalogue: number;
+  /** how many have a mood that is only guessed */
+  guessed: number;
+  /** why reading failed and what to do, for the user */
+  message: string;
+  lists: SpotifyList[];
 }
 
 /** A newer text arrived before this one was analyzed, which was therefore dropped. */
@@ -333,4 +361,5 @@ export interface ServerToClientEvents {
   course: (payload: CoursePayload) => void;
   low: (payload: LowPayload) => void;
   taste: (payload: TastePayload) => void;
+  spotify: (payload: SpotifyPayload) => void;
 }

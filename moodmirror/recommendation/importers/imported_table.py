@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from moodmirror.emotions import MoodVector
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, COLUMNS, KEY_COLUMN, MOOD_COLUMN, RISKS_COLUMN, cell_errors
+from moodmirror.recommendation.catalogue import (
+    CATALOGUE_DIR,
+    COLUMNS,
+    KEY_COLUMN,
+    MOOD_COLUMN,
+    ORIGIN_COLUMN,
+    RISKS_COLUMN,
+    cell_errors,
+)
 from moodmirror.recommendation.content_safety import find_risks
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError, read_csv
 from moodmirror.recommendation.importers.spotify_ids import track_id
 from moodmirror.recommendation.item_keys import item_key, slug
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES
 
-ORIGIN: Final = "origin"  # how the row's mood was determined
+ORIGIN: Final = ORIGIN_COLUMN  # how the row's mood was determined
 SPOTIFY_ID: Final = "spotify_id"
 POPULARITY: Final = "popularity"  # how well known an item is, 0…100
 # Prefixed, because every table already has columns named energy and valence.

@@ -2,7 +2,7 @@
 
 /** @import { CatalogueItem, Link } from "../messages.js" */
 
-import { query } from "../dom.js";
+import { query, queryAll } from "../dom.js";
 
 const ICONS_FILE = query(document, ".icon-button.others use", SVGUseElement).getAttribute("href")?.split("#")[0];
 
@@ -35,7 +35,7 @@ export function makeIconButton({ icon, name, itemTitle }) {
 }
 
 /**
- * Make a link to a search for an item elsewhere.
+ * Make a link to an item's page elsewhere, or to a search for it.
  * @param {Link} link
  * @param {Pick<CatalogueItem, "title">} item
  * @param {string} className
@@ -48,8 +48,19 @@ export function makeLink({ name, url }, item, className, text) {
   link.target = "_blank";
   link.rel = "noreferrer";
   link.textContent = text;
-  link.setAttribute("aria-label", text === name ? `${name}: ${item.title}` : `${item.title}: search on ${name}`);
+  link.setAttribute("aria-label", text === name ? `${name}: ${item.title}` : `${item.title} on ${name}`);
   return link;
+}
+
+/**
+ * Let the links of an item's row lead where the server says now. The title is the first link.
+ * @param {HTMLElement} row
+ * @param {Link[]} links
+ */
+export function updateLinks(row, links) {
+  const urls = new Map(links.map(({ name, url }) => [name, url]));
+  query(row, "a.title", HTMLAnchorElement).href = links[0].url;
+  for (const link of queryAll(row, "a.search-link", HTMLAnchorElement)) link.href = urls.get(link.text) ?? link.href;
 }
 
 /**

@@ -44,6 +44,7 @@ export function openPreferences(socket) {
       ...(mode === "journey" && { towards: journeyTarget.value }),
       ...(mode === "surprise" && { seed }),
       ...(text && { wish: text }),
+      ...(songList()?.value && { song_list: songList()?.value }),
     });
     let answer;
     const slow = setTimeout(() => setStatus(queryStatus, SEARCHING), SEARCHING_MS);
@@ -131,5 +132,8 @@ function readFilters(form) {
   }
   return filters;
 }
+
+/** Return the choice of a list of the visitor's own songs, where the site has it. */
+const songList = () => /** @type {HTMLSelectElement | null} */ (document.getElementById("song-list"));
 
 const newSeed = () => Math.floor(Math.random() * MAX_SEED);

@@ -7,7 +7,7 @@
 
 import { byId, query, queryAll } from "../dom.js";
 import { setStatus } from "../live_region.js";
-import { makeIconButton, makeLink, makeSpan } from "./item_elements.js";
+import { makeIconButton, makeLink, makeSpan, updateLinks } from "./item_elements.js";
 import { HoldTimer, rowOrder } from "./row_order.js";
 
 const ROWS = 10;
@@ -269,12 +269,14 @@ function makeDetailsButton(item, details) {
 }
 
 /**
- * Update what may have changed in a row since it was made: the mood that it is compared with, and the visitor's feedback.
+ * Update what may have changed in a row since it was made: the mood that it is compared with, the visitor's feedback, and
+ * links, which lead to the item's page once its id is known.
  * @param {HTMLTableRowElement} row
  * @param {TableRow} item
  */
 function updateRow(row, item) {
   query(row, ".why", HTMLElement).textContent = item.why;
+  updateLinks(row, item.links);
   query(row, ".details", HTMLElement).replaceChildren(
     ...item.details.map((text) => {
       const detail = document.createElement("li");

@@ -6,7 +6,7 @@
 
 import { byId } from "../dom.js";
 import { setStatus } from "../live_region.js";
-import { makeIconButton, makeLink, makeSpan } from "./item_elements.js";
+import { makeIconButton, makeLink, makeSpan, updateLinks } from "./item_elements.js";
 
 const STORAGE_UNAVAILABLE = "Nothing can be stored at the moment. What you like and save counts while this page is open.";
 const DELETED = "Your data is deleted.";
@@ -52,6 +52,7 @@ export function openSavedItems(socket) {
       const key = `${item.kind}/${item.id}`;
       const row = present.get(key) ?? makeRow(target, item);
       present.delete(key);
+      updateLinks(row, item.links);
       if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
     });
     for (const row of present.values()) row.remove();
