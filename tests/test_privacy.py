@@ -135,7 +135,7 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
             # Rejected content must not be logged either.
             assert "error" in visitor.call("frame", frame[: len(frame) // 2])
             assert "error" in visitor.call("audio", pcm(voice[:PACKET]) + b"\0")
-            assert "error" in visitor.call("text", f"{word} " * 200)
+            assert "error" in visitor.call("text", f"{word} " * 300)
             assert "error" in visitor.call("choose", word)
             assert "error" in visitor.call("preferences", {"wish": f"{word} " * 200})
             cookie = visitor.cookie
