@@ -95,7 +95,7 @@ class Config:
     rate_limits: bool = True
     # Keep other processes of the same user from reading this one's memory and environment. Off for debuggers and profilers.
     protect_memory: bool = True
-    # The operator's own app at Spotify; without both values the Spotify commands do not exist.
+    # The operator's own app at Spotify; without both values the commands and the page have no Spotify.
     spotify_client_id: str = ""
     spotify_client_secret: str = field(default="", repr=False)
     spotify_redirect_uri: str = "http://127.0.0.1:8888/callback"

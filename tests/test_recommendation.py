@@ -13,10 +13,12 @@ import pytest
 from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import Config
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector
+from moodmirror.live.messages import item_fields
 from moodmirror.recommendation import Recommender, catalogue_check, ranking_modes
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
 from moodmirror.recommendation.explanations import EMOTION_NOUNS, FOOD_AND_ACTIVITY_TAG_PHRASES, TAG_PHRASES
 from moodmirror.recommendation.item_moods import GENRE_EMOTIONS, TAG_EMOTIONS, compute_item_mood, mood_at_position
+from moodmirror.recommendation.text_query import TextQuery
 
 pytestmark = pytest.mark.unit
 
@@ -421,6 +423,22 @@ class TestFilters:
             found = recommender.recommend(np.ones(7), "movies", 5, mode, {"language": "ja"}, towards=towards)
             assert [row.item.facts["language"] for row in found] == ["ja"] * 5
 
+    def test_only_the_given_items_are_listed_in_every_mode(self, recommender):
+        only = [item.id for item in recommender.items("songs")[:7]]
+        for mode in ("match", "lift", "journey", "surprise"):
+            towards = "happy" if mode == "journey" else None
+            found = recommender.recommend(np.ones(7), "songs", 9, mode, towards=towards, only=[*only, "unknown"])
+            assert {row.item.id for row in found} == set(only)
+        assert recommender.recommend(np.ones(7), "songs", only=[]) == []
+
+    def test_a_recommender_with_other_songs_leaves_the_first_as_it_is(self, recommender):
+        own = replace(recommender.items("songs")[0], id="my-own-song", title="My Own Song")
+        other = recommender.with_songs([*recommender.items("songs"), own])
+        assert other.item("songs", "my-own-song") is own
+        assert recommender.item("songs", "my-own-song") is None
+        [best, *_] = other.recommend(own.vector, "songs", text_query=TextQuery("my own song"))
+        assert best.item is own
+
     def test_a_filter_without_matches_gives_an_empty_list(self, recommender):
         assert recommender.recommend(np.ones(7), "songs", filters={"language": "tlh"}) == []
 
@@ -498,6 +516,14 @@ class TestApi:
             for row in rows[kind]:
                 [url] = [link["url"] for link in row["links"] if mark in link["url"]]
                 assert unquote(url.partition(mark)[2]).startswith(row["title"])
+
+    def test_a_song_with_a_known_track_links_to_it(self):
+        song = Recommender.open().items("songs")[0]
+        known = replace(song, facts={**song.facts, "spotify_id": "4uLU6hMCjMI75M1A2tKUQC"})
+        assert item_fields("songs", known)["links"][0]["url"] == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
+        for identity in ("", "215", "../evil"):
+            broken = replace(song, facts={**song.facts, "spotify_id": identity})
+            assert "/search/" in item_fields("songs", broken)["links"][0]["url"]
 
     def test_a_text_query_needs_no_mood(self, client):
         answer = client.get("/api/recommendations?wish=a+bowl+of+soup&k=3")

@@ -12,7 +12,15 @@ from moodmirror.recommendation.diversity import item_traits
 from moodmirror.recommendation.explanations import explain_shared_trait
 from moodmirror.recommendation.item_moods import compute_item_mood
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors
-from moodmirror.recommendation.taste import READING_SECONDS, SEEN_HALF_LIFE, SKIP_HALF_LIFE, ContentModel, Opinion, Taste
+from moodmirror.recommendation.taste import (
+    MAX_OPINIONS,
+    READING_SECONDS,
+    SEEN_HALF_LIFE,
+    SKIP_HALF_LIFE,
+    ContentModel,
+    Opinion,
+    Taste,
+)
 from moodmirror.recommendation.text_query import TextQuery, TextQueryIndex
 
 pytestmark = pytest.mark.unit
@@ -144,6 +152,24 @@ class TestTaste:
         taste.add_opinion("songs", "a", "like")
         taste.add_opinion("songs", "a", "hide")
         assert [(opinion.item, opinion.verdict) for opinion in taste.opinions] == [("a", "hide")]
+
+    def test_likes_elsewhere_count_as_liked_and_are_no_opinions(self, tables, recommender, taste):
+        liked = tables.items("songs")[3].id
+        before = recommender.recommend(SAD, "songs", 1000)
+        taste.set_likes_elsewhere("songs", [liked])
+        after = recommender.recommend(SAD, "songs", 1000)
+        assert [row.item.id for row in after if row.liked] == [liked]
+        assert ids(after).index(liked) < ids(before).index(liked)
+        assert taste.opinions == []
+        taste.add_opinion("songs", liked, "hide")  # what the visitor says here counts more
+        assert liked not in ids(recommender.recommend(SAD, "songs", 1000))
+
+    def test_likes_elsewhere_count_after_opinions_where_they_are_many(self, tables, taste):
+        taste.set_likes_elsewhere("songs", [item.id for item in tables.items("songs")])
+        taste.add_opinion("songs", tables.items("songs")[5].id, "skip")
+        snapshot = taste.snapshot("songs")
+        assert len(snapshot.opinion_values) == MAX_OPINIONS
+        assert list(snapshot.opinion_values)[-1] == tables.items("songs")[5].id
 
     def test_the_strongest_of_several_verdicts_counts(self, taste):
         for item, verdicts in (("a", ("like", "skip")), ("b", ("hide", "play"))):

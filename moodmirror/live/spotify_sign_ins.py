@@ -14,15 +14,16 @@ from functools import partial
 from typing import Final
 
 from spotipy import MemoryCacheHandler, SpotifyOAuth
+from spotipy.oauth2 import SpotifyOauthError
 
 from moodmirror.live.message_schemas import SpotifyList, SpotifyPayload, SpotifyState
-from moodmirror.recommendation.importers.liked_songs import LIKED, LikedSongs, add_liked_songs
+from moodmirror.recommendation.importers.liked_songs import LikedSongs, add_liked_songs
 from moodmirror.recommendation.importers.spotify import READ_SCOPES, SpotifyAccount, SpotifyError, sign_in_with
 from moodmirror.services import Services
 
 LOGGER = logging.getLogger("moodmirror.spotify")
 
-MAX_SIGN_INS_BEGUN: Final = 200  # the oldest one is dropped: each holds a few hundred bytes
+MAX_SIGN_INS_BEGUN: Final = 200  # beyond that, the oldest is dropped
 SIGN_IN_SECONDS: Final = 600.0  # for a visitor to finish a sign-in
 SIGNED_IN_SECONDS: Final = 8 * 3600.0  # after which a visitor is signed out
 MAX_LIKED_SONGS: Final = 2000  # of one visitor, the newest
@@ -36,6 +37,14 @@ UNKNOWN_SIGN_IN: Final = (
 )
 REFUSED: Final = "You did not allow access, so no songs were read."
 FAILED: Final = "Your liked songs could not be read. Try again in a minute."
+
+
+class _PageSignIn(SpotifyOAuth):  # type: ignore[misc]  # spotipy has no types
+    """A sign-in whose code comes from the visitor's browser only; spotipy would ask for it on the server."""
+
+    def get_auth_response(self, open_browser: bool | None = None) -> str:
+        """Raise SpotifyOauthError: the visitor must sign in again."""
+        raise SpotifyOauthError("the sign-in has expired")
 
 
 @dataclass
@@ -75,7 +84,7 @@ class SpotifySignIns:
 
     def begin(self, visitor: str, redirect_uri: str) -> str:
         """Begin a sign-in and return the address at Spotify. Raises SpotifyError if too many visitors are signed in."""
-        sign_in = sign_in_with(self.services.config, redirect_uri, MemoryCacheHandler(), READ_SCOPES)
+        sign_in = sign_in_with(self.services.config, redirect_uri, MemoryCacheHandler(), READ_SCOPES, _PageSignIn)
         with self._lock:
             self._check_room(visitor)
             self._begun.pop(visitor, None)
@@ -159,14 +168,13 @@ class SpotifySignIns:
         try:
             source = entry.account.liked_songs(MAX_LIKED_SONGS, partial(self._progress, visitor, entry))
             songs = add_liked_songs(self.services.recommender, source.entries, self.services.text_recognizer)
-            names = [LIKED, *sorted(name for name in songs.lists if name != LIKED)]
             payload = _status(
                 "ready",
                 read=len(songs.likes),
                 total=len(songs.likes),
                 in_catalogue=songs.known_count,
                 guessed=songs.guessed_count,
-                lists=[SpotifyList(name=name, songs=len(songs.lists[name])) for name in names],
+                lists=[SpotifyList(name=name, songs=len(songs.lists[name])) for name in songs.lists],
             )
             entry.songs = songs
             self._set(visitor, entry, payload)

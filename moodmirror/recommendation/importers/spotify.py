@@ -159,7 +159,8 @@ def _translated_errors() -> Iterator[None]:
             advice = "Apps without extended access may have five users: add this account in the app's settings at Spotify."
         elif error.http_status == HTTP_TOO_MANY and error.headers.get("Retry-After", "").isdigit():
             advice = f"Try again in {error.headers['Retry-After']} s."
-        raise SpotifyError(f"Spotify refused the request ({error.http_status}): {error.msg}. {advice}") from None
+        reason = str(error.msg).rpartition("\n")[2].strip()  # below the request's address
+        raise SpotifyError(f"Spotify refused the request ({error.http_status}): {reason}. {advice}") from None
     except requests.RequestException as error:
         raise SpotifyError(
             f"Spotify can't be reached: {type(error).__name__}. Check this machine's internet connection, then try again."

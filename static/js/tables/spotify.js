@@ -32,7 +32,7 @@ export function openSpotify(socket, sendPreferences) {
     const changed = section.dataset.state !== state;
     section.dataset.state = state;
     setStatus(status, describe(spotify), { announce: changed && state !== "signed_out" });
-    notice.hidden = state === "ready";
+    notice.hidden = state !== "signed_out";
     progress.hidden = state !== "reading";
     if (spotify.total) progress.value = spotify.read / spotify.total;
     else progress.removeAttribute("value");
