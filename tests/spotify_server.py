@@ -70,7 +70,8 @@ class SpotifyHandler(BaseHTTPRequestHandler):
             items = [{"track": track} for track in liked[start : start + count]]
             self.respond({"items": items, "next": further if start + count < len(liked) else None, "total": len(liked)})
         elif address.path == "/v1/me/playlists":
-            self.respond({"items": [{"id": "happylist", "name": "Mood: happy"}], "next": None})
+            names = {"happylist": "Mood: happy", "oldlist": "Mood: angry", "mine": "Running"}
+            self.respond({"items": [{"id": key, "name": name} for key, name in names.items()], "next": None})
         else:
             self.respond({"error": {"status": 404, "message": "not there"}}, 404)
 

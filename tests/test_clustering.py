@@ -9,6 +9,7 @@ import pytest
 from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector
+from moodmirror.recommendation.catalogue import read_table
 from moodmirror.recommendation.playlist_clustering import (
     DEFAULT_EMOTIONS,
     MIN_NAME_LEAD,
@@ -187,6 +188,21 @@ class TestCommand:
             titles += own
         assert sorted(titles) == sorted(song.title for song in (*some_songs, odd))
         assert (tmp_path / "l" / "clusters.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_a_playlist_imports_as_a_list_of_its_emotion(self, flask, tmp_path):
+        groups = (songs_around(FESTIVE, name="festive"), songs_around(MOURNFUL, name="mournful"))
+        with (tmp_path / "songs.csv").open("w", newline="") as output:
+            writer = csv.writer(output)
+            writer.writerow(["Track URI", "Track Name", "Artist Name(s)", *map(str.capitalize, AUDIO_FEATURES)])
+            for number, song in enumerate((*groups[0], *groups[1])):
+                writer.writerow([f"spotify:track:{number:022}", song.title, "Tyler, The Creator;A Guest", *song.features])
+        flask("cluster", "songs", tmp_path / "songs.csv", "--k", 2, "--out", tmp_path / "lists")
+        done = flask("import", "songs", tmp_path / "lists" / "happy.csv")
+        assert "12 added" in done.output, done.output
+        for item in read_table(tmp_path / "instance" / "catalogue" / "songs.csv", "songs", imported=True):
+            assert item.title.startswith("festive")
+            assert item.facts["artist"] == "Tyler, The Creator|A Guest"
+            assert EMOTIONS[int(item.vector.argmax())] == "happy"
 
     def test_each_centroid_is_printed_in_aligned_columns_and_written(self, flask, file, tmp_path):
         done = flask("cluster", "songs", file, "--k", 3, "--out", tmp_path / "lists")

@@ -79,6 +79,7 @@ def test_playlists_are_created_or_replaced(flask, spotify, tmp_path):
     done = flask("spotify", "save", lists)
     assert "Mood: happy: 120 songs saved\n" in done.output, done.output
     assert "Mood: sad: 1 songs saved, 1 left out" in done.output
+    assert "Still at Spotify, of an earlier run: Mood: angry." in done.output
     happy, further, made, sad = spotify.written
     assert happy == ("PUT", "/v1/playlists/happylist/items", {"uris": uris[:100]})
     assert further == ("POST", "/v1/playlists/happylist/items", uris[100:])

@@ -17,6 +17,7 @@ from moodmirror.services import current_services
 if TYPE_CHECKING:
     from moodmirror.recommendation.importers.spotify import SpotifyAccount
 
+PREFIX = "Mood: "  # of the playlists' names at Spotify
 TOKEN_FILE = "spotify-token.json"  # beside the imported tables
 
 
@@ -78,8 +79,13 @@ def save_playlists(folder: Path) -> None:
         spotify = account()
         for name, uris in playlists.items():
             known = [uri for uri in uris if uri.startswith("spotify:track:")]
-            spotify.save_playlist(f"Mood: {name}", known)
+            spotify.save_playlist(f"{PREFIX}{name}", known)
             skipped = f", {len(uris) - len(known):,} left out: their Spotify id is unknown" if len(known) < len(uris) else ""
-            click.echo(f"Mood: {name}: {len(known):,} songs saved{skipped}")
+            click.echo(f"{PREFIX}{name}: {len(known):,} songs saved{skipped}")
+        older = [
+            name for name in spotify.playlist_names() if name.startswith(PREFIX) and name[len(PREFIX) :] not in playlists
+        ]
+        if older:
+            click.echo(f"Still at Spotify, of an earlier run: {', '.join(older)}. Delete there what you no longer want.")
     except (SpotifyError, SourceError) as error:
         raise click.ClickException(str(error)) from None

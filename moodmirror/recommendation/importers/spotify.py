@@ -72,6 +72,11 @@ class SpotifyAccount:
         rows = [_cells(entry.get("track") or {}) for entry in saved[:limit]]
         return parse_entries(FileFormat("liked songs at Spotify", (), _entry), rows)
 
+    def playlist_names(self) -> list[str]:
+        """Return the names of the account's playlists. Raises SpotifyError."""
+        with _translated_errors():
+            return [playlist["name"] for playlist in self._pages(self._api.current_user_playlists(limit=PLAYLISTS_PER_PAGE))]
+
     def save_playlist(self, name: str, uris: Sequence[str]) -> None:
         """Save a private playlist, replacing one of the same name. Raises SpotifyError."""
         with _translated_errors():
