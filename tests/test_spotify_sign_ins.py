@@ -121,6 +121,11 @@ class TestSignIn:
         assert done.status_code == 400
         assert "http://127.0.0.1:8000" in done.text
 
+    def test_page_and_privacy_page_tell_of_it(self, site):
+        client = site.browser()
+        assert "Sign in to Spotify" in client.get("/", base_url=SITE).text
+        assert "If you sign in to Spotify" in client.get("/privacy", base_url=SITE).text
+
     def test_another_sites_page_cannot_begin_a_sign_in(self, site):
         assert site.begin(site.browser(), **LOADING).status_code == 403
 
@@ -184,6 +189,7 @@ class TestSignIn:
         app = create_app(replace(config, spotify_client_id=""))
         client = app.test_client()
         assert "potify" not in re.sub("open.spotify", "", client.get("/").text)
+        assert "potify" not in client.get("/privacy").text
         assert client.get("/spotify/sign-in").status_code == 404
         close_app(app)
 

@@ -150,8 +150,9 @@ def draw_clusters(clusters: Sequence[Cluster]) -> bytes:
 
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()
+    label = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1}
     for emotion, (valence, arousal) in CIRCUMPLEX.items():
-        axes.annotate(emotion, (valence, arousal), ha="center", va="center", color="gray", style="italic")
+        axes.annotate(emotion, (valence, arousal), ha="center", va="center", style="italic", bbox=label)
     for number, cluster in enumerate(clusters):
         color = f"C{number % 10}"
         axes.scatter(cluster.places[:, 0], cluster.places[:, 1], s=12, color=color, alpha=0.4, linewidths=0)
