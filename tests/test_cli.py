@@ -9,8 +9,10 @@ import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
+from moodmirror.cli.analyze_inputs import find_inputs, looks_like_path
 from moodmirror.emotions import EMOTIONS
 from tests.conftest import ROOT, wav
 
@@ -101,6 +103,127 @@ def test_analyze_reports_unreadable_inputs_and_reads_the_rest(face_video, tmp_pa
     assert "missing.wav: there is no such file" in result.stderr
     assert "The text is empty" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("output", [(), ("--json",), ("--csv",), ("--together",)])
+def test_analyze_says_that_nothing_was_found_in_a_picture_without_a_face_or_a_silent_recording(tmp_path, output):
+    photo, silence = tmp_path / "noface.jpg", tmp_path / "silence.wav"
+    photo.write_bytes(cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes())
+    silence.write_bytes(wav(np.zeros(48_000, dtype=np.float32)))
+    plot = tmp_path / "nothing.png"
+    for inputs in ([photo], [photo, silence]):
+        result = flask("analyze", *map(str, inputs), *output, "--plot", str(plot))
+        assert result.returncode == 0, result.stderr
+        assert "Traceback" not in result.stderr
+        assert cv2.imread(str(plot)) is not None
+        if output in ((), ("--together",)):
+            assert "no face found" in result.stdout
+            assert ("no speech found" in result.stdout) == (silence in inputs)
+        elif output == ("--json",):
+            assert [json.loads(line)["label"] for line in result.stdout.splitlines()] == [None] * len(inputs)
+
+
+def test_analyze_prints_nothing_but_the_reasons_if_no_input_can_be_read(tmp_path):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    result = flask("analyze", str(tmp_path / "empty.jpg"), str(tmp_path / "missing one.jpg"))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert "the file is empty" in result.stderr
+    assert "missing one.jpg: there is no such file or folder" in result.stderr
+
+
+def test_analyze_walks_folders_and_says_what_it_skips(portrait, voice, tmp_path):
+    content = cv2.imencode(".png", portrait)[1].tobytes()
+    deeper = tmp_path / "2024" / "a day"
+    deeper.mkdir(parents=True)
+    (deeper / "me").write_bytes(content)
+    (deeper / "other.bin").write_bytes(content)  # known by its content alone
+    (tmp_path / "note.wav").write_bytes(wav(voice))
+    (tmp_path / "diary.txt").write_text("I am so happy today!")
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    for leftover in ("._me.jpg", ".DS_Store", "Thumbs.db"):
+        (tmp_path / leftover).write_bytes(content)
+    (tmp_path / "list.csv").write_text("a,b\n")
+    (tmp_path / "empty").mkdir()
+    result = flask("analyze", str(tmp_path), "--json")
+    names = [json.loads(line)["input"] for line in result.stdout.splitlines()]
+    expected = (deeper / "me", deeper / "other.bin", tmp_path / "diary.txt", tmp_path / "note.wav")
+    assert names == [str(path) for path in expected]
+    assert result.returncode == 1  # because of one file
+    assert "the picture is damaged" in result.stderr
+    assert "1 other files were skipped: *.csv" in result.stderr
+    nothing = flask("analyze", str(tmp_path / "empty"))
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "the folder has no pictures" in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["my holiday photo.jpg", "photos/*.jpg", "no/such/folder", "photos/", "./a", "~/me.png", "C:\\me.png", "notes.docx",
+     "/home/me/a photo", "voice note.m4a", "a/b", "clip.MP4", "me.heic"],  # fmt: skip
+)
+def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
+    assert looks_like_path(path)
+    found = find_inputs([path])
+    assert found.inputs == []
+    assert "there is no such file or folder. To read it as a text, use --text." in found.errors[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What a day.", "I like songs and/or films", "see you at 5.30 pm", "happy", "Wow... so good", "a" * 5000, "null\0byte",
+     "50/50 chance that I am sad", "She said: hello.", "I love example.com and so on", "line\nme.jpg", "😀", ""],  # fmt: skip
+)
+def test_a_sentence_is_read_as_a_text(text):
+    assert [value.name for value in find_inputs([text]).inputs] == [text]
+
+
+def test_analyze_reads_a_text_that_looks_like_a_path_with_an_option():
+    result = flask("analyze", "--text", "happy/glad", "--json")
+    assert (result.returncode, json.loads(result.stdout)["kind"]) == (0, "text")
+
+
+def test_analyze_reports_the_language_of_texts():
+    german, english = "Ich bin heute sehr traurig und weiß nicht, was ich tun soll.", "I am so happy today!"
+    table = flask("analyze", german, english)
+    assert "not read (German)" in table.stdout
+    assert "Only English can be read" in table.stdout
+    answers = [json.loads(line) for line in flask("analyze", german, english, "--json").stdout.splitlines()]
+    assert [(answer["language"], answer["language_known"]) for answer in answers] == [("de", False), ("en", True)]
+    rows = list(csv.DictReader(io.StringIO(flask("analyze", german, english, "--csv").stdout)))
+    assert [row["language"] for row in rows if row["part"] == ""] == ["de", "en"]
+    assert "German" in rows[0]["notes"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_analyze_reports_the_language_of_each_line(tmp_path, encoding):
+    lines = tmp_path / "lines.txt"
+    spanish = "Estoy muy triste hoy y no sé qué hacer con mi vida"
+    lines.write_text(f"{spanish}\nI am so happy today!\n", encoding=encoding)
+    shown = flask("analyze", "--file", str(lines)).stdout.splitlines()
+    assert re.fullmatch(rf"not read +{spanish} +\(Spanish\)", shown[0])
+    assert shown[1].startswith("happy")
+    answers = [json.loads(line) for line in flask("analyze", "--file", str(lines), "--json").stdout.splitlines()]
+    assert [(answer["language"], answer["language_known"]) for answer in answers] == [("es", False), ("en", True)]
+    rows = list(csv.DictReader(io.StringIO(flask("analyze", "--file", str(lines), "--csv").stdout)))
+    assert [row["language"] for row in rows] == ["es", "en"]
+
+
+def test_analyze_makes_one_mood_of_a_photo_a_voice_note_and_a_sentence(portrait, voice, tmp_path):
+    photo, note = tmp_path / "me.png", tmp_path / "note.wav"
+    photo.write_bytes(cv2.imencode(".png", portrait)[1].tobytes())
+    note.write_bytes(wav(voice))
+    inputs = (str(photo), str(note), "I am so sad and lonely, I keep crying.", "Ich bin heute traurig und allein.")
+    *parts, mood = [json.loads(line) for line in flask("analyze", *inputs, "--together", "--json").stdout.splitlines()]
+    assert [part["kind"] for part in parts] == ["image", "audio", "text", "text"]
+    assert mood["input"] == "together"
+    assert set(mood["sources"]) == {"face", "speech", "text"}
+    assert sum(mood["sources"].values()) == pytest.approx(1, abs=0.01)
+    assert (mood["said"]["face"]["label"], mood["said"]["text"]["label"]) == ("happy", "sad")
+    table = flask("analyze", *inputs, "--together")
+    assert re.search(rf"together +{mood['label']} +\d+%", table.stdout)
+    rows = list(csv.DictReader(io.StringIO(flask("analyze", *inputs, "--together", "--csv").stdout)))
+    assert (rows[-1]["input"], rows[-1]["mood"]) == ("together", mood["label"])
 
 
 def test_analyze_without_input_explains_its_arguments():

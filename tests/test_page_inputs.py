@@ -83,7 +83,7 @@ def test_an_unsupported_language_is_reported_and_leaves_the_mood_unchanged(brows
     with visiting(browser, hosted) as page:
         record_moods(page)
         page.locator("#text-input").fill("Сегодня я получил новую работу, и мы долго праздновали с друзьями.")
-        expect(page.locator("#text-status")).to_contain_text("does not look like English")
+        expect(page.locator("#text-status")).to_contain_text("This looks like Russian. The mirror can read English only")
         pick(page, "fear")
         await_label(page, "fear")  # messages arrive in their order: a mood of the text would come first
         assert recorded_moods(page) == ["fear"]

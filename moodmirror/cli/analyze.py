@@ -1,7 +1,7 @@
 """`flask analyze`: read the mood of texts, recordings, pictures and clips."""
 
+import codecs
 import json
-import mimetypes
 import os
 import sys
 from collections.abc import Callable
@@ -12,25 +12,34 @@ import click
 from flask.cli import with_appcontext
 
 from moodmirror.cli import reports
-from moodmirror.live.messages import analysis_message, reading_message
+from moodmirror.cli.analyze_inputs import FileInput, TextInput, find_inputs
+from moodmirror.live.messages import analysis_message, mood_message, reading_message
+from moodmirror.media.analysis_result import Analysis, combine
 from moodmirror.media.errors import DecoderError, MediaError
-from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion
+from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion, unsupported_language_notice
 from moodmirror.media.file_analysis import analyze as analyze_file
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import TextError, clean_text, decode_text
+from moodmirror.recognition.text_language import LANGUAGES, language_name
 from moodmirror.services import Services, current_services
 
 BATCH_LINES: Final = 256  # large enough to keep the model busy, small enough to show progress
+BYTE_ORDER_MARKS: Final = (  # UTF-32's first: it begins like UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 MAX_INPUT_CHARACTERS: Final = 60  # of an input in a message or a row
 MAX_LABEL_CHARACTERS: Final = 24  # of an input beside a progress bar
 
 
 @click.command("analyze")
-@click.argument("inputs", nargs=-1, metavar="[FILE-OR-TEXT]…")
-@click.option(
-    "--file", "lines", type=click.File("rb"), help="Read each line of this UTF-8 file as a text; - is standard input."
-)
+@click.argument("inputs", nargs=-1, metavar="[FILE|FOLDER|TEXT]…")
+@click.option("--text", "texts", multiple=True, help="A text, also where it looks like a path; repeat for several.")
+@click.option("--file", "lines", type=click.File("rb"), help="Read each line of this file as a text; - is standard input.")
+@click.option("--together", is_flag=True, help="Also make one mood of all inputs: of a photo, a voice note and a sentence.")
 @click.option("--json", "output_format", flag_value="json", help="Print JSON, one object per line, with all figures.")
 @click.option(
     "--csv", "output_format", flag_value="csv", help="Print CSV, one row per input and per moment, sentence or face of it."
@@ -41,27 +50,38 @@ MAX_LABEL_CHARACTERS: Final = 24  # of an input beside a progress bar
     help="Plot the moods over time to this PNG file.",
 )
 @with_appcontext
-def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, output_format: str | None, plot: Path | None) -> None:
+def analyze(
+    inputs: tuple[str, ...],
+    texts: tuple[str, ...],
+    lines: BinaryIO | None,
+    output_format: str | None,
+    plot: Path | None,
+    *,
+    together: bool,
+) -> None:
     """Read the mood of texts, recordings, pictures and clips.
 
-    An input that names a file is read by the file's content: a picture (JPEG, PNG, WebP, GIF, HEIC), a clip (MP4, WebM, MOV,
-    AVI, animated GIF), a recording (WAV, FLAC, OGG, Opus, MP3, M4A) or a text. Any other input is read as a text itself.
-    Nothing is stored.
+    An input that names a file is read by the file's content: a picture, a clip, a recording or a text; docs/file_formats.md
+    lists the formats. A folder is read with its subfolders. Any other input is read as a text itself. Nothing is stored.
 
     \b
       flask analyze "I can't believe I got the job!"
       flask analyze party.mp4 --plot party.png
-      flask analyze photos/*.jpg --csv > moods.csv
+      flask analyze photos/ --csv > moods.csv
+      flask analyze me.jpg note.wav "What a day!" --together
       flask analyze --file lines.txt --json > moods.jsonl
+
+    The exit status is 0 if all inputs were read, also where they show no face and no voice; 1 if some could not be read or a
+    model is unavailable; 2 for wrong usage.
     """  # noqa: D301 - click's mark for lines that it must not join
-    if not inputs and lines is None:
+    if not inputs and not texts and lines is None:
         raise click.UsageError(
-            'Give a text in quotes, a file, or --file with one text per line. Example: flask analyze "What a day!"'
+            'Give a text in quotes, a file, a folder, or --file with one text per line. Example: flask analyze "What a day!"'
         )
     failed = False
     try:
-        if inputs:
-            failed = not _analyze_inputs(current_services(), inputs, output_format, plot)
+        if inputs or texts:
+            failed = not _analyze_inputs(current_services(), inputs, texts, output_format, plot, together=together)
         if lines is not None:
             failed |= not _analyze_lines(lines, output_format)
     except (ModelError, FileNotFoundError, DecoderError) as error:
@@ -70,30 +90,50 @@ def analyze(inputs: tuple[str, ...], lines: BinaryIO | None, output_format: str 
         raise SystemExit(1)
 
 
-def _analyze_inputs(services: Services, inputs: tuple[str, ...], output_format: str | None, plot: Path | None) -> bool:
+def _analyze_inputs(
+    services: Services,
+    arguments: tuple[str, ...],
+    texts: tuple[str, ...],
+    output_format: str | None,
+    plot: Path | None,
+    *,
+    together: bool,
+) -> bool:
     """Analyze each input and print the results; returns whether all inputs could be read."""
+    found = find_inputs(arguments)
+    inputs, errors = [*found.inputs, *(TextInput(text) for text in texts)], found.errors
     analyzed: list[reports.AnalyzedInput] = []
-    errors: list[str] = []
+    analyses: list[Analysis] = []
     with click.progressbar(length=len(inputs) * 100, label="Reading", file=sys.stderr) as bar:
         for number, value in enumerate(inputs):
-            bar.label = f"Reading {reports.shorten(value, MAX_LABEL_CHARACTERS)}"
+            bar.label = f"Reading {reports.shorten(value.name, MAX_LABEL_CHARACTERS)}"
 
             def show_progress(progress: Progress, done: int = 100 * number) -> None:
                 bar.update(done + int(100 * (progress or 0)) - bar.pos)
 
             try:
-                analyzed.append(_analyze_input(services, value, show_progress))
+                analysis = _analyze_input(services, value, show_progress)
+                analyses.append(analysis)
+                text = value.name if isinstance(value, TextInput) else ""
+                analyzed.append(reports.AnalyzedInput(value.name, analysis_message(analysis), text))
             except (MediaError, TextError) as error:
-                errors.append(f"{reports.shorten(value, MAX_INPUT_CHARACTERS)}: {error}")
+                errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: {error}")
+            except OSError as error:
+                errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: it can't be opened: {error.strerror}.")
             show_progress(1.0)
+    mood = mood_message(combine(analyses)) | {"at": None} if together else None
     match output_format:
         case "json":
             for name, message, _ in analyzed:
                 click.echo(json.dumps({"input": name, **message}))
+            if mood is not None:
+                click.echo(json.dumps({"input": reports.TOGETHER, "kind": reports.TOGETHER, **mood}))
         case "csv":
-            click.echo(reports.to_csv(analyzed), nl=False)
-        case _:
-            click.echo(reports.to_table(analyzed), nl=False)
+            click.echo(reports.to_csv(analyzed, mood), nl=False)
+        case _ if analyzed:
+            click.echo(reports.to_table(analyzed, mood), nl=False)
+    for suffix, count in found.skipped.most_common():
+        click.echo(f"{count:,} other files were skipped: *{suffix}", err=True)
     for line in errors:
         click.echo(line, err=True)
     if plot is not None and analyzed:
@@ -104,31 +144,19 @@ def _analyze_inputs(services: Services, inputs: tuple[str, ...], output_format: 
     return not errors
 
 
-def _analyze_input(services: Services, value: str, on_progress: Callable[[Progress], None]) -> reports.AnalyzedInput:
-    """Analyze one input: the file that it names, or the text that it is. Raises TextError or MediaError."""
-    path = Path(value)
-    if _is_file(path):
-        with path.open("rb") as file:
-            analysis = run_to_completion(analyze_file(file, services), on_progress)
-        return reports.AnalyzedInput(value, analysis_message(analysis))
-    media_type = mimetypes.guess_type(value)[0]
-    if media_type and not any(character.isspace() for character in value):
-        raise MediaError("there is no such file")
-    return reports.AnalyzedInput(value, analysis_message(analyze_text(value, services.text_recognizer())), value)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a text may be longer than any file name
-        return False
+def _analyze_input(services: Services, value: FileInput | TextInput, on_progress: Callable[[Progress], None]) -> Analysis:
+    """Analyze one input. Raises TextError, MediaError, or OSError for a file that can't be opened."""
+    if isinstance(value, TextInput):
+        return analyze_text(value.name, services.text_recognizer())
+    with value.path.open("rb") as file:
+        return run_to_completion(analyze_file(file, services), on_progress)
 
 
 def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
     """Analyze each line that is not empty and print its result; returns whether all lines could be read."""
     texts: list[tuple[int, str]] = []
     unreadable = 0
-    for number, line in enumerate(file.read().splitlines(), start=1):
+    for number, line in enumerate(_lines(file.read()), start=1):
         if not line.strip():
             continue
         try:
@@ -146,13 +174,29 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
             batch = texts[start : start + BATCH_LINES]
             vectors = recognizer.predict_proba([text for _, text in batch])
             for (number, text), vector in zip(batch, vectors, strict=True):
-                message = reading_message(vector)
+                language = recognizer.detect_language(text)
+                supported = language in LANGUAGES
+                message = {
+                    **reading_message(vector),
+                    "language": language,
+                    "language_known": supported,
+                    "notices": [] if supported else [unsupported_language_notice(language)],
+                }
                 if output_format == "json":
                     click.echo(json.dumps({"line": number, "text": text, **message}))
                 elif output_format == "csv":
                     click.echo(reports.csv_line([str(number), text, *reports.figure_cells(message)]), nl=False)
                 else:
                     shown = reports.shorten(text, MAX_INPUT_CHARACTERS)
-                    click.echo(f"{message['label']:<8} {message['confidence']:4.0%}  {shown}")
+                    figures = f"{message['label']:<8} {message['confidence']:4.0%}" if supported else f"{'not read':<13}"
+                    click.echo(f"{figures}  {shown}{'' if supported else f'  ({language_name(language)})'}")
             bar.update(len(batch))
     return not unreadable
+
+
+def _lines(content: bytes) -> list[bytes]:
+    """Return the lines of a file in UTF-8; one in UTF-16 or UTF-32 is known by its byte order mark."""
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace").encode().splitlines()
+    return content.splitlines()

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.recognition.text_language import language_name
 
-COLUMNS: Final = ("input", "part", "mood", "confidence", *EMOTIONS, "valence", "arousal", "sources")
+COLUMNS: Final = ("input", "part", "mood", "confidence", *EMOTIONS, "valence", "arousal", "sources", "language", "notes")
 NOTHING_RECOGNIZED: Final = {
-    "image": "no readable face",
-    "audio": "no speech",
-    "video": "no face and no voice",
-    "text": "no text",
+    "image": "no face found",
+    "audio": "no speech found",
+    "video": "no face and no voice found",
+    "text": "no text found",
 }
+NO_READABLE_FACE: Final = "no readable face"
+TOGETHER: Final = "together"  # the row of the mood that all inputs make
 SOURCE_NAMES: Final = {"face": "face", "speech": "voice", "text": "words", "chosen": "choice"}
 MAX_WORDS: Final = 3  # of a text, the most influential ones
 MAX_COLUMN_CHARACTERS: Final = 40
@@ -33,20 +36,31 @@ class AnalyzedInput(NamedTuple):
 
 def figure_cells(reading: dict[str, Any]) -> list[str]:
     """Return a reading's cells in the order of COLUMNS from `mood` on; empty ones where nothing was recognized."""
+    remarks = [reading.get("language") or "", " ".join(reading.get("notices", ()))]
     if reading["label"] is None:
-        return [""] * (len(COLUMNS) - 2)
+        return [""] * (len(COLUMNS) - 2 - len(remarks)) + remarks
     shares = [f"{reading['vector'][emotion]:.4f}" for emotion in EMOTIONS]
     sources = "|".join(f"{SOURCE_NAMES[source]} {share:.2f}" for source, share in reading.get("sources", {}).items())
     circumplex = [f"{reading['valence']:.4f}", f"{reading['arousal']:.4f}"]
-    return [reading["label"], f"{reading['confidence']:.4f}", *shares, *circumplex, sources]
+    return [reading["label"], f"{reading['confidence']:.4f}", *shares, *circumplex, sources, *remarks]
 
 
-def to_csv(inputs: Sequence[AnalyzedInput]) -> str:
-    """Format all figures as CSV: a row for each input, and one for each moment, sentence or face of it."""
+def nothing_recognized(message: dict[str, Any]) -> str:
+    """Return what to say of an analysis in which nothing was recognized."""
+    return NO_READABLE_FACE if message["kind"] == "image" and message["faces"] else NOTHING_RECOGNIZED[message["kind"]]
+
+
+def to_csv(inputs: Sequence[AnalyzedInput], together: dict[str, Any] | None = None) -> str:
+    """Format all figures as CSV: a row for each input, and one for each moment, sentence or face of it.
+
+    `together` is the message of the mood that all inputs make, for a last row.
+    """
     lines = [csv_line(COLUMNS)]
     for analyzed in inputs:
         parts = [("", analyzed.message), *_parts(analyzed)]
         lines += [csv_line([analyzed.name, part, *figure_cells(reading)]) for part, reading in parts]
+    if together is not None:
+        lines.append(csv_line([TOGETHER, "", *figure_cells(together)]))
     return "".join(lines)
 
 
@@ -60,11 +74,14 @@ def csv_line(cells: Iterable[str]) -> str:
     return line.getvalue()
 
 
-def to_table(inputs: Sequence[AnalyzedInput]) -> str:
-    """Format a table for the terminal: each input as a whole, then its parts if there are several."""
+def to_table(inputs: Sequence[AnalyzedInput], together: dict[str, Any] | None = None) -> str:
+    """Format a table for the terminal: each input as a whole, then its parts if there are several.
+
+    `together` is the message of the mood that all inputs make, for a last row.
+    """
     rows = [("", "mood", "", "valence", "arousal", "from")]
     for analyzed in inputs:
-        rows.append((shorten(analyzed.name), *_table_cells(analyzed.message, NOTHING_RECOGNIZED[analyzed.message["kind"]])))
+        rows.append((shorten(analyzed.name), *_whole_cells(analyzed.message)))
         rows += [(f"  {detail}", "", "", "", "", "") for detail in _details(analyzed)]
         parts = _parts(analyzed)
         if len(parts) > 1:
@@ -72,10 +89,21 @@ def to_table(inputs: Sequence[AnalyzedInput]) -> str:
                 (f"  {shorten(part)}", *_table_cells(reading, reading.get("obstacle") or "not recognized"))
                 for part, reading in parts
             ]
-    # A row without a mood does not widen its column.
-    widths = [max(len(row[column]) for row in rows if column < len(row) - 1 or row[2]) for column in range(6)]
+    if together is not None:
+        rows.append((TOGETHER, *_table_cells(together, "nothing was recognized")))
+        if together["mixed"]:
+            rows.append((f"  {together['name']}", "", "", "", "", ""))
+    # The text of a row without a mood does not widen the column of moods.
+    widths = [max(len(row[column]) for row in rows if column != 1 or row[2] or row is rows[0]) for column in range(6)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _whole_cells(message: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    """Return the cells of a whole input."""
+    if message["language_known"] is False:
+        return f"not read ({language_name(message['language'])})", "", "", "", ""
+    return _table_cells(message, nothing_recognized(message))
 
 
 def _table_cells(reading: dict[str, Any], fallback: str) -> tuple[str, str, str, str, str]:
@@ -99,8 +127,7 @@ def _details(analyzed: AnalyzedInput) -> list[str]:
     message, details = analyzed.message, []
     if message["kind"] == "video" and message["label"] is not None:
         details.append(f"{message['label']} leads in {message['share']:.0%} of {message['seconds']:g} s")
-    if message["language_known"] is False:
-        details.append("in an unsupported language")
+    details += message["notices"]
     influential = sorted(message["words"], key=lambda word: -word["weight"])[:MAX_WORDS]
     if analyzed.text and influential:
         details.append("mainly from: " + ", ".join(analyzed.text[word["start"] : word["end"]] for word in influential))
@@ -140,9 +167,12 @@ def write_plot(inputs: Sequence[AnalyzedInput], path: Path) -> None:
     for axes, analyzed in zip(figure.subplots(len(inputs), squeeze=False)[:, 0], inputs, strict=True):
         message = analyzed.message
         parts = [(part, reading) for part, reading in _parts(analyzed) if reading["label"] is not None]
-        title = f"{shorten(analyzed.name)}: {message['label'] or NOTHING_RECOGNIZED[message['kind']]}"
+        title = f"{shorten(analyzed.name)}: {message['label'] or nothing_recognized(message)}"
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_ylim(0, 1)
+        if not parts:
+            axes.set_axis_off()
+            continue
         moments = [segment for segment in message["course"] if segment["at"] is not None]
         is_timed = len(moments) > 1
         parts = [("", moment) for moment in moments] if is_timed else parts

@@ -341,6 +341,7 @@ class Sentence(Reading):
 class TextAck(Reading):
     """The emotions recognized in a text; the label is null for an empty text."""
 
+    language: str | None = Field(description="the ISO 639 code of the text's language; null for an empty text")
     language_known: bool = Field(description="false for a language that the server can't read")
     weight: Share = Field(description="how reliable the reading is")
     course: list[Sentence]

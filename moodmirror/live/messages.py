@@ -156,10 +156,18 @@ def text_ack(reading: TextReading | None, words: Sequence[tuple[int, int, float]
     Positions count Unicode characters from 0, the end is exclusive. The label is null for an empty text (None).
     """
     if reading is None:
-        fields = {**reading_message(None), "language_known": True, "weight": 0.0, "course": [], "words": []}
+        fields = {
+            **reading_message(None),
+            "language": None,
+            "language_known": True,
+            "weight": 0.0,
+            "course": [],
+            "words": [],
+        }
     else:
         fields = {
             **reading_message(reading.vector),
+            "language": reading.language,
             "language_known": reading.language_known,
             "weight": _rounded(reading.weight),
             "course": [{"start": start, "end": end, **reading_message(vector)} for start, end, vector in reading.sentences],
@@ -181,6 +189,7 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
         "course": [_segment_message(segment) for segment in analysis.segments],
         "faces": [{**_face_fields(face), **reading_message(face.vector)} for face in analysis.faces],
         "words": _influential(analysis.words),
+        "language": analysis.language,
         "language_known": analysis.language_known,
         "weight": None if analysis.weight is None else _rounded(analysis.weight),
         "notices": list(analysis.notices),

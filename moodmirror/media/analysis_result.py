@@ -1,12 +1,12 @@
 """The result of analyzing a file or a text: its mood as a whole, its segments and its faces."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
-from moodmirror.fusion import Source
+from moodmirror.fusion import Mood, Reading, Source, fuse
 from moodmirror.media.formats import Kind
 from moodmirror.recognition.face import Face
 
@@ -38,9 +38,11 @@ class Analysis:
     `vector` is the mood vector, float32 [7], of the whole, None where nothing was recognized, and `sources` each source's
     share in it, summing to 1. `leading_share`, 0…1, is the share of the recognized segments (of a photo: faces) in which the
     whole's leading emotion leads. `width` and `height` are the picture's, in pixels, as are the boxes of `faces`; `seconds`
-    is the length of a recording or clip. `words` are the most influential words of a text: (start, end, weight);
-    `language_known` is None for other kinds. `notices` are sentences for the user about what was read differently than they
-    may expect, for example that the file is incomplete and only a part of it was read.
+    is the length of a recording or clip. `words` are the most influential words of a text: (start, end, weight); `language`
+    is the ISO 639 code of its language, and `language_known` whether that is supported; both are None for other kinds.
+    `readings` hold what each of its sources says of the whole, for :func:`combine`. `notices` are sentences for the user
+    about what was read differently than they may expect, for example that the file is incomplete and only a part of it was
+    read.
     """
 
     kind: Kind
@@ -53,14 +55,29 @@ class Analysis:
     segments: Sequence[Segment] = ()
     faces: Sequence[Face] = ()
     words: Sequence[tuple[int, int, float]] = ()
+    language: str | None = None
     language_known: bool | None = None
     weight: float | None = None
     notices: Sequence[str] = ()
+    readings: Sequence[Reading] = ()
 
     @property
     def label(self) -> str | None:
         """The leading emotion; None where nothing was recognized."""
         return None if self.vector is None else EMOTIONS[int(self.vector.argmax())]
+
+
+def combine(analyses: Iterable[Analysis]) -> Mood | None:
+    """Fuse what several files and texts say of one person into one mood; None if nothing was recognized in any."""
+    readings = [reading for analysis in analyses for reading in analysis.readings]
+    return fuse(readings) if readings else None
+
+
+def source_reading(source: Source, readings: Sequence[Reading]) -> Reading:
+    """Return what one source says of a whole file: the mean, by weight, of its readings, of which there must be one."""
+    weights = [reading.weight for reading in readings]
+    vector = np.average([reading.vector for reading in readings], axis=0, weights=weights).astype(np.float32)
+    return Reading(vector, source, float(np.mean(weights)), 0.0)
 
 
 def leading_share(vector: MoodVector, parts: Sequence[Segment | Face]) -> float:

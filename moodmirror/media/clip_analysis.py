@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from moodmirror.fusion import Reading, fuse
-from moodmirror.media.analysis_result import Analysis, Segment, leading_share, mean_vector
+from moodmirror.media.analysis_result import Analysis, Segment, leading_share, mean_vector, source_reading
 from moodmirror.media.decoder_client import AudioChunk, FileHeader, GrayFrame
 from moodmirror.media.errors import MediaError
 from moodmirror.media.formats import MAX_CLIP_SECONDS
@@ -79,7 +79,11 @@ class ClipAnalyzer:
         sources = {
             name: sum(segment.sources.get(name, 0.0) for segment in recognized) / len(recognized) for name in sorted(names)
         }
-        return Analysis("video", vector, sources, leading_share(vector, recognized), *size, seconds, segments, faces)
+        readings = [
+            source_reading(name, [reading for reading in self._readings if reading.source == name]) for name in sorted(names)
+        ]
+        share = leading_share(vector, recognized)
+        return Analysis("video", vector, sources, share, *size, seconds, segments, faces, readings=readings)
 
     def _segment(self, at: float) -> Segment:
         # Readings before and after the moment count alike: both distances become ages.

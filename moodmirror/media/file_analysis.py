@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
+from moodmirror.fusion import Reading
 from moodmirror.media.analysis_result import Analysis, Segment, leading_share
 from moodmirror.media.clip_analysis import ClipAnalyzer, joined_samples
 from moodmirror.media.decoder_client import AudioChunk, DecodedChunk, FileHeader, GrayFrame, Notice, TextChunk, decode_file
@@ -17,6 +18,7 @@ from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer, SpeechReading
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import decode_text
+from moodmirror.recognition.text_language import language_name
 
 Progress = float | None  # 0…1; None if the length of the file is unknown
 
@@ -107,9 +109,17 @@ def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
         leading_share(reading.vector, segments),
         segments=segments,
         words=recognizer.explain(text) if reading.language_known else (),
+        language=reading.language,
         language_known=reading.language_known,
         weight=reading.weight,
+        notices=() if reading.language_known else [unsupported_language_notice(reading.language)],
+        readings=[Reading(reading.vector, "text", reading.weight, 0.0)] if reading.language_known else (),
     )
+
+
+def unsupported_language_notice(language: str) -> str:
+    """Return the sentence for the user about a text in an unsupported language, by its ISO 639 code."""
+    return f"This text looks like {language_name(language)}. Only English can be read, so it counts for nothing."
 
 
 def analyze_audio(samples: Samples, recognizer: SpeechEmotionRecognizer) -> Analysis:
@@ -125,8 +135,9 @@ def analyze_audio(samples: Samples, recognizer: SpeechEmotionRecognizer) -> Anal
         return Analysis("audio", seconds=seconds, segments=segments)
     weights = [reading.voice_share * reading.weight for reading in readings]
     vector = np.average([reading.vector for reading in readings], axis=0, weights=weights).astype(np.float32)
+    whole = Reading(vector, "speech", float(np.mean([reading.weight for reading in readings])), 0.0)
     share = leading_share(vector, segments)
-    return Analysis("audio", vector, {"speech": 1.0}, share, seconds=seconds, segments=segments)
+    return Analysis("audio", vector, {"speech": 1.0}, share, seconds=seconds, segments=segments, readings=[whole])
 
 
 def _speech_segment(end: float, reading: SpeechReading | None) -> Segment:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from moodmirror.fusion import Source
+from moodmirror.fusion import Reading
 from moodmirror.media.analysis_result import Analysis, leading_share
 from moodmirror.media.decoder_client import FileHeader
 from moodmirror.recognition.face import Face, FaceAnalyzer
@@ -41,10 +41,13 @@ def analyze_image(gray: GrayImage, header: FileHeader, analyzer: FaceAnalyzer) -
     faces = numbered(sorted([*faces, *analyzer.analyze_boxes(gray, distant)], key=lambda face: -face.box[2]))
     scale = (header.width or gray.shape[1]) / gray.shape[1]
     faces = [scaled(face, scale) for face in faces]
-    vector = next((face.vector for face in faces if face.vector is not None), None)
-    sources: dict[Source, float] = {} if vector is None else {"face": 1.0}
-    share = 0.0 if vector is None else leading_share(vector, faces)
-    return Analysis("image", vector, sources, share, header.width, header.height, faces=faces)
+    size = header.width, header.height
+    main = next((face for face in faces if face.vector is not None), None)
+    if main is None or main.vector is None:
+        return Analysis("image", None, {}, 0.0, *size, faces=faces)
+    reading = Reading(main.vector, "face", main.weight, 0.0)
+    share = leading_share(main.vector, faces)
+    return Analysis("image", main.vector, {"face": 1.0}, share, *size, faces=faces, readings=[reading])
 
 
 def _detect_in_tiles(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:

@@ -15,7 +15,7 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin
 from moodmirror.recognition.model_files import MODELS_DIR
 from moodmirror.recognition.text_input import Texts, clean_text, clean_texts, sentence_spans
-from moodmirror.recognition.text_language import LanguageDetector
+from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
 from moodmirror.recognition.text_network import TextNetwork, Vectors
 
 VECTOR_SIZE: Final = 384  # of a sentence vector
@@ -39,14 +39,19 @@ class SentenceReading(NamedTuple):
 class TextReading(MoodVectorMixin):
     """The mood of a text, as a whole and by sentence.
 
-    `vector` is that of the whole text. `language_known` is false for a text in none of the supported languages; its `vector`
-    is nearly neutral. `word_count` is the number of words.
+    `vector` is that of the whole text. `language` is the ISO 639 code of its language; in a language that is not supported,
+    `vector` is nearly neutral. `word_count` is the number of words.
     """
 
     vector: MoodVector
-    language_known: bool
+    language: str
     sentences: list[SentenceReading]
     word_count: int
+
+    @property
+    def language_known(self) -> bool:
+        """Return whether the text is in a supported language."""
+        return self.language in LANGUAGES
 
     @property
     def weight(self) -> float:
@@ -98,13 +103,17 @@ class TextEmotionRecognizer:
             return np.empty((0, len(EMOTIONS)), np.float32)
         moods, _ = self._network(clean)
         for row, text in enumerate(clean):
-            if not self._language.is_supported(text):
+            if self._language.detect(text) not in LANGUAGES:
                 moods[row] = _nearly_neutral(moods[row])
         return moods
 
     def predict(self, texts: Texts) -> list[str]:
         """Return the most probable emotion of each text. Raises TextError as :meth:`predict_proba` does."""
         return [EMOTIONS[index] for index in self.predict_proba(texts).argmax(axis=1)]
+
+    def detect_language(self, text: str) -> str:
+        """Return the ISO 639 code of a text's language. Raises TextError for a text that is empty or too long."""
+        return self._language.detect(clean_text(text))
 
     def read(self, text: str) -> TextReading:
         """Return the reading of a text, as a whole and sentence by sentence.
@@ -115,13 +124,13 @@ class TextEmotionRecognizer:
         spans = sentence_spans(text)
         parts = [text] if len(spans) == 1 else [text, *(text[start:end] for start, end in spans)]
         moods, _ = self._network(parts)
-        supported = self._language.is_supported(text)
-        if not supported:
+        language = self._language.detect(text)
+        if language not in LANGUAGES:
             moods = np.stack([_nearly_neutral(mood) for mood in moods])
         by_sentence = moods if len(spans) == 1 else moods[1:]
         return TextReading(
             vector=moods[0],
-            language_known=supported,
+            language=language,
             sentences=[SentenceReading(*span, vector) for span, vector in zip(spans, by_sentence, strict=True)],
             word_count=len(_WORD.findall(text)),
         )

@@ -51,7 +51,10 @@ class Analysis(FusedReading):
     course: list[Moment]
     faces: list[Face]
     words: list[Word]
-    language_known: bool | None
+    language: str | None = Field(description="the ISO 639 code of a text's language")
+    language_known: bool | None = Field(
+        description="whether that language is supported; if not, the text counts for nothing"
+    )
     weight: Share | None
     notices: list[str] = Field(description="sentences about what was read in part only, or differently than expected")
 

@@ -291,6 +291,8 @@ export interface TextAck {
   valence: number;
   /** from calm (−1) to aroused (1) */
   arousal: number;
+  /** the ISO 639 code of the text's language; null for an empty text */
+  language: string | null;
   /** false for a language that the server can't read */
   language_known: boolean;
   /** how reliable the reading is */

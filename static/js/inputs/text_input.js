@@ -11,8 +11,7 @@ import { adjective } from "../mood/mood_view.js";
 const DEBOUNCE_MS = 250; // without a key before the text is sent
 const MAX_DEBOUNCE_MS = 1000; // text is sent this often while the visitor types without a pause
 const ANSWER_TIMEOUT_MS = 10_000; // the first answer may have to wait until the server has loaded its model
-const UNSUPPORTED_LANGUAGE =
-  "This does not look like English, the only language the mirror can read. It does not count for your mood.";
+const LANGUAGE_NAMES = new Intl.DisplayNames(["en"], { type: "language" });
 const MOOD_WAIT_MS = 500; // a mood is published within a quarter of a second
 const COUNT_THRESHOLD = 0.8; // of the length that is read: above it, the number of characters is shown
 
@@ -85,7 +84,7 @@ export function openTextInput(socket) {
     analyzed = { text, words: answer.error === undefined ? toHighlights(text, answer.words) : [] };
     render();
     if (answer.error !== undefined) setStatus(status, answer.error, { announce: true });
-    else if (!answer.language_known) setStatus(status, UNSUPPORTED_LANGUAGE, { announce: true });
+    else if (!answer.language_known) setStatus(status, unsupportedLanguage(answer.language), { announce: true });
     else if (answer.label === null) setStatus(status, instructions);
     else sayEmotion(answer.label);
   }
@@ -152,6 +151,10 @@ export function openTextInput(socket) {
     showMood,
   };
 }
+
+/** @param {string | null} language */
+const unsupportedLanguage = (language) =>
+  `This looks like ${LANGUAGE_NAMES.of(language ?? "und")}. The mirror can read English only, so it does not count for your mood.`;
 
 /** @param {number} number */
 const format = (number) => number.toLocaleString("en");
