@@ -159,8 +159,21 @@ def test_analyze_walks_folders_and_says_what_it_skips(portrait, voice, tmp_path)
 
 @pytest.mark.parametrize(
     "path",
-    ["my holiday photo.jpg", "photos/*.jpg", "no/such/folder", "photos/", "./a", "~/me.png", "C:\\me.png", "notes.docx",
-     "/home/me/a photo", "voice note.m4a", "a/b", "clip.MP4", "me.heic"],  # fmt: skip
+    [
+        "my holiday photo.jpg",
+        "photos/*.jpg",
+        "no/such/folder",
+        "photos/",
+        "./a",
+        "~/me.png",
+        "C:\\me.png",
+        "notes.docx",
+        "/home/me/a photo",
+        "voice note.m4a",
+        "a/b",
+        "clip.MP4",
+        "me.heic",
+    ],
 )
 def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
     assert looks_like_path(path)
@@ -171,8 +184,21 @@ def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
 
 @pytest.mark.parametrize(
     "text",
-    ["What a day.", "I like songs and/or films", "see you at 5.30 pm", "happy", "Wow... so good", "a" * 5000, "null\0byte",
-     "50/50 chance that I am sad", "She said: hello.", "I love example.com and so on", "line\nme.jpg", "😀", ""],  # fmt: skip
+    [
+        "What a day.",
+        "I like songs and/or films",
+        "see you at 5.30 pm",
+        "happy",
+        "Wow... so good",
+        "a" * 5000,
+        "null\0byte",
+        "50/50 chance that I am sad",
+        "She said: hello.",
+        "I love example.com and so on",
+        "line\nme.jpg",
+        "😀",
+        "",
+    ],
 )
 def test_a_sentence_is_read_as_a_text(text):
     assert [value.name for value in find_inputs([text]).inputs] == [text]
