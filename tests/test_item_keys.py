@@ -33,7 +33,7 @@ class TestKeys:
             (("Çağrı Işık", "Yıldız"), ("CAGRI ISIK", "Yildiz")),
             (("Łucja Żółć", "Mon cœur"), ("Lucja Zolc", "Mon coeur")),
             (("Bjørn Þór", "Straße · Æther"), ("Bjorn Thor", "Strasse - Aether")),
-            (("Guns ’n’ Pens", "Don’t Stop…"), ("Guns 'n' Pens", "Don't Stop")),
+            (("Guns ´n’ Pens", "Don’t Stop…"), ("Guns 'n' Pens", "Don't Stop")),
             (("Ｗｉｄｅ Band", "Ｓｏｎｇ"), ("Wide Band", "Song")),
             (("The Inventions", "Feast"), ("Inventions", "Feast")),
             (("The Inventions feat. A Guest", "Feast"), ("The Inventions", "Feast (feat. A Guest)")),

@@ -102,7 +102,7 @@ def songs_to_cluster(file: Path | None) -> tuple[list[Song], int]:
     Raises SourceError if no song has audio features.
     """
     if file is not None:
-        entries = song_files.read(file).entries
+        entries = song_files.read_all([file]).entries
         found = [
             Song(entry.title, tuple(entry.cells["artist"].split("|")), entry.cells[SPOTIFY_ID], entry.features)
             for entry in entries

@@ -38,14 +38,15 @@ def slug(*names: str) -> str:
 
     Accents, punctuation and the width of letters don't count, and ``&`` reads "and".
     """
-    joined = _VULGAR_FRACTION.sub(" ", _APOSTROPHES.sub("", " ".join(names)))
-    decomposed = unicodedata.normalize("NFKD", joined.casefold()).translate(_LETTERS)
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    plain = _EXCLAMATION_I.sub("i", _DOLLAR_S.sub("s", _AND.sub(" and ", _APOSTROPHES.sub("", plain))))
+    plain = _APOSTROPHES.sub("", " ".join(names)).casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", _VULGAR_FRACTION.sub(" ", plain)).translate(_LETTERS)
+        plain = "".join(character for character in plain if not unicodedata.combining(character))
+    plain = _EXCLAMATION_I.sub("i", _DOLLAR_S.sub("s", _AND.sub(" and ", plain)))
     words = re.findall(r"[a-z0-9]+", plain)
     foreign = [character for character in plain if character.isalnum() and not character.isascii()]
     if not words or len(foreign) > sum(map(len, words)):
-        letters = "".join(character for character in plain if character.isalnum()) or joined
+        letters = "".join(character for character in plain if character.isalnum()) or plain
         words.append(hashlib.sha256(letters.encode()).hexdigest()[:10])
     return "-".join(words)
 

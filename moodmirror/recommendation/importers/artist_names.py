@@ -62,6 +62,8 @@ class ArtistSplitter:
             return _parse_list(cell)
         if count == 1:
             return [_unescaped(cell)]
+        if "," not in cell and ";" not in cell:
+            return [cell]
         text = _THOUSANDS.sub(_KEPT_COMMA, cell)
         for name in self.names:
             pattern = re.escape(name).replace(r"\&", "(?:&|and)")

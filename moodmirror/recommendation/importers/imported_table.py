@@ -119,7 +119,7 @@ class ImportedTable:
             self._store(cells)
 
     def _store(self, row: Row) -> None:
-        row[KEY_COLUMN] = item_key(self.kind, row["title"], row)
+        row[KEY_COLUMN] = row[KEY_COLUMN] or item_key(self.kind, row["title"], row)
         self.rows[row["id"]] = row
         for name in (row[KEY_COLUMN], row.get(SPOTIFY_ID)):
             if name:
@@ -242,7 +242,7 @@ def _improved(old: Row, new: Row) -> Row:
     if evidence_strength(new[ORIGIN]) > evidence_strength(old[ORIGIN]):
         better |= {column: new[column] for column in MOOD_CELLS if column in new}
     if _is_same_artist_unsplit(old, new):
-        better["artist"] = new["artist"]
+        better |= {"artist": new["artist"], KEY_COLUMN: ""}  # the key is computed again
     return better
 
 

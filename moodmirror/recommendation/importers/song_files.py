@@ -5,6 +5,7 @@ iTunes library, or an M3U playlist. docs/file_formats.md lists the forms with an
 """
 
 import json
+import math
 import plistlib
 import re
 from collections import Counter
@@ -177,11 +178,8 @@ def parse_features(cells: Mapping[str, object]) -> tuple[float, ...] | None:
 
 
 def _parse_popularity(cell: str) -> str:
-    try:
-        number = parse_decimal(cell)
-    except ValueError:
-        return ""
-    return f"{number:.0f}" if 0 <= number <= 100 else ""
+    number = _number(cell)
+    return f"{number:.0f}" if number is not None and 0 <= number <= 100 else ""
 
 
 class _SongParser:
@@ -251,10 +249,12 @@ class _SongParser:
 
 
 def _number(cell: str) -> float | None:
+    """Return the finite number that a cell states; None if it states none."""
     try:
-        return parse_decimal(cell)
+        number = parse_decimal(cell)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _parse(path: Path, columns: Sequence[str], rows: Rows) -> Source:
@@ -340,7 +340,7 @@ def _read_itunes(path: Path) -> Source:
         with path.open("rb") as file:
             tracks = plistlib.load(file)["Tracks"].values()
         rows = list(map(_itunes_row, tracks))
-    except (ValueError, KeyError, AttributeError, TypeError, ExpatError) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, ExpatError) as error:
         raise SourceError(f"{path} is not an iTunes library: {error!r}. {_supported()}") from None
     columns = list(dict.fromkeys(column for row in rows for column in row))
     source = _parse(path, columns, [{column: row.get(column, "") for column in columns} for row in rows])
