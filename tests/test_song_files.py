@@ -188,10 +188,12 @@ class TestForms:
         assert entry.features == tuple(FEATURES.values())
         assert local.title == "Home demo"
 
-    def test_a_playlist_made_by_the_cluster_command_is_read(self, read):
-        assert names(read("title,artist,uri,emotion\nMade-up Feast,The Inventions,,happy\n")) == [
-            ("Made-up Feast", "The Inventions")
-        ]
+    def test_a_playlist_of_the_cluster_command_names_its_emotion(self, read):
+        rows = "Feast,The Inventions;A Guest,,happy\nDance,The Inventions,,happy 2\nStew,The Inventions,,mixed 2\n"
+        feast, dance, stew = read(f"title,artist,uri,emotion\n{rows}").entries
+        assert feast.cells["artist"] == "The Inventions|A Guest"
+        assert feast.mood.tolist() == dance.mood.tolist() == mood_vector({"happy": 1}).tolist()
+        assert stew.mood is None
 
     @pytest.mark.parametrize("header", ["Titel;Interpret", "Titre;Artiste", "Título;Artista", "曲名;アーティスト"])
     def test_lists_with_columns_in_other_languages_are_read(self, read, header):
@@ -202,6 +204,10 @@ class TestForms:
         percent = {f"{name}_%": f"{100 * value:g}" for name, value in FEATURES.items() if name not in ("loudness", "tempo")}
         [entry] = read(table([row | percent | {"dB": "-6,5"}], ";")).entries
         assert entry.features == pytest.approx(tuple(FEATURES.values()))
+        [entry] = read([row | percent]).entries  # the Kaggle file of the most streamed songs has no loudness
+        assert entry.features == pytest.approx(tuple((FEATURES | {"loudness": -7.0}).values()))
+        del percent["energy_%"]
+        assert read([row | percent]).entries[0].features is None
 
     @pytest.mark.parametrize("text", ["color,shape\nred,round\n", "title\nMade-up Feast\n", "", '{"a": [{"b": 1}]}', "[1]"])
     def test_other_files_are_refused_with_what_is_read(self, read, text):

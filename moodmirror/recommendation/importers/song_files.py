@@ -53,6 +53,7 @@ KNOWN_FORMATS: Final[Sequence[tuple[str, frozenset[str]]]] = tuple(
         ("Spotify's streaming history", "endTime, artistName, trackName, msPlayed"),
         ("Spotify's playlists", "trackName, artistName, trackUri"),
         ("the account data download's library", "artist, track, uri"),
+        ("a playlist of flask cluster songs", "title, artist, uri, emotion"),
         ("Last.fm's scrobbles", "uts, artist, track"),
         ("YouTube Music's library", "Song Title, Album Title, Artist Name 1"),
     )
@@ -74,6 +75,9 @@ LIKED_RATING_SHARE: Final = 0.8  # of the best rating: 4 of 5 stars
 RATING_SCALES: Final = (5.0, 10.0, 100.0)
 
 _ARTIST_AND_TITLE: Final = re.compile(r"(.+?)\s+[-–—]\s+(.+)")  # in one cell, as video sites name songs
+_NUMBERED_GROUP: Final = re.compile(
+    r"(?<=\D) \d+$"
+)  # "happy 2": what `flask cluster songs` calls a second group of one name
 _LOCAL_FILE: Final = re.compile(r"spotify:local:([^:]*):[^:]*:([^:]*):\d*")  # artist, album, title, seconds
 # Lists of JSON objects are under these names; what an object of one of the others names is merged into the object it is in.
 _LISTS: Final = ("tracks", "items", "playlists", "playlist", "track", "songs", "listens", "data")
@@ -208,8 +212,9 @@ class _SongParser:
     def __call__(self, row: Mapping[str, str]) -> Entry:
         """Parse one row. Raises ValueError with the reason to skip it."""
         title, artists, uri = self._names(row)
-        emotion = self.columns.cell(row, "emotion")
-        emotion = "" if _number(emotion) is not None else emotion  # numbers of classes say nothing without a legend
+        emotion = _NUMBERED_GROUP.sub("", self.columns.cell(row, "emotion"))
+        # Numbers of classes say nothing without a legend, and a mixed group has no emotion.
+        emotion = "" if _number(emotion) is not None or emotion == "mixed" else emotion
         entry = make_entry(
             title,
             artists or ([UNKNOWN_ARTIST] if emotion else []),
