@@ -19,6 +19,13 @@ CODECS = {
     "mov": ("mjpeg", "yuvj420p", "pcm_s16le", {}),
     "webm": ("libvpx", "yuv420p", "libopus", {"deadline": "realtime", "cpu-used": "8"}),
     "avi": ("mjpeg", "yuvj420p", "pcm_s16le", {}),
+    "matroska": ("libx265", "yuv420p", "flac", {"preset": "ultrafast", "x265-params": "log-level=none"}),
+    "mpegts": ("libx264", "yuv420p", "aac", {"preset": "ultrafast"}),
+    "mpeg": ("mpeg2video", "yuv420p", "mp2", {}),
+    "asf": ("wmv2", "yuv420p", "wmav2", {}),
+    "flv": ("flv", "yuv420p", "aac", {}),
+    "3gp": ("mpeg4", "yuv420p", "aac", {}),
+    "ogg": ("libvpx", "yuv420p", "libopus", {"deadline": "realtime", "cpu-used": "8"}),
 }
 
 
@@ -29,19 +36,25 @@ def clip(
     *,
     rate: int = RATE,
     times: list[int] | None = None,
+    pixel_aspect: Fraction | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> bytes:
     """Encode a clip of a `kind` in CODECS. Pictures are uint8 [h, w, 3] in BGR, sound is float32 [n] at 16 kHz.
 
-    The clip has `rate` frames per second; with `times`, each frame has its own timestamp in whole seconds.
+    The clip has `rate` frames per second; with `times`, each frame has its own timestamp in whole seconds. `pixel_aspect` is
+    the width of a pixel divided by its height.
     """
     video_codec, pixel_format, audio_codec, options = CODECS[kind]
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4" if kind == "h264" else kind) as output:
+    with av.open(file, "w", format="mp4" if kind == "h264" else kind, container_options=container_options) as output:
         video = output.add_stream(video_codec, rate=rate, options=options)
         assert isinstance(video, av.VideoStream)
         video.pix_fmt = pixel_format
         video.codec_context.time_base = Fraction(1, rate)
         video.codec_context.bit_rate = 2_000_000
+        if pixel_aspect is not None:
+            video.codec_context.sample_aspect_ratio = pixel_aspect
+            video.sample_aspect_ratio = pixel_aspect
         audio = None if sound is None else _add_audio_stream(output, audio_codec)
         for number, picture in enumerate(pictures):
             if number == 0:
@@ -79,16 +92,16 @@ def _add_audio_stream(output: OutputContainer, codec: str) -> av.AudioStream:
     return stream
 
 
-def gif(pictures: Iterable[np.ndarray], milliseconds: int) -> bytes:
-    """Encode an animated GIF of pictures, uint8 [h, w, 3] in BGR, each shown for `milliseconds`."""
-    first, *others = (Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures)
-    file = io.BytesIO()
-    first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
-    return file.getvalue()
-
-
 def encode_picture(picture: np.ndarray, file_format: str, **options: object) -> bytes:
     """Encode a picture, uint8 [h, w, 3] in BGR, in a format that Pillow names."""
     file = io.BytesIO()
     Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).save(file, file_format, **options)
+    return file.getvalue()
+
+
+def animation(pictures: Iterable[np.ndarray], file_format: str, milliseconds: int) -> bytes:
+    """Encode an animated picture in a format that Pillow names, of pictures, uint8 [h, w, 3] in BGR."""
+    first, *others = (Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures)
+    file = io.BytesIO()
+    first.save(file, file_format, save_all=True, append_images=others, duration=milliseconds, loop=0)
     return file.getvalue()

@@ -72,7 +72,7 @@ def files() -> tuple[Handler, list[bytes]]:
     from benchmarks.scenes import portrait_frame
     from moodmirror.media.decoder_worker import decode
     from moodmirror.media.formats import KINDS
-    from tests.clips import clip, encode_picture, gif
+    from tests.clips import animation, clip, encode_picture
 
     def handle(content: bytes) -> None:
         with suppress(Exception):
@@ -82,7 +82,12 @@ def files() -> tuple[Handler, list[bytes]]:
     small = portrait_frame()[100:340:4, 160:480:4]
     tone = (0.3 * np.sin(np.arange(RATE // 8) / 5)).astype(np.float32)
     films = [clip([small] * 2, kind, tone) for kind in ("mp4", "h264", "webm", "avi")]
-    return handle, [*films, gif([small, small[::-1]], 100), encode_picture(small, "PNG"), encode_picture(small, "WEBP")]
+    return handle, [
+        *films,
+        animation([small, small[::-1]], "GIF", 100),
+        encode_picture(small, "PNG"),
+        encode_picture(small, "WEBP"),
+    ]
 
 
 def bodies() -> tuple[Handler, list[bytes]]:

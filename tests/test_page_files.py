@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.clips import clip, encode_picture, gif
+from tests.clips import animation, clip, encode_picture
 from tests.page_helpers import (
     KINDS,
     accessibility_violations,
@@ -76,7 +76,7 @@ def test_a_dropped_photo_shows_its_face_mood_and_tables_until_it_is_removed(brow
 def test_a_dropped_gif_shows_its_chart_and_tables(browser, hosted, smile):
     nobody = np.full_like(smile, 90)
     with visiting(browser, hosted, bypass_csp=True) as page:
-        add_file(page, "drop", gif([smile, nobody], 2000), "funny.png", "image/gif")
+        add_file(page, "drop", animation([smile, nobody], "GIF", 2000), "funny.png", "image/gif")
         expect(page.locator("#file-chart polygon")).to_have_count(7)
         expect(page.locator("#file-summary")).to_have_text(re.compile(r"^happy 0\.0–"))
         expect(page.locator("#file-duration")).to_have_text("4.0\u2009s")

@@ -283,8 +283,8 @@ class TestInvalidInput:
 
     def test_bytes_are_decoded(self):
         assert decode_text("\ufeffschön 😀".encode()) == "schön 😀"
-        with pytest.raises(TextError, match="not UTF-8: byte 3"):
-            decode_text(b"caf\xe9 au lait")
+        with pytest.raises(TextError, match="no text"):
+            decode_text(b"caf\xe9\0\1 au lait")
         with pytest.raises(TextError, match="too long"):
             decode_text(b"a" * 1_000_000)
 

@@ -14,6 +14,7 @@ from moodmirror.media.analysis_result import Analysis, Segment, leading_share, m
 from moodmirror.media.decoder_client import AudioChunk, FileHeader, GrayFrame
 from moodmirror.media.errors import MediaError
 from moodmirror.media.formats import MAX_CLIP_SECONDS
+from moodmirror.media.frame_sampler import FRAME_INTERVAL
 from moodmirror.media.image_analysis import numbered, scaled
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import Face, FaceAnalyzer
@@ -40,14 +41,15 @@ class ClipAnalyzer:
         self._readings: list[Reading] = []
         self._faces_by_number: dict[int, list[Face]] = {}
         self._audio: list[AudioChunk] = []
-        self._last_frame_at = 0.0
+        self._frames_end = 0.0  # seconds
         self._scale = 1.0  # from a frame's pixels to the clip's
 
     def add_frame(self, frame: GrayFrame) -> None:
         """Track the faces of the next frame; as live, the nearest face's mood counts."""
         faces = self._tracker.follow(frame.gray, frame.at)
         self._scale = (self._header.width or frame.gray.shape[1]) / frame.gray.shape[1]
-        self._last_frame_at = max(self._last_frame_at, frame.at)
+        # Frames stay on the screen until the next one; animated pictures state no length as a whole.
+        self._frames_end = max(self._frames_end, frame.at + (FRAME_INTERVAL if self._header.seconds is None else 0.0))
         if faces and faces[0].vector is not None:
             self._readings.append(Reading(faces[0].vector, "face", faces[0].weight, frame.at))
         for face in faces:
@@ -61,7 +63,7 @@ class ClipAnalyzer:
     def result(self) -> Analysis:
         """Read the voice and fuse all readings: one segment every SEGMENT_STEP_SECONDS, the last at the clip's end."""
         samples = joined_samples(self._audio)
-        seconds = max(self._header.seconds or 0.0, self._last_frame_at, len(samples) / SAMPLE_RATE)
+        seconds = max(self._header.seconds or 0.0, self._frames_end, len(samples) / SAMPLE_RATE)
         if len(samples):
             for end, reading in self._open_speech_recognizer().read_windows(samples):
                 if reading is not None:

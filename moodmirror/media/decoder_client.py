@@ -25,7 +25,7 @@ from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face_detector import GrayImage
 
 FILE_TIMEOUT_SECONDS: Final = 180.0  # to receive, decode and analyze one file
-MAX_CHUNK_BYTES: Final = 4_000_000  # more than any chunk has: a hostile file may control what its decoder sends
+MAX_CHUNK_BYTES: Final = 17_000_000  # more than any chunk has: a hostile file may control what its decoder sends
 READ_BYTES: Final = 65_536
 
 _ROOT: Final = Path(__file__).resolve().parents[2]

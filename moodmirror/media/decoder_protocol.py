@@ -39,6 +39,11 @@ def file_header(kind: Kind, width: int | None = None, height: int | None = None,
     return Chunk(FILE_HEADER, json.dumps({"kind": kind, "width": width, "height": height, "seconds": seconds}).encode())
 
 
+def notice(sentence: str) -> Chunk:
+    """Return a NOTICE chunk."""
+    return Chunk(NOTICE, sentence.encode())
+
+
 def audio_chunks(samples: npt.NDArray[np.float32], at: float) -> Iterator[Chunk]:
     """Cut samples, float32 [n] at 16 kHz, the first of which is at `at` seconds, into AUDIO chunks."""
     for start in range(0, len(samples), AUDIO_CHUNK_SAMPLES):

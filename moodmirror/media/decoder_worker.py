@@ -4,57 +4,51 @@
 decoded content from its standard output, as a stream of chunks (:mod:`moodmirror.media.decoder_protocol`). Memory and CPU
 time of the process are limited and it can write no file; if a file makes a decoder hang or crash, only this process ends.
 
-The first bytes of a file decide its format, whatever its name is. Pictures are decoded by Pillow (HEIC by libheif), WAV,
-FLAC, OGG and MP3 by libsndfile, clips (MP4, WebM, QuickTime, AVI and animated GIF) by FFmpeg's libraries
-(:mod:`moodmirror.media.clip_decoder`). Pixels, seconds and frames in a header are checked before anything is decoded, and
-again during decoding.
+A file's content decides its format, whatever its name is (:mod:`moodmirror.media.formats`). Pictures are decoded by Pillow
+(:mod:`moodmirror.media.picture_decoder`), clips and recordings by FFmpeg's libraries (:mod:`moodmirror.media.clip_decoder`).
+Pixels, seconds and frames in a header are checked before anything is decoded, and again during decoding.
 """
 
+import codecs
 import importlib
-import io
 import struct
 import sys
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from moodmirror.media.decoder_protocol import (
-    END,
-    ERROR,
-    FRAME,
-    SAMPLE_RATE,
-    TEXT,
-    Chunk,
-    audio_chunks,
-    file_header,
-    write_chunk,
-)
-from moodmirror.media.errors import MediaError, TooLargeError
-from moodmirror.media.formats import (
-    KINDS,
-    MAX_PHOTO_PIXELS,
-    PHOTO_FORMATS,
-    Kind,
-    accepted_formats,
-    detect_container,
-    is_text,
-    require_kind,
-)
-from moodmirror.media.isolation import isolate
+from charset_normalizer.constant import IANA_SUPPORTED
 
-PHOTO_SIDE: Final = 1280  # pixels: larger photos are scaled down to it; a face across a room can still be read
-EXIF_ORIENTATION, EXIF_QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the tag of the EXIF standard, and its values for 90° turns
+from moodmirror.media.decoder_protocol import END, ERROR, TEXT, Chunk, file_header, notice, write_chunk
+from moodmirror.media.errors import MediaError
+from moodmirror.media.formats import KINDS, Kind, detect_container, is_photo, is_utf_8, may_be_text, require_kind
+from moodmirror.media.isolation import isolate
+from moodmirror.recognition.text_input import decode_bytes
 
 # For one file. Decoding 4K frames in two threads needs the most memory of all valid files.
 MEMORY_BYTES: Final = 1_500_000_000  # of address space, of which libraries reserve some 400 MB without using it
 CPU_SECONDS: Final = 60
 NICENESS: Final = 5  # live pages have priority
 
-# Pillow and PyAV import these when a file needs them: for WebP, EXIF data, and subtitles of clips.
-IMAGE_MODULES: Final = ("PIL.ImageOps", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin")
+# What Pillow and PyAV import when a file needs it: formats of pictures, and subtitles of clips.
+PICTURE_MODULES: Final = (
+    "moodmirror.media.picture_decoder",
+    *(
+        f"PIL.{name}ImagePlugin"
+        for name in ("Avif", "Bmp", "Gif", "Ico", "Jpeg", "Jpeg2K", "Mpo", "Png", "Ppm", "Psd", "Qoi")
+    ),
+    *("PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.ImageOps", "PIL.ImageSequence", "pillow_heif"),
+)
 CLIP_MODULES: Final = ("moodmirror.media.clip_decoder", "av.subtitles.codeccontext", "av.subtitles.stream")
 _WAV_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
-SHORT_SOUND: Final = _WAV_HEADER.pack(b"RIFF", 38, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16, b"data", 2) + bytes(2)
-"""A WAV file of one sample."""
+_SHORT_SOUND_BYTES: Final = bytes(range(256)) * 64
+SHORT_SOUND: Final = (
+    _WAV_HEADER.pack(
+        *(b"RIFF", 36 + len(_SHORT_SOUND_BYTES), b"WAVE", b"fmt ", 16, 1, 2, 8_000, 32_000, 4, 16),
+        *(b"data", len(_SHORT_SOUND_BYTES)),
+    )
+    + _SHORT_SOUND_BYTES
+)
+"""A WAV file of half a second in stereo, at a rate that needs resampling."""
 
 
 def decode(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
@@ -66,93 +60,43 @@ def decode(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
     """
     if not content:
         raise MediaError("the file is empty: it has no bytes")
-    container = detect_container(content)
-    match container:
+    match detect_container(content):
         case "image":
-            return _decode_image(content, accepted)
-        case "audio":
-            require_kind("audio", accepted)
-            return _decode_audio(content)
-        case None:
-            if not is_text(content):
-                raise MediaError(f"this format is not supported: send {accepted_formats(accepted)}")
+            from moodmirror.media.picture_decoder import decode_picture
+
+            return decode_picture(content, accepted)
+        case "text":
             require_kind("text", accepted)
-            return iter([file_header("text"), Chunk(TEXT, content)])
+            return _decode_text(content)
         case _:
-            return _decode_clip(content, container, accepted)
+            from moodmirror.media.clip_decoder import decode_clip
+
+            return decode_clip(content, accepted)
 
 
 def load_decoders(content: bytes) -> None:
     """Import what decodes a file with this content: an isolated process can load nothing any more."""
-    container = detect_container(content) if content else None
-    match container:
-        case None:
-            return
-        case "image":
-            import pillow_heif
-            from PIL import Image
-
-            Image.preinit()
-            pillow_heif.register_heif_opener()
-            modules = IMAGE_MODULES
-        case "audio":
-            from moodmirror.recognition.audio import read_sound
-
-            read_sound(SHORT_SOUND)  # libsndfile's callbacks are made at its first use
-            return
-        case _:
-            modules = CLIP_MODULES
-    for name in modules:
-        importlib.import_module(name)
-    if content.startswith(b"GIF8"):  # it may be animated
-        for name in CLIP_MODULES:
+    if is_photo(content):
+        for name in PICTURE_MODULES:
             importlib.import_module(name)
-
-
-def _decode_image(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = None  # checked below, with a message that gives advice
-    try:
-        photo = Image.open(io.BytesIO(content), formats=PHOTO_FORMATS)
-    except UnidentifiedImageError:
-        raise MediaError("the picture is damaged") from None
-    with photo:
-        width, height = photo.size
-        if width * height > MAX_PHOTO_PIXELS:
-            raise TooLargeError(
-                f"a picture may have {MAX_PHOTO_PIXELS // 10**6} megapixels at most, this one is {width}×{height}: "
-                "make it smaller"
-            )
-        if photo.format == "GIF" and "video" in accepted and getattr(photo, "is_animated", False):
-            yield from _decode_clip(content, "gif", accepted)
+        return
+    if may_be_text(content):
+        for encoding in (*IANA_SUPPORTED, "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "cp1252"):
+            codecs.lookup(encoding)
+        if is_utf_8(content):
             return
-        require_kind("image", accepted)
-        quarter_turn = photo.getexif().get(EXIF_ORIENTATION) in EXIF_QUARTER_TURNS
-        photo.draft("L", (PHOTO_SIDE, PHOTO_SIDE))  # decode a JPEG no larger than needed
-        ImageOps.exif_transpose(photo, in_place=True)
-        # Pillow's own conversion would clip 16 bits to 8.
-        gray = (photo.point(lambda value: value / 256) if photo.mode.startswith("I;16") else photo).convert("L")
-        gray.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
-        yield file_header("image", *((height, width) if quarter_turn else (width, height)))
-        yield Chunk(FRAME, gray.tobytes(), 0.0, *gray.size)
+    for name in CLIP_MODULES:
+        importlib.import_module(name)
+    for _ in decode(SHORT_SOUND, KINDS):  # libraries load parts of themselves at their first use
+        pass
 
 
-def _decode_audio(content: bytes) -> Iterator[Chunk]:
-    from moodmirror.recognition.audio import SoundError, read_sound
-
-    try:
-        samples = read_sound(content)
-    except SoundError as error:
-        raise MediaError(str(error)) from None
-    yield file_header("audio", seconds=len(samples) / SAMPLE_RATE)
-    yield from audio_chunks(samples, 0.0)
-
-
-def _decode_clip(content: bytes, demuxer: str, accepted: Collection[Kind]) -> Iterator[Chunk]:
-    from moodmirror.media.clip_decoder import decode_clip
-
-    return decode_clip(content, demuxer, accepted)
+def _decode_text(content: bytes) -> Iterator[Chunk]:
+    text, encoding = decode_bytes(content)
+    yield file_header("text")
+    yield Chunk(TEXT, text.encode(errors="replace"))
+    if not encoding.startswith("utf"):
+        yield notice(f"The text is not in UTF-8; it was read as {encoding}. If characters are wrong, save it as UTF-8.")
 
 
 def main(accepted: list[str]) -> None:

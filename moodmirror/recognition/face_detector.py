@@ -1,6 +1,8 @@
 """Find faces in a picture with OpenCV's Haar cascade, in a whole picture or near a known box."""
 
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -28,6 +30,11 @@ FOLLOW_NEIGHBORS: Final = 2  # for a face that was there a moment ago
 # The cascade's faces are upright and found up to a tilt of about 10°; heads are tilted by up to about 30°.
 TILTS: Final = (20.0, -20.0)  # degrees
 SAME_FACE_OVERLAP: Final = 0.3  # intersection over union from which two boxes are the same face
+
+# Wide and tall pictures, such as panoramas and long screenshots, which a copy of SEARCH_SIZE would shrink too much.
+WIDE_RATIO: Final = 2.0  # of the longer side to the shorter one; 16:9 is 1.78
+TILE_RATIO: Final = 4 / 3  # of the sides of a tile; half of it overlaps the next one
+MAX_TILES: Final = 200  # about: of pictures with more extreme sides, tiles are longer
 
 GrayImage = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.int_]
@@ -89,11 +96,24 @@ class FaceDetector:
         """Find the faces in a gray picture, uint8 [h, w]. Returns int [n, 4]: (x, y, w, h) in pixels, largest first.
 
         The smallest face that is found fills the cascade's window in the copy that is searched: 53 pixels in a 640×480
-        picture. A `search` other than the usual one finds other faces instead. Raises ValueError for another type or shape.
+        picture. A `search` other than the usual one finds other faces instead. A picture wider or taller than WIDE_RATIO is
+        also searched in overlapping tiles, so that faces in it need not be larger. Raises ValueError for another type or
+        shape.
         """
         _require_gray(gray)
         if min(gray.shape) == 0:
             return np.empty((0, 4), dtype=np.int_)
+        boxes = self._detect(gray, search)
+        for left, top, tile in _tiles(gray):
+            boxes += [(left + x, top + y, width, height) for x, y, width, height in self._detect(tile, search)]
+        found: list[Box] = []
+        for box in sorted(boxes, key=lambda box: -box[2]):
+            if not any(overlap(box, other) > SAME_FACE_OVERLAP for other in found):
+                found.append(box)
+        return np.array(found, dtype=np.int_).reshape(-1, 4)
+
+    def _detect(self, gray: GrayImage, search: Search) -> list[Box]:
+        """Find the faces in a picture or a tile of one."""
         far, tilt, min_side = search
         usual = max(max(gray.shape) / SEARCH_SIZE, 1.0, min_side / CASCADE_WINDOW)
         scale = max(gray.shape) / FAR_SEARCH_SIZE if far else usual
@@ -116,7 +136,7 @@ class FaceDetector:
                 confirmed = self._confirm(gray, candidate, tilt)
             if confirmed and not any(overlap(confirmed, other) > SAME_FACE_OVERLAP for other in found):
                 found.append(confirmed)
-        return np.array(sorted(found, key=lambda box: -box[2]), dtype=np.int_).reshape(-1, 4)
+        return found
 
     def _confirm(self, gray: GrayImage, candidate: Box, tilt: float) -> Box | None:
         """Return the box of a candidate that the fine search finds, at `tilt` or slightly more or less tilted."""
@@ -202,6 +222,20 @@ def overlap(box: Box, other: Box) -> float:
     height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     shared = max(width, 0) * max(height, 0)
     return shared / (box[2] * box[3] + other[2] * other[3] - shared)
+
+
+def _tiles(gray: GrayImage) -> Iterator[tuple[int, int, GrayImage]]:
+    """Yield the left and top edge, in pixels, and the pixels of tiles that cover a wide or tall picture; none for others."""
+    short, long = sorted(gray.shape)
+    if long <= WIDE_RATIO * short:
+        return
+    length = max(round(TILE_RATIO * short), math.ceil(2 * long / MAX_TILES))
+    count = math.ceil((long - length) / (length / 2)) + 1
+    for start in np.linspace(0, long - length, count).round().astype(int).tolist():
+        if gray.shape[1] == long:
+            yield start, 0, np.ascontiguousarray(gray[:, start : start + length])
+        else:
+            yield 0, start, np.ascontiguousarray(gray[start : start + length])
 
 
 def _require_gray(gray: GrayImage) -> None:
