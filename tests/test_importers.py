@@ -571,7 +571,7 @@ class TestImportedLikes:
         (tmp_path / "StreamingHistory_music_0.json").write_text(json.dumps(plays), encoding="utf-8")
         done = flask("import", "songs", tmp_path / "StreamingHistory_music_0.json")
         assert done.exit_code == 0, done.output
-        return re.search(r"(\d+) of them are liked(?:.|\n)*(/likes/[0-9a-f]{32})", done.output)
+        return re.search(r"Liked, because .*: (\d+)\.(?:.|\n)*(/likes/[0-9a-f]{32})", done.output)
 
     def opinions(self, app, client):
         with client.session_transaction() as session:
@@ -611,7 +611,7 @@ class TestImportedLikes:
 
     def test_nothing_is_said_of_likes_without_any(self, flask, tmp_path):
         done = flask("import", "songs", write_csv(tmp_path / "songs.csv", tidytuesday(tmp_path)))
-        assert "liked" not in done.output
+        assert "Liked" not in done.output
 
 
 class TestImportedTables:

@@ -76,6 +76,11 @@ class TestKeys:
         assert slug("10cc", "I'm Not in Love") == "10cc-im-not-in-love"
         assert slug("東京", "夜") != slug("東京", "朝")
 
+    def test_long_names_give_distinct_ids_that_the_database_can_store(self):
+        one, other = slug("Band", "word " * 100 + "one"), slug("Band", "word " * 100 + "other")
+        assert one != other
+        assert max(len(one), len(other)) <= 200
+
 
 def spelled_differently(item):
     """Return an artist or a title as another file may spell it."""

@@ -229,6 +229,11 @@ class TestForms:
             "more cells than columns: put a cell that contains the separator in quotation marks",
         }
 
+    def test_missing_values_in_json_are_empty(self, read):
+        source = read('[{"track": "Feast", "artist": "Band", "year": NaN}, {"track": NaN, "artist": null}]')
+        assert names(source) == [("Feast", "Band")]
+        assert source.skipped == {"no title": 1}
+
     def test_artist_and_title_in_one_column_are_told_apart(self, read):
         source = read("Track Name,Last Played Date\nThe Inventions - Made-up Feast,1\nBand-Aid - Wake - Live,2\n")
         assert names(source) == [("Made-up Feast", "The Inventions"), ("Wake - Live", "Band-Aid")]
@@ -299,6 +304,7 @@ class TestArtists:
         ("cells", "expected"),
         [
             (["A;B", "Tyra, The Inventor", "10,000 Inventors"], [["A", "B"], ["Tyra, The Inventor"], ["10,000 Inventors"]]),
+            (["A|B", "Tyra, The Inventor"], [["A", "B"], ["Tyra, The Inventor"]]),
             (["Tyra\\, The Inventor, Guest", "A, B"], [["Tyra, The Inventor", "Guest"], ["A", "B"]]),
             (["A,B", "Tyra, The Inventor,C"], [["A", "B"], ["Tyra, The Inventor", "C"]]),
             (["A, B", "10,000 Inventors, C"], [["A", "B"], ["10,000 Inventors", "C"]]),
@@ -334,6 +340,14 @@ class TestArtists:
         ]
         source = read([dict(zip(GERMAN, row, strict=True)) for row in rows])
         assert [artist for _, artist in names(source)] == ["Tyra, The Inventor|Guest", "Salt, Sugar & Co"]
+
+    @pytest.mark.parametrize("ids", ["i1", ID, "spotify:artist:i1"])
+    def test_the_ids_of_artists_tell_their_number(self, read, ids):
+        rows = [
+            {"Spotify ID": ID, "Artist IDs": ids, "Track Name": "One", "Artist Name(s)": "Sun, Moon"},
+            {"Spotify ID": ID, "Artist IDs": f"{ids},{ids}", "Track Name": "Two", "Artist Name(s)": "Sun, Star"},
+        ]
+        assert [artist for _, artist in names(read(rows))] == ["Sun, Moon", "Sun|Star"]
 
     def test_a_column_of_one_artist_is_never_split_at_commas(self, read):
         assert names(read([{"title": "Song", "artist": "Salt, Sugar & Co"}])) == [("Song", "Salt, Sugar & Co")]

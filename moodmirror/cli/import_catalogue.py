@@ -79,8 +79,8 @@ def _store_likes(table: ImportedTable, entries: Sequence[Entry]) -> None:
     path.touch(mode=0o600)
     path.write_text(token, encoding="ascii")
     click.echo(
-        f"{len(opinions):,} of them are liked: played often, or rated high. To take these likes over, open this page of "
-        f"your site in your browser: /likes/{token}"
+        f"Liked, because played often or rated high: {len(opinions):,}. To take these likes over, open this page of your "
+        f"site in your browser: /likes/{token}"
     )
 
 

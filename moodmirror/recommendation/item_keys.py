@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+MAX_ID_CHARACTERS: Final = 160  # the database stores 200
 # Letters that Unicode does not decompose into an ASCII letter and an accent.
 _LETTERS: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ŋ": "n",
@@ -48,7 +49,10 @@ def slug(*names: str) -> str:
     if not words or len(foreign) > sum(map(len, words)):
         letters = "".join(character for character in plain if character.isalnum()) or plain
         words.append(hashlib.sha256(letters.encode()).hexdigest()[:10])
-    return "-".join(words)
+    identity = "-".join(words)
+    if len(identity) > MAX_ID_CHARACTERS:
+        identity = f"{identity[: MAX_ID_CHARACTERS - 11].rstrip('-')}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+    return identity
 
 
 def main_artist(artists: str) -> str:

@@ -25,6 +25,7 @@ NAMES_WITH_COMMAS: Final = (
     "Oh, Sleeper",
     "Hey, Ocean!",
 )
+UNAMBIGUOUS_SEPARATORS: Final = (r";", r"\|")  # patterns; names do not contain them
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")  # 10,000 is one number
 _ESCAPED: Final = "\\,"
 _KEPT_COMMA: Final = "\0"  # stands for a comma that belongs to a name, while a cell is split
@@ -45,8 +46,9 @@ class ArtistSplitter:
         not separate with ", ".
         """
         texts = [_THOUSANDS.sub(_KEPT_COMMA, cell) for cell, _ in cells if not cell.startswith("[")]
-        if any(";" in text for text in texts):
-            return cls(r";")
+        for separator in UNAMBIGUOUS_SEPARATORS:
+            if any(re.search(separator, text) for text in texts):
+                return cls(separator)
         single = tuple(cell for cell, count in cells if count == 1 and "," in cell)
         names = (*sorted(set(single), key=len, reverse=True), *NAMES_WITH_COMMAS)
         if any(_ESCAPED in text for text in texts):
@@ -62,7 +64,7 @@ class ArtistSplitter:
             return _parse_list(cell)
         if count == 1:
             return [_unescaped(cell)]
-        if "," not in cell and ";" not in cell:
+        if not re.search(r"[,;|]", cell):
             return [cell]
         text = _THOUSANDS.sub(_KEPT_COMMA, cell)
         for name in self.names:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from moodmirror.csv_files import parse_decimal
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import COSTS, MAX_TAGS
@@ -110,7 +111,7 @@ def _company_and_cost(row: Mapping[str, str]) -> dict[str, str]:
     if row.get("participants", "").isdigit():
         cells["company"] = "alone" if int(row["participants"]) == 1 else "together"
     try:
-        price = float(row.get("price", ""))
+        price = parse_decimal(row.get("price", ""))
     except ValueError:
         return cells
     if 0 <= price <= 1:

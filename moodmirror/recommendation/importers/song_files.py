@@ -19,7 +19,7 @@ from xml.parsers.expat import ExpatError
 import numpy as np
 
 from moodmirror.csv_files import CsvFileError, detect_encoding, parse_decimal
-from moodmirror.recommendation.importers.artist_names import ArtistSplitter
+from moodmirror.recommendation.importers.artist_names import UNAMBIGUOUS_SEPARATORS, ArtistSplitter
 from moodmirror.recommendation.importers.imported_table import POPULARITY, SPOTIFY_ID
 from moodmirror.recommendation.importers.song_columns import SongColumns, find_columns, simple_name
 from moodmirror.recommendation.importers.source_files import (
@@ -198,7 +198,7 @@ class _SongParser:
             self._splitter = ArtistSplitter.of_cells(
                 [(columns.cell(row, "artist"), self._artist_count(row)) for row in rows]
             )
-        if not columns.has_lists_of_artists and self._splitter.separator != ";":
+        if not columns.has_lists_of_artists and self._splitter.separator not in UNAMBIGUOUS_SEPARATORS:
             self._splitter = ArtistSplitter(r"(?!)")  # a pattern that matches nothing
         ratings = [rating for row in rows if (rating := _number(columns.cell(row, "rating"))) is not None]
         self._best_rating = next((scale for scale in RATING_SCALES if max(ratings, default=0) <= scale), RATING_SCALES[-1])
@@ -207,7 +207,7 @@ class _SongParser:
         cell = self.columns.cell(row, "artist_ids")
         if cell.isdigit():
             return int(cell)
-        return cell.count("spotify:artist:") or len(re.findall(r"\b[0-9A-Za-z]{22}\b", cell)) or None
+        return len(re.findall(r"[^,;|\s\[\]'\"]+", cell)) or None  # ids contain no separators
 
     def __call__(self, row: Mapping[str, str]) -> Entry:
         """Parse one row. Raises ValueError with the reason to skip it."""
@@ -315,15 +315,16 @@ def _json_rows(node: Any) -> Iterator[dict[str, str]]:
 def _json_row(node: Mapping[str, Any]) -> dict[str, str]:
     row: dict[str, str] = {}
     for name, value in node.items():
-        if name in _PARTS and not isinstance(value, str):
+        if name in _PARTS and isinstance(value, dict | None):
             row = _json_row(value or {}) | row
         elif name == "album" and isinstance(value, dict):
             row["album release date"] = str(value.get("release_date") or "")
         elif isinstance(value, list):
             names = [child.get("name") if isinstance(child, dict) else child for child in value]
             row[name] = repr([str(child) for child in names if child])
-        elif value is None or isinstance(value, str | int | float):
-            row[name] = "" if value is None else str(value).strip()
+        elif isinstance(value, str | int | float):
+            is_nan = isinstance(value, float) and math.isnan(value)  # what Python writes for a missing value
+            row[name] = "" if is_nan else str(value).strip()
     if local := _LOCAL_FILE.fullmatch(row.get("uri", "")):
         row = {"title": unquote_plus(local[2]), "artist": unquote_plus(local[1])} | row
     return row
