@@ -28,6 +28,39 @@ CODECS = {
     "ogg": ("libvpx", "yuv420p", "libopus", {"deadline": "realtime", "cpu-used": "8"}),
 }
 
+# Containers and codecs of recordings.
+RECORDING_CODECS = (
+    ("mp4", "aac"),
+    ("adts", "aac"),
+    ("mov", "alac"),
+    ("caf", "pcm_s16le"),
+    ("caf", "alac"),
+    ("aiff", "pcm_s16be"),
+    ("au", "pcm_s16be"),
+    ("w64", "pcm_s16le"),
+    ("wav", "pcm_s24le"),
+    ("wav", "pcm_f64le"),
+    ("wav", "pcm_alaw"),
+    ("wav", "pcm_mulaw"),
+    ("wav", "adpcm_ms"),
+    ("wav", "adpcm_ima_wav"),
+    ("ogg", "libopus"),
+    ("webm", "libopus"),
+    ("matroska", "aac"),
+    ("flac", "flac"),
+    ("mp3", "mp3"),
+    ("mp2", "mp2"),
+    ("ac3", "ac3"),
+    ("asf", "wmav2"),
+    ("amr", "libopencore_amrnb"),
+    ("3gp", "aac"),
+    ("flv", "aac"),
+    ("mpegts", "aac"),
+    ("wv", "wavpack"),
+    ("tta", "tta"),
+)
+_CODEC_RATES = {"libopus": 48_000, "ac3": 48_000, "wmav2": 44_100, "libopencore_amrnb": 8_000}  # Hz
+
 
 def clip(
     pictures: Iterable[np.ndarray],
@@ -74,21 +107,26 @@ def clip(
     return file.getvalue()
 
 
-def recording(sound: np.ndarray, container: str, codec: str) -> bytes:
-    """Encode a recording of sound, float32 [n] at 16 kHz, as phones and browsers produce it."""
+def recording(sound: np.ndarray, container: str, codec: str, layout: str = "mono") -> bytes:
+    """Encode a recording of sound, float32 [n] or [n, channels] at 16 kHz, as phones and browsers produce it.
+
+    `layout` is FFmpeg's name of the channels, such as ``5.1``.
+    """
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        audio = _add_audio_stream(output, codec)
-        part = av.AudioFrame.from_ndarray(sound[np.newaxis], format="flt", layout="mono")
+        audio = _add_audio_stream(output, codec, layout)
+        part = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.reshape(1, -1)), format="flt", layout=layout)
         part.rate, part.pts = SAMPLE_RATE, 0
         output.mux(audio.encode(part))
         output.mux(audio.encode())
     return file.getvalue()
 
 
-def _add_audio_stream(output: OutputContainer, codec: str) -> av.AudioStream:
-    stream = output.add_stream(codec, rate=48_000 if codec == "libopus" else SAMPLE_RATE, layout="mono")
+def _add_audio_stream(output: OutputContainer, codec: str, layout: str = "mono") -> av.AudioStream:
+    stream = output.add_stream(codec, rate=_CODEC_RATES.get(codec, SAMPLE_RATE), layout=layout)
     assert isinstance(stream, av.AudioStream)
+    if codec == "wmav2":
+        stream.bit_rate = 64_000  # it has no default
     return stream
 
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DEFAULT_SECONDS: Final = 60
@@ -46,8 +46,9 @@ def sounds() -> tuple[Handler, list[bytes]]:
     """Return the handler and inputs for recordings decoded in the same process, as `read_sound` does for programs."""
     import numpy as np
 
+    from moodmirror.recognition import audio_decoder  # noqa: F401  # read_sound imports it later than atheris instruments
     from moodmirror.recognition.audio import SoundError, read_sound
-    from tests.clips import recording
+    from tests.clips import RECORDING_CODECS, recording
     from tests.conftest import wav
 
     def handle(content: bytes) -> None:
@@ -60,34 +61,72 @@ def sounds() -> tuple[Handler, list[bytes]]:
         wav(tone),
         wav(tone, 8_000, "ULAW"),
         stereo,
-        recording(tone, "ogg", "libopus"),
-        recording(tone, "mp3", "mp3"),
+        *(recording(tone, container, codec) for container, codec in RECORDING_CODECS),
     ]
 
 
-def files() -> tuple[Handler, list[bytes]]:
-    """Return the handler and inputs for files of any kind: any exception is fine, a crash or hang is not."""
+def clips() -> tuple[Handler, list[bytes]]:
+    """Return the handler and inputs for clips."""
     import numpy as np
 
-    from benchmarks.scenes import portrait_frame
+    from tests.clips import CODECS, clip
+
+    small = _small_picture()
+    tone = (0.3 * np.sin(np.arange(RATE // 8) / 5)).astype(np.float32)
+    return _file_handler(), [clip([small] * 2, kind, tone) for kind in CODECS]
+
+
+def pictures() -> tuple[Handler, list[bytes]]:
+    """Return the handler and inputs for still and animated pictures."""
+    import pillow_heif
+
+    from moodmirror.media.picture_decoder import ANIMATED_FORMATS, PHOTO_FORMATS
+    from tests.clips import animation, encode_picture
+
+    pillow_heif.register_heif_opener()
+    small = _small_picture()
+    stills = [encode_picture(small, name) for name in PHOTO_FORMATS if name != "PSD"]  # Pillow writes no PSD
+    return _file_handler(), [*stills, *(animation([small, small[::-1]], name, 100) for name in ANIMATED_FORMATS)]
+
+
+def texts() -> tuple[Handler, list[bytes]]:
+    """Return the handler and inputs for files of text, in several encodings, and for what looks like a text."""
+    text = "I am so happy today! Übermütig, naïve \N{RIGHT SINGLE QUOTATION MARK}tis. "
+    encodings = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252")
+    others = (
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"PK\3\4word/",
+        b'{"a": [1]}',
+        b"{\\rtf1 }",
+        b"<!-- x --><html>",
+    )
+    return _file_handler(), [
+        *(text.encode(encoding) for encoding in encodings),
+        "Сегодня хорошо. ".encode("cp1251"),
+        *others,
+    ]
+
+
+def _file_handler() -> Handler:
+    """Return a handler for files of any kind: any exception is fine, a crash or hang is not."""
+    # Imported here, as all that atheris instruments.
+    from moodmirror.media import clip_decoder, picture_decoder  # noqa: F401
     from moodmirror.media.decoder_worker import decode
     from moodmirror.media.formats import KINDS
-    from tests.clips import animation, clip, encode_picture
 
     def handle(content: bytes) -> None:
         with suppress(Exception):
             for _ in decode(content, KINDS):
                 pass
 
-    small = portrait_frame()[100:340:4, 160:480:4]
-    tone = (0.3 * np.sin(np.arange(RATE // 8) / 5)).astype(np.float32)
-    films = [clip([small] * 2, kind, tone) for kind in ("mp4", "h264", "webm", "avi")]
-    return handle, [
-        *films,
-        animation([small, small[::-1]], "GIF", 100),
-        encode_picture(small, "PNG"),
-        encode_picture(small, "WEBP"),
-    ]
+    return handle
+
+
+def _small_picture() -> Any:
+    from benchmarks.scenes import portrait_frame
+
+    return portrait_frame()[100:340:4, 160:480:4]
 
 
 def bodies() -> tuple[Handler, list[bytes]]:
@@ -134,7 +173,7 @@ def packets() -> tuple[Handler, list[bytes]]:
     return handle, [*MESSAGES, *(text.encode() for text in (*events, *attached, *INVALID_PACKETS))]
 
 
-TARGETS: Final = {target.__name__: target for target in (frames, sounds, files, bodies, packets)}
+TARGETS: Final = {target.__name__: target for target in (frames, sounds, clips, pictures, texts, bodies, packets)}
 
 
 def fuzz_in_process(name: str, options: list[str]) -> None:

@@ -47,7 +47,8 @@ def decode_picture(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk
     except (MediaError, MemoryError):
         raise
     except Exception:  # Pillow raises any exception for damaged content
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        pass
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         chunks = _decode(_completed(content), accepted)
         header, frame = next(chunks), next(chunks)
@@ -55,6 +56,8 @@ def decode_picture(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk
         raise
     except Exception:
         raise MediaError(_DAMAGED) from None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
     if len(set(frame.content)) == 1:
         raise MediaError(_DAMAGED)
     yield header

@@ -14,6 +14,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import soxr
+from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from moodmirror.recognition.audio import (
@@ -56,6 +57,8 @@ MP3_HEADER_BYTES: Final = 2**20
 # Programs that write a WAV to a pipe, and recorders that end unexpectedly, leave 0 or a number about 2 or 4 GB as its size.
 MIN_PLACEHOLDER_BYTES: Final = 2**31 - 2**16
 MIN_COMPLETE_SHARE: Final = 0.97  # of the stated length: with less, a file is incomplete; headers and codecs round
+# Of a frame of FFmpeg. PyAV (18.1) reads beyond them where each channel has its own, and crashes.
+FRAME_POINTERS: Final = 8
 MAX_TRACKS: Final = 4  # of sound in one file, of which the first with sound is used
 
 
@@ -165,6 +168,9 @@ class SoundTrack:
 
 def _channels(frame: Any) -> npt.NDArray[np.float32]:
     """Return a frame's samples in −1…1, float32 [n, channels]."""
+    if frame.format.is_planar and frame.layout.nb_channels >= FRAME_POINTERS:
+        require_channels(frame.layout.nb_channels)
+        [frame] = AudioResampler(format=frame.format.packed).resample(frame)
     samples: npt.NDArray[Any] = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
     if samples.dtype == np.uint8:
