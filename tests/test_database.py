@@ -143,6 +143,29 @@ class TestVisitorRecords:
             database.save_item(ANN, "songs", "two", must_exist=True)
         assert not database.load_visitor(ANN).exists
 
+    def test_opinions_of_an_import_never_contradict_those_that_are_stored(self, database):
+        database.save_opinion(ANN, opinion("one", "hide", at=1.5))
+        database.save_opinions(ANN, [opinion("one", at=2.5), opinion("two", at=3.5), opinion("two", at=4.5)])
+        assert database.load_visitor(ANN).opinions == (opinion("one", "hide", at=1.5), opinion("two", at=4.5))
+
+    def test_renamed_items_keep_their_opinions_and_stay_saved(self, database):
+        database.save_opinion(ANN, opinion("old", at=1.5))
+        database.save_opinion(ANN, opinion("old", "play", at=2.5))
+        database.save_opinion(ANN, opinion("new", "play", at=3.5))
+        database.save_opinion(BOB, opinion("other", at=1.5))
+        database.save_opinion(BOB, opinion("old", at=1.5))
+        database.save_opinion(BOB, opinion("new", "hide", at=2.5))
+        database.save_opinion(BOB, Opinion("food", "old", "like", 1.5))
+        for visitor in (ANN, BOB):
+            database.save_item(visitor, "songs", "old")
+        for _ in range(2):
+            database.rename_items("songs", {"old": "new", "unknown": "else"})
+            ann, bob = database.load_visitor(ANN), database.load_visitor(BOB)
+            assert ann.opinions == (opinion("new", at=1.5), opinion("new", "play", at=3.5))
+            expected = {opinion("other", at=1.5), opinion("new", "hide", at=2.5), Opinion("food", "old", "like", 1.5)}
+            assert set(bob.opinions) == expected
+            assert ann.saved == bob.saved == (("songs", "new"),)
+
     def test_the_export_contains_every_stored_column(self, database):
         database.save_opinion(ANN, opinion("one"))
         database.save_item(ANN, "food", "soup")

@@ -187,16 +187,18 @@ class Database:
         }
 
     def rename_items(self, kind: str, ids: Mapping[str, str]) -> None:
-        """Refer to the items of a kind by the ids in `ids` instead of their other ids; an opinion already there stays."""
+        """Refer to items of a kind by the values of `ids` instead of its keys; opinions already there take precedence."""
         with self._transaction(writing=True) as connection:
             for old, new in ids.items():
                 for table in (opinions, saved):
-                    found = table.c.kind == kind, table.c.item == old
-                    rows = connection.execute(sa.select(table).where(*found)).mappings().all()
-                    if rows:
-                        renamed = [{**row, "item": new} for row in rows]
-                        connection.execute(self._insert(connection, table).values(renamed).on_conflict_do_nothing())
-                        connection.execute(table.delete().where(*found))
+                    of_old, of_new = ((table.c.kind == kind, table.c.item == item) for item in (old, new))
+                    stored = connection.execute(sa.select(table).where(*of_new)).mappings().all()
+                    known = {(row["visitor"], row.get("verdict")) for row in stored}
+                    for row in connection.execute(sa.select(table).where(*of_old)).mappings().all():
+                        if (row["visitor"], OPPOSITES.get(row.get("verdict", ""))) not in known:
+                            renamed = self._insert(connection, table).values({**row, "item": new})
+                            connection.execute(renamed.on_conflict_do_nothing())
+                    connection.execute(table.delete().where(*of_old))
 
     def load_likes(self, kind: str) -> tuple[list[str], list[str]]:
         """Return the newest likes of a kind, oldest first, as visitor ids and item ids; only for counting co-likes."""
