@@ -3,6 +3,7 @@
 A *mood vector* is ``float32 [7]``, non-negative, sums to 1, in the order of :data:`EMOTIONS`, which is FER2013's.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -112,6 +113,22 @@ def mood_vector(weights: Mapping[str, float]) -> MoodVector:
         raise ValueError("at least one emotion needs a weight above 0")
     vector /= total
     return vector
+
+
+def parse_mood_vector(text: str) -> MoodVector:
+    """Return the mood vector of a text: a JSON object of weights by emotion, or seven numbers in the order of EMOTIONS.
+
+    The numbers may be a JSON array or separated by commas. Raises ValueError for anything else.
+    """
+    try:
+        weights = json.loads(text if text.lstrip()[:1] in ("{", "[") else f"[{text}]")
+    except ValueError:
+        weights = None
+    if isinstance(weights, list) and len(weights) == len(EMOTIONS):
+        weights = dict(zip(EMOTIONS, weights, strict=True))
+    if not isinstance(weights, dict) or not all(type(weight) in (int, float) for weight in weights.values()):
+        raise ValueError(f"a vector must be numbers by emotion in JSON, or seven numbers: {', '.join(EMOTIONS)}")
+    return mood_vector(weights)
 
 
 def valence_arousal(vector: MoodVector) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -47,6 +47,7 @@ class MoodState:
         self._readings: dict[Source, deque[Reading]] = {
             source: deque(maxlen=count) for source, count in MAX_READINGS.items()
         }
+        self._held: tuple[Reading, ...] = ()
         self._mood: Mood | None = None
         self._was_cleared = False
         self._notify_next = False  # notify subscribers at the next refresh, even without a change
@@ -66,6 +67,12 @@ class MoodState:
         """Return whether there is no mood because its last readings were cleared on request, rather than expired."""
         with self._lock:
             return self._was_cleared
+
+    @property
+    def holds_readings(self) -> bool:
+        """Return whether readings are held, see :meth:`hold`."""
+        with self._lock:
+            return bool(self._held)
 
     @property
     def refreshed_at(self) -> float:
@@ -104,6 +111,19 @@ class MoodState:
         assert mood is not None
         return mood
 
+    def hold(self, readings: Iterable[Reading]) -> None:
+        """Hold readings, of files that the visitor gave, until the next call: they neither expire nor fade.
+
+        They replace the live readings of their sources, and are fused with those of the others. No readings end it.
+        """
+        with self._lock:
+            self._held = tuple(readings)
+            if self._held:
+                self._was_cleared = False
+            else:
+                self._check_cleared()
+        self._refresh(steady=False)
+
     def clear_history(self) -> None:
         """Delete the history; the current mood stays."""
         with self._lock:
@@ -116,14 +136,21 @@ class MoodState:
                 readings.clear()
             if source is None:
                 self._history.clear()
-            # Subscribers are notified even if the mood had expired before: what they still show of it was cleared too.
-            if not any(self._readings.values()) and not self._was_cleared:
-                self._was_cleared = self._notify_next = True
+                self._held = ()
+            self._check_cleared()
         self.refresh()
 
     def refresh(self) -> Mood | None:
         """Delete expired readings, fuse the others, notify subscribers of a change, and return the mood."""
         return self._refresh(steady=True)
+
+    def _check_cleared(self) -> None:
+        """After readings were removed on request, note whether none is left.
+
+        Subscribers are then notified even if the mood had expired before: what they still show of it was cleared, too.
+        """
+        if not (any(self._readings.values()) or self._held or self._was_cleared):
+            self._was_cleared = self._notify_next = True
 
     def _refresh(self, *, steady: bool) -> Mood | None:
         """Refresh the mood; if `steady`, its label stays while no other emotion clearly leads."""
@@ -132,7 +159,9 @@ class MoodState:
             for source, readings in self._readings.items():
                 while readings and now - readings[0].at > MAX_AGE_SECONDS[source]:
                     readings.popleft()
-            current = [reading for readings in self._readings.values() for reading in readings]
+            held = {reading.source for reading in self._held}
+            current = [reading for source, readings in self._readings.items() if source not in held for reading in readings]
+            current += [replace(reading, at=now) for reading in self._held]
             mood = fuse(current, max(now, *(r.at for r in current))) if current else None
             self._mood = mood = self._steady(mood) if mood and steady else mood
             if mood and mood.at - self._history.newest_at >= HISTORY_STEP_SECONDS:

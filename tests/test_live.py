@@ -144,6 +144,7 @@ class TestFrames:
             ended = time.monotonic() + STEADY_TABLES_SECONDS + 2
             while time.monotonic() < ended:
                 visitor.call("frame", frame)
+                time.sleep(0.03)  # between two frames of a fast camera
             # The next tables are those of the next change: other songs, in the rows of the same mood.
             visitor.call("others", "songs")
             changed = visitor.wait_for("recommendations")
@@ -403,6 +404,18 @@ class TestMood:
             ("show", {"sad": "1"}, "show.sad: Input should be a valid number"),
             ("show", {"sad": [1]}, "show.sad: Input should be a valid number"),
             ("show", {}, "show: Dictionary should have at least 1 item"),
+            (
+                "show",
+                [{"source": "face", "vector": {"sad": 1}, "weight": 0}],
+                "show.0.weight: Input should be greater than 0",
+            ),
+            ("show", [{"source": "nose", "vector": {"sad": 1}, "weight": 1}], "show.0.source: Input should be 'face'"),
+            ("show", [3], "show.0: Input should be a valid dictionary"),
+            (
+                "show",
+                [{"source": "face", "vector": {"sad": 1}, "weight": 1}] * 17,
+                "show: List should have at most 16 items",
+            ),
             ("show", {"sad": 0}, "show: at least one emotion needs a weight above 0"),
         ],
     )

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.unit
 
 HAPPY = mood_vector({"happy": 8, "neutral": 2})
 SAD = mood_vector({"sad": 8, "neutral": 2})
+FEAR = mood_vector({"fear": 8, "neutral": 2})
 
 
 class Clock:
@@ -427,6 +428,37 @@ class TestMoodState:
         assert not state.was_cleared
         state.clear("text")
         assert not state.was_cleared
+
+    def test_held_readings_neither_fade_nor_expire_and_are_fused_with_other_sources(self, state, clock):
+        state.hold([Reading(HAPPY, "face", 0.8, clock.now), Reading(HAPPY, "speech", 0.8, clock.now)])
+        show_face(state, clock, SAD, 2)  # a live face does not count beside a held one
+        assert set(state.mood.sources) == {"face", "speech"}
+        assert state.mood.label == "happy"
+        before = state.mood.vector
+        clock.now += 1000
+        np.testing.assert_allclose(state.refresh().vector, before, atol=1e-6)
+        state.update(Reading(SAD, "text", 1.0, clock.now))
+        assert set(state.mood.sources) == {"face", "speech", "text"}
+        state.update(Reading(FEAR, "chosen", 1.0, clock.now))
+        assert state.mood.label == "fear"
+        state.clear("chosen")
+        state.hold([])
+        assert set(state.mood.sources) == {"text"}
+        assert not state.was_cleared
+        state.clear("text")
+        assert state.was_cleared
+
+    @pytest.mark.parametrize("removal", ["hold", "clear"])
+    def test_held_readings_end_when_they_are_removed(self, state, clock, removal):
+        state.hold([Reading(HAPPY, "face", 0.8, clock.now)])
+        assert state.holds_readings
+        if removal == "hold":
+            state.hold([])
+        else:
+            state.clear()
+        assert state.mood is None
+        assert state.was_cleared
+        assert not state.holds_readings
 
     def test_text_names_the_mood_at_once(self, state, clock):
         nearly = np.array([0, 0, 0, 0.48, 0.52, 0, 0], dtype=np.float32)

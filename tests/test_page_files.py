@@ -6,9 +6,10 @@ import re
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.clips import animation, clip, encode_picture
+from tests.conftest import wav
 from tests.page_helpers import (
     KINDS,
     accessibility_violations,
@@ -52,7 +53,7 @@ def test_a_dropped_photo_shows_its_face_mood_and_tables_until_it_is_removed(brow
         await_label(page, "happy")
         await_filled_tables(page)
         expect(page.locator("#file-preview-image")).to_be_visible()
-        expect(page.locator("#sources")).to_have_text("your file")
+        expect(page.locator("#sources")).to_have_text("your picture")
         expect(page.locator("#status")).to_have_text("In the mirror: me.jpg")
         # The center of the box is the center of the face, (224, 115) of 512 pixels, scaled as the picture is.
         picture, box = (
@@ -101,6 +102,49 @@ def test_a_pasted_clip_is_read_and_a_chosen_mood_overrides_it(browser, hosted, s
         page.get_by_role("button", name="Clear my choice").click()
         await_label(page, "not read yet")
         expect(page.locator("#file-chart")).to_be_hidden()
+
+
+def test_a_photo_a_voice_note_and_a_sentence_make_one_mood(browser, hosted, portrait, voice):
+    with visiting(browser, hosted, bypass_csp=True) as page:
+        photo: FilePayload = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": encode_picture(portrait, "JPEG")}
+        note: FilePayload = {"name": "note.wav", "mimeType": "audio/wav", "buffer": wav(voice)}
+        page.locator("#file-input").set_input_files([photo, note])
+        expect(page.locator("#file-list li")).to_have_count(2)
+        expect(page.locator("#sources")).to_contain_text("your picture")
+        expect(page.locator("#sources")).to_contain_text("your recording")
+        expect(page.locator("#file-status")).to_contain_text("2 of 2 files make one mood")
+        page.locator("#text-input").fill("I am so sad and lonely, I keep crying.")
+        expect(page.locator("#sources")).to_contain_text("text")
+        expect(page.locator("#sources li")).to_have_count(3)
+        page.emulate_media(reduced_motion="reduce")
+        assert accessibility_violations(page) == []
+        page.get_by_role("button", name="Remove note.wav").click()
+        expect(page.locator("#sources")).not_to_contain_text("your recording")
+        expect(page.locator("#sources li")).to_have_count(2)
+        page.get_by_role("button", name="Remove the file").click()
+        await_label(page, "sad")  # the text is left
+        expect(page.locator("#sources")).to_have_text("text")
+
+
+def test_a_second_file_is_added_to_the_first(browser, hosted, portrait, voice):
+    with visiting(browser, hosted) as page:
+        add_file(page, "drop", encode_picture(portrait, "JPEG"), "me.jpg", "image/jpeg")
+        expect(page.locator("#sources")).to_have_text("your picture")
+        add_file(page, "paste", wav(voice), "note.wav", "audio/wav")
+        expect(page.locator("#sources li")).to_have_count(2)
+        page.get_by_role("button", name="Remove all files").click()
+        await_label(page, "not read yet")
+        expect(page.locator("#file-list")).to_be_hidden()
+
+
+def test_an_unreadable_file_among_others_leaves_their_mood(browser, hosted, portrait):
+    with visiting(browser, hosted) as page:
+        photo: FilePayload = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": encode_picture(portrait, "JPEG")}
+        damaged: FilePayload = {"name": "other.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff\xe0" + bytes(1000)}
+        page.locator("#file-input").set_input_files([photo, damaged])
+        expect(page.locator("#file-status")).to_contain_text("other.jpg: The picture is damaged")
+        await_label(page, "happy")
+        expect(page.get_by_role("button", name="Remove the file")).to_be_visible()
 
 
 def test_an_unreadable_file_is_reported_with_the_reason(browser, hosted):

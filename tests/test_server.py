@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import replace
@@ -214,7 +215,9 @@ class TestAnalyzeText:
     def test_an_unsupported_language_is_reported(self, hosted):
         text = "Сегодня я получил новую работу, и мы долго праздновали с друзьями."
         answer = post(hosted, "/api/analyze/text", text.encode(), "text/plain; charset=utf-8")[2]
-        assert (answer["language_known"], answer["label"]) == (False, "neutral")
+        assert (answer["language"], answer["language_known"], answer["label"]) == ("ru", False, "neutral")
+        assert "Russian" in answer["notices"][0]
+        assert answer["readings"] == []
 
     @pytest.mark.parametrize(
         ("body", "content_type", "expected"),
@@ -247,6 +250,91 @@ class TestAnalyzeText:
             assert (status, headers["Content-Type"]) == (expected, "application/problem+json")
             assert json.loads(body)["detail"]
         assert "text/html" in get(hosted, "/nothing")[1]["Content-Type"]
+
+
+def mixed_form(*parts: tuple[str, str | None, bytes]) -> tuple[bytes, str]:
+    """Return a form with files and texts: each part's field, its file name or None, and its content."""
+    encoded = [
+        f'--edge\r\nContent-Disposition: form-data; name="{name}"'.encode()
+        + (f'; filename="{file_name}"'.encode() if file_name else b"")
+        + b"\r\n\r\n"
+        + content
+        + b"\r\n"
+        for name, file_name, content in parts
+    ]
+    return b"".join(encoded) + b"--edge--\r\n", "multipart/form-data; boundary=edge"
+
+
+class TestAnalyzeTogether:
+    def test_a_photo_a_voice_note_and_a_sentence_make_one_mood(self, hosted, portrait, voice):
+        photo = cv2.imencode(".png", portrait)[1].tobytes()
+        parts = [("file", "me.png", photo), ("file", "note.wav", wav(voice)), ("text", None, b"I am so sad, I keep crying.")]
+        status, _, answer = post(hosted, "/api/analyze", *mixed_form(*parts))
+        assert status == 200
+        assert [part["name"] for part in answer["parts"]] == ["me.png", "note.wav", "text"]
+        assert [part["problem"] for part in answer["parts"]] == [None] * 3
+        photo_alone = post(hosted, "/api/analyze/image", photo, "image/png")[2]
+        assert answer["parts"][0]["analysis"] == photo_alone
+        mood = answer["together"]
+        assert set(mood["sources"]) == {"face", "speech", "text"}
+        assert (mood["said"]["face"]["label"], mood["said"]["text"]["label"]) == ("happy", "sad")
+        assert sum(mood["vector"].values()) == pytest.approx(1, abs=0.01)
+
+    def test_one_part_has_the_mood_of_its_own_analysis(self, hosted):
+        answer = post(hosted, "/api/analyze", *mixed_form(("text", None, b"I am so happy today!")))[2]
+        assert answer["together"]["vector"] == answer["parts"][0]["analysis"]["vector"]
+
+    def test_a_part_that_can_not_be_read_has_a_problem_and_the_others_count(self, hosted):
+        form = mixed_form(("file", "cut.jpg", b"\xff\xd8\xff"), ("text", None, b"I am so happy today!"))
+        status, _, answer = post(hosted, "/api/analyze", *form)
+        assert status == 200
+        assert answer["parts"][0]["analysis"] is None
+        assert "damaged" in answer["parts"][0]["problem"]["detail"]
+        assert answer["together"]["label"] == "happy"
+        nothing = post(hosted, "/api/analyze", *mixed_form(("file", "cut.jpg", b"\xff\xd8\xff")))[2]
+        assert nothing["together"]["label"] is None
+
+    @pytest.mark.parametrize(
+        ("parts", "reason"),
+        [
+            ([], "one to 8 files and texts, but holds 0"),
+            ([("text", None, b"hello")] * 9, "but holds 9"),
+            ([("words", None, b"hello")], "has a field 'words'"),
+        ],
+    )
+    def test_an_invalid_form_is_refused_with_the_reason(self, hosted, parts, reason):
+        status, headers, answer = post(hosted, "/api/analyze", *mixed_form(*parts))
+        assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+        assert reason in answer["detail"]
+
+    def test_the_progress_of_all_parts_is_streamed(self, hosted):
+        body, content_type = mixed_form(("text", None, b"I am so happy today!"), ("text", None, b"I am sad."))
+        request = urllib.request.Request(
+            f"{hosted.url}/api/analyze", body, {"Content-Type": content_type, "Accept": "application/x-ndjson"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            lines = [json.loads(line) for line in response]
+        assert [line["progress"] for line in lines[:-1]] == sorted(line["progress"] for line in lines[:-1])
+        assert len(lines[-1]["analysis"]["parts"]) == 2
+
+
+class TestRecommendationsForAVector:
+    def test_the_vector_of_an_analysis_gets_recommendations(self, hosted):
+        vector = post(hosted, "/api/analyze/text", b"I am so sad and lonely.", "text/plain")[2]["vector"]
+        query = urllib.parse.urlencode({"vector": json.dumps(vector)})
+        status, _, body = get(hosted, f"/api/recommendations?{query}")
+        assert status == 200
+        numbers = urllib.parse.urlencode({"vector": ",".join(str(vector[emotion]) for emotion in EMOTIONS)})
+        assert json.loads(get(hosted, f"/api/recommendations?{numbers}")[2]) == json.loads(body)
+
+    @pytest.mark.parametrize("vector", ["1,2", "a,b,c,d,e,f,g", '{"bored": 1}', "0,0,0,0,0,0,0", "-1,0,0,0,0,0,1", "{", ""])
+    def test_an_invalid_vector_is_refused_with_the_reason(self, hosted, vector):
+        status, headers, body = get(hosted, f"/api/recommendations?{urllib.parse.urlencode({'vector': vector})}")
+        assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+        assert len(json.loads(body)["detail"]) > 10
+
+    def test_a_mood_and_a_vector_are_refused(self, hosted):
+        assert get(hosted, "/api/recommendations?mood=sad&vector=0,0,0,1,0,0,0")[0] == 400
 
 
 class TestAnalyzeAudio:
@@ -406,7 +494,7 @@ class TestOpenApi:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
         assert described == routes
-        assert len(described) == 9
+        assert len(described) == 10
 
 
 class TestStartAndStop:

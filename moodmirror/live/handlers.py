@@ -32,6 +32,7 @@ from moodmirror.live.message_schemas import (
     FrameAck,
     FrameReading,
     PreferencesPayload,
+    SourceReading,
     error_message,
 )
 from moodmirror.live.messages import camera_message
@@ -255,13 +256,19 @@ class LiveServer:
             self._set_chosen(session, chosen_vector(emotion))
         return EmptyAck()
 
-    def _on_show(self, session: Session, shares: dict[str, float]) -> BaseModel:
-        """Set the mood of an analyzed file; it holds as a chosen mood does."""
+    def _on_show(self, session: Session, shown: dict[str, float] | list[SourceReading]) -> BaseModel:
+        """Hold the readings of analyzed files, or set a mood of which only the shares are known as a chosen one."""
         try:
-            vector = mood_vector(shares)
+            if isinstance(shown, dict):
+                self._set_chosen(session, mood_vector(shown))
+            else:
+                now = time.monotonic()
+                readings = [Reading(mood_vector(dict(each.vector.items())), each.source, each.weight, now) for each in shown]
+                session.state.clear("chosen")
+                session.state.hold(readings)
+                session.skip_throttle()
         except ValueError as error:
             return ErrorAck(error=f"show: {error}")
-        self._set_chosen(session, vector)
         return EmptyAck()
 
     def _set_chosen(self, session: Session, vector: MoodVector) -> None:

@@ -12,10 +12,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     RootModel,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -31,6 +33,7 @@ from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.taste import VERDICTS
 
 MAX_TEXT_CHARACTERS: Final = 5000  # of the text box: a long letter, whose analysis takes up to 1.2 s of CPU
+MAX_SHOWN_READINGS: Final = 16  # of eight files: a clip has two
 MAX_QUERY_CHARACTERS: Final = 200  # of a text query
 MAX_FILTER_CHARACTERS: Final = 60  # of one filter's value: all diets at once
 MAX_SEED: Final = 999_999_999
@@ -225,10 +228,31 @@ class ChoosePayload(RootModel[EmotionName | None]):
     model_config = ConfigDict(strict=True)
 
 
-class ShowPayload(
-    RootModel[Annotated[dict[Emotion, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(min_length=1)]]
-):
-    """The shares by emotion of an analyzed file, whose mood holds until it is released by `choose` with null."""
+Shares = Annotated[dict[Emotion, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(min_length=1)]
+
+
+class SourceReading(BaseModel):
+    """What one source says of a whole file or text, as an analysis returns it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: Literal["face", "speech", "text"]
+    vector: Shares
+    weight: Annotated[float, Field(gt=0, le=1)]
+
+
+Shown = Annotated[
+    Annotated[Shares, Tag("[shares]")]
+    | Annotated[list[SourceReading], Field(max_length=MAX_SHOWN_READINGS), Tag("[readings]")],
+    Discriminator(lambda payload: "[readings]" if isinstance(payload, list) else "[shares]"),
+]
+
+
+class ShowPayload(RootModel[Shown]):
+    """The readings of analyzed files, which are held until another `show`, and fused with live ones of other sources.
+
+    An empty list ends that. Shares by emotion are a mood instead, which holds until it is released by `choose` with null.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -482,4 +506,6 @@ def error_message(event: str, error: ValidationError) -> str:
 
 
 def _path(event: str, keys: tuple[int | str, ...]) -> str:
-    return ".".join((event, *(str(key)[:MAX_KEY_CHARACTERS] for key in keys if key != "[key]")))
+    return ".".join(
+        (event, *(str(key)[:MAX_KEY_CHARACTERS] for key in keys if key not in ("[key]", "[shares]", "[readings]")))
+    )

@@ -193,6 +193,14 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
         "language_known": analysis.language_known,
         "weight": None if analysis.weight is None else _rounded(analysis.weight),
         "notices": list(analysis.notices),
+        "readings": [
+            {
+                "source": reading.source,
+                "vector": reading_message(reading.vector)["vector"],
+                "weight": _rounded(reading.weight),
+            }
+            for reading in analysis.readings
+        ],
     }
 
 

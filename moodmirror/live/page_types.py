@@ -151,7 +151,7 @@ def _typescript(schema: Schema) -> str:
             return json.dumps(value)
         case {"enum": [*values]}:
             return ALIASES.get(tuple(values)) or " | ".join(map(json.dumps, values))
-        case {"anyOf": [*options]}:
+        case {"anyOf": [*options]} | {"oneOf": [*options]}:
             return " | ".join(map(_typescript, options))
         case {"type": "string", "format": "binary"}:
             return "ArrayBuffer | ArrayBufferView | Blob"
@@ -222,7 +222,7 @@ def _in_text(schema: Schema) -> str:
             return f"`{json.dumps(value)}`"
         case {"enum": [*values]}:
             return ", ".join(f"`{value}`" for value in values)
-        case {"anyOf": [*options]}:
+        case {"anyOf": [*options]} | {"oneOf": [*options]}:
             return " or ".join(map(_in_text, options))
         case {"type": "string", "format": "binary"}:
             return "bytes"

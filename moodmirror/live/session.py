@@ -113,9 +113,9 @@ class Session(Audience):
 
     @property
     def shares_camera_mood(self) -> bool:
-        """Whether the visitor belongs in the camera room: they watch, and have not spoken, written or chosen anything."""
+        """Whether the visitor belongs in the camera room: they watch, and have given no text, voice, file or choice."""
         mood = self.state.mood
-        return self.watching and (mood is None or set(mood.sources) <= {"face"})
+        return self.watching and not self.state.holds_readings and (mood is None or set(mood.sources) <= {"face"})
 
     def close(self) -> None:
         """Release what the session holds; it receives nothing more."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import decode_text
 from moodmirror.recognition.text_language import language_name
 
+Result = TypeVar("Result")
 Progress = float | None  # 0…1; None if the length of the file is unknown
 
 
@@ -85,14 +86,14 @@ def _without_notices(chunks: Iterable[DecodedChunk], notices: list[str]) -> Iter
 
 
 def run_to_completion(
-    analysis: Generator[Progress, None, Analysis], on_progress: Callable[[Progress], None] | None = None
-) -> Analysis:
-    """Run an :func:`analyze` generator to its end and return its result; `on_progress` is called with each progress."""
+    analysis: Generator[Progress, None, Result], on_progress: Callable[[Progress], None] | None = None
+) -> Result:
+    """Run a generator such as :func:`analyze`'s to its end; return its result, and call `on_progress` with each progress."""
     while True:
         try:
             progress = next(analysis)
         except StopIteration as stop:
-            result: Analysis = stop.value
+            result: Result = stop.value
             return result
         if on_progress is not None:
             on_progress(progress)

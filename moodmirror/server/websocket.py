@@ -22,8 +22,8 @@ RECEIVE_BYTES: Final = 65_536  # per read: a browser's camera frame in one piece
 SEND_BUFFER_BYTES: Final = 262_144  # in the kernel, for data that a client does not read: ten sets of tables
 # A page sends ten camera frames and four audio packets a second, each as two WebSocket frames, and more after a stall.
 # Frames of every type count: each costs the server a tenth of a millisecond.
-FRAMES_PER_SECOND: Final = 150.0
-FRAMES_BURST: Final = 600.0
+FRAMES_PER_SECOND: Final = 400.0
+FRAMES_BURST: Final = 1000.0
 
 
 class WebSocket:

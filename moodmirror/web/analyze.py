@@ -3,24 +3,25 @@
 import io
 import json
 import logging
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from typing import IO, Any, BinaryIO, Final, cast
+from typing import IO, Any, BinaryIO, Final, TypeVar, cast
 
 from flask import Request, Response, request, stream_with_context
 from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
-from moodmirror.live.messages import analysis_message
-from moodmirror.media.analysis_result import Analysis
+from moodmirror.live.message_schemas import Mood
+from moodmirror.live.messages import analysis_message, mood_message
+from moodmirror.media.analysis_result import Analysis, combine
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze, analyze_text, run_to_completion
 from moodmirror.media.formats import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.text_input import TextError, decode_text
 from moodmirror.server.client_socket import client_socket
-from moodmirror.services import current_services
+from moodmirror.services import Services, current_services
 from moodmirror.web import schemas
 from moodmirror.web.problem_details import problem, problem_body
 
@@ -34,10 +35,13 @@ MAX_UPLOAD_BYTES: Final[dict[Kind, int]] = {
     "text": MAX_TEXT_BYTES,
 }
 UPLOAD_TIMEOUT_SECONDS: Final = 20.0  # without data: a stalled upload occupies one of the few analysis slots
+MAX_PARTS: Final = 8  # of a request with several files and texts
 MIN_PROGRESS_STEP: Final = 0.01  # of the whole: finer than a progress bar shows
 RETRY_AFTER_SECONDS: Final = 5  # for a client that finds all slots occupied
 STATUS: Final = {"unreadable": 400, "wrong kind": 415, "too large": 413}
 TITLES: Final = {"unreadable": "Can't be read", "wrong kind": "Unsupported kind", "too large": "Too large"}
+
+Result = TypeVar("Result")
 
 _problem = schemas.problem_response
 bp = APIBlueprint(
@@ -122,6 +126,31 @@ def file() -> Response | dict[str, Any]:
     return _analyze_upload(KINDS)
 
 
+@bp.post(
+    "",
+    responses={200: schemas.CombinedAnalysis, 408: _problem("The upload stalled.")},
+    openapi_extensions={"requestBody": schemas.parts_body()},
+)
+def together() -> Response | dict[str, Any]:
+    """Analyze several files and texts of one person, and make one mood of them: a photo, a voice note and a sentence.
+
+    Send a form with any number of files, and texts in fields called ``text``, up to eight parts. A part that can't be read
+    has a problem instead of an analysis, and the others make the mood.
+    """
+    request.max_content_length = MAX_BYTES
+    _limit_reading_time()
+    parts: list[tuple[str, BinaryIO | str]] = [
+        (file.filename or name, cast(BinaryIO, file.stream)) for name, file in request.files.items(multi=True)
+    ]
+    parts += [(name, text) for name, text in request.form.items(multi=True)]
+    unknown = sorted({name for name in request.form if name != "text"})
+    if unknown:
+        raise BadRequest(f"The form has a field {unknown[0]!r}. Send files, and texts in fields called text.")
+    if not 1 <= len(parts) <= MAX_PARTS:
+        raise BadRequest(f"The form must hold one to {MAX_PARTS} files and texts, but holds {len(parts)}.")
+    return _respond(lambda services: _analyze_parts(parts, services), lambda result: result.model_dump(mode="json"))
+
+
 @bp.errorhandler(MediaError)
 @bp.errorhandler(TextError)
 def on_unreadable(error: ValueError) -> Response:
@@ -155,6 +184,43 @@ def _unavailable_problem(error: Exception) -> tuple[int, str, str]:
 
 def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
     request.max_content_length = max(MAX_UPLOAD_BYTES[kind] for kind in kinds)
+    return _respond(lambda services: analyze(_uploaded_file(), services, kinds), _response_body)
+
+
+def _analyze_parts(
+    parts: Sequence[tuple[str, BinaryIO | str]], services: Services
+) -> Generator[Progress, None, schemas.CombinedAnalysis]:
+    """Analyze each part, a file or a text; yields the progress and returns the analyses and the one mood of all."""
+    analyses: list[Analysis] = []
+    answers: list[schemas.Part] = []
+    yield 0.0
+    for number, (name, content) in enumerate(parts):
+        try:
+            if isinstance(content, str):
+                analysis = analyze_text(content, services.text_recognizer())
+            else:
+                with closing(analyze(content, services)) as work:
+                    while True:
+                        try:
+                            progress = next(work)
+                        except StopIteration as stop:
+                            analysis = stop.value
+                            break
+                        yield None if progress is None else (number + progress) / len(parts)
+            analyses.append(analysis)
+            answers.append(schemas.Part(name=name, analysis=schemas.Analysis(**analysis_message(analysis)), problem=None))
+        except (MediaError, TextError) as error:
+            problem = schemas.Problem(**problem_body(*_unreadable_problem(error)))
+            answers.append(schemas.Part(name=name, analysis=None, problem=problem))
+        yield (number + 1) / len(parts)
+    mood = mood_message(combine(analyses)) | {"at": None}
+    return schemas.CombinedAnalysis(parts=answers, together=Mood.model_validate(mood))
+
+
+def _respond(
+    start: Callable[[Services], Generator[Progress, None, Result]], to_body: Callable[[Result], dict[str, Any]]
+) -> Response | dict[str, Any]:
+    """Run an analysis in one of the slots and return its result, or stream its progress to clients that accept that."""
     services = current_services()
     if not services.analysis_slots.acquire(blocking=False):
         raise ServiceUnavailable(
@@ -162,12 +228,12 @@ def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
         )
     with ExitStack() as stack:
         stack.callback(services.analysis_slots.release)
-        analysis = stack.enter_context(closing(analyze(_uploaded_file(), services, kinds)))
+        analysis = stack.enter_context(closing(start(services)))
         if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
-            return _response_body(run_to_completion(analysis))
+            return to_body(run_to_completion(analysis))
         next(analysis)  # errors in the file's header get an HTTP status of their own
         response = Response(
-            stream_with_context(_progress_lines(analysis)),
+            stream_with_context(_progress_lines(analysis, to_body)),
             mimetype=schemas.PROGRESS_TYPE,
             headers={"X-Accel-Buffering": "no"},
         )
@@ -175,7 +241,9 @@ def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
         return response
 
 
-def _progress_lines(analysis: Generator[Progress, None, Analysis]) -> Iterator[str]:
+def _progress_lines(
+    analysis: Generator[Progress, None, Result], to_body: Callable[[Result], dict[str, Any]]
+) -> Iterator[str]:
     reported: Progress = 0.0
     try:
         while True:
@@ -184,7 +252,7 @@ def _progress_lines(analysis: Generator[Progress, None, Analysis]) -> Iterator[s
                 reported = progress
                 yield _line({"progress": progress})
     except StopIteration as stop:
-        yield _line({"analysis": _response_body(stop.value)})
+        yield _line({"analysis": to_body(stop.value)})
     except (MediaError, TextError) as error:
         yield _line({"problem": problem_body(*_unreadable_problem(error))})
     except (ModelError, FileNotFoundError, DecoderError) as error:
@@ -201,15 +269,20 @@ def _response_body(analysis: Analysis) -> dict[str, Any]:
 
 def _uploaded_file() -> BinaryIO:
     """Return the uploaded file, from a form or the body, as a stream that is read while it arrives."""
-    connection = client_socket(request.environ)
-    if connection is not None:
-        connection.settimeout(UPLOAD_TIMEOUT_SECONDS)
+    _limit_reading_time()
     if request.mimetype != "multipart/form-data":
         return cast(BinaryIO, request.stream)
     files = [file for _, file in request.files.items(multi=True)]
     if len(files) != 1:
         raise BadRequest(f"The form must hold one file, but holds {len(files)}.")
     return cast(BinaryIO, files[0].stream)
+
+
+def _limit_reading_time() -> None:
+    """Limit the time without data; gunicorn's worker has received the request as a whole, other servers have not."""
+    connection = client_socket(request.environ)
+    if connection is not None:
+        connection.settimeout(UPLOAD_TIMEOUT_SECONDS)
 
 
 def _json_text() -> str:

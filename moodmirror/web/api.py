@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
-from moodmirror.emotions import mood_vector
+from moodmirror.emotions import mood_vector, parse_mood_vector
 from moodmirror.live.message_schemas import Mood
 from moodmirror.live.messages import mood_message, recommendations_message
 from moodmirror.live.preferences import TextQueryError, read_text_query
@@ -47,7 +47,7 @@ def mood() -> dict[str, Any]:
     },
 )
 def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Response:  # type: ignore[valid-type]  # dynamic
-    """Recommend songs, movies, food and activities for a mood, for a wish in free text, or for both.
+    """Recommend songs, movies, food and activities for a mood or a mood vector, for a wish in free text, or for both.
 
     A wish without a mood uses the mode match. No visitor's taste has an influence: the same query has the same result.
     Repeated and unknown parameters are refused, so that a typing error does not go unnoticed.
@@ -56,14 +56,22 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
         if len(request.args.getlist(name)) > 1:
             return problem(400, "Repeated parameter", f"{name} may be given once only")
     options = cast(schemas.RecommendationOptions, query)
-    if options.mood is None and not options.wish.strip():
+    if options.mood is not None and options.vector is not None:
+        return problem(400, "Two moods", "give a mood or a vector, not both")
+    try:
+        vector = parse_mood_vector(options.vector) if options.vector is not None else None
+    except ValueError as error:
+        return problem(400, "Invalid vector", str(error))
+    if options.mood is not None:
+        vector = mood_vector({options.mood: 1})
+    if vector is None and not options.wish.strip():
         return problem(400, "No mood and no wish", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
     filters = options.model_dump(include=set(FILTERS), exclude_none=True)
     services = current_services()
     try:
         tables = recommendations_message(
             services.recommender,
-            mood_vector({options.mood: 1}) if options.mood else None,
+            vector,
             options.mode,
             options.k,
             filters,

@@ -12,9 +12,11 @@ from moodmirror.live.message_schemas import (
     EmotionName,
     FusedReading,
     Mode,
+    Mood,
     Reading,
     Row,
     Share,
+    SourceReading,
     TrackedFace,
     Word,
 )
@@ -57,6 +59,31 @@ class Analysis(FusedReading):
     )
     weight: Share | None
     notices: list[str] = Field(description="sentences about what was read in part only, or differently than expected")
+    readings: list[SourceReading] = Field(description="what each source says of the whole, for the event `show`")
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class Part(BaseModel):
+    """One part of a request with several: its analysis, or the reason why it can't be read."""
+
+    name: str = Field(description="the file's name, or the name of the form's field")
+    analysis: Analysis | None
+    problem: Problem | None
+
+
+class CombinedAnalysis(BaseModel):
+    """The analyses of several files and texts of one person, and the one mood that they make."""
+
+    parts: list[Part] = Field(description="in the order of the form")
+    together: Mood = Field(description="its label is null where nothing was recognized in any part")
 
 
 PROGRESS_TYPE: Final = "application/x-ndjson"
@@ -98,15 +125,6 @@ class MyData(BaseModel):
     saved: list[dict[str, Any]]
 
 
-class Problem(BaseModel):
-    """Problem details (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
 class TextBody(BaseModel):
     """A text to analyze."""
 
@@ -120,7 +138,11 @@ class RecommendationOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mood: EmotionName | None = Field(None, description="optional if there is a wish")
+    mood: EmotionName | None = Field(None, description="optional if there is a vector or a wish")
+    vector: str | None = Field(
+        None,
+        description='a mood vector instead of a mood: the "vector" of an analysis as JSON, or seven numbers with commas',
+    )
     mode: Mode = "match"
     towards: EmotionName | None = Field(None, description="the emotion that a journey leads to")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="selects among the results of the mode surprise")
@@ -140,6 +162,13 @@ def problem_response(description: str) -> dict[str, Any]:
     """Return the OpenAPI description of a response with problem details."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def parts_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a form with several files and texts."""
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    properties = {"file": files, "text": {"description": "a text; may be repeated"}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": {"type": "object", "properties": properties}}}}
 
 
 def file_body(*media_types: str) -> dict[str, Any]:

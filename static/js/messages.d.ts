@@ -201,8 +201,15 @@ export interface Sentence {
   end: number;
 }
 
-/** The shares by emotion of an analyzed file, whose mood holds until it is released by `choose` with null. */
-export type ShowPayload = Partial<Record<Emotion, number>>;
+/** The readings of analyzed files, which are held until another `show`, and fused with live ones of other sources. An empty list ends that. Shares by emotion are a mood instead, which holds until it is released by `choose` with null. */
+export type ShowPayload = Partial<Record<Emotion, number>> | SourceReading[];
+
+/** What one source says of a whole file or text, as an analysis returns it. */
+export interface SourceReading {
+  source: "face" | "speech" | "text";
+  vector: Partial<Record<Emotion, number>>;
+  weight: number;
+}
 
 /** The emotions recognized in the last three seconds of speech. */
 export interface SpeechReading {

@@ -1,17 +1,20 @@
-// A file instead of a camera: dropped, chosen or pasted, analyzed by the server, and shown in place of the camera picture.
+// Files beside or instead of a camera: dropped, chosen or pasted, analyzed by the server one after another, and shown in place
+// of the camera picture. Together with the text box they make one mood.
 
-/** @import { Vector } from "../messages.js" */
+/** @import { SourceReading } from "../messages.js" */
 /** @import { FileAnalysis } from "../types/file_analysis.js" */
 /** @import { ServerSocket } from "../types/socket.js" */
+/** @typedef {{ name: string, analysis: FileAnalysis, item: HTMLLIElement }} ReadFile */
 
 import { byId } from "../dom.js";
 import { percent } from "../format.js";
 import { setStatus } from "../live_region.js";
-import { adjective, setChosenSource } from "../mood/mood_view.js";
+import { adjective, setFileSources } from "../mood/mood_view.js";
 import { clearAnalysis, showAnalysis } from "./file_analysis_view.js";
 import { uploadFile } from "./file_upload.js";
 
 const MAX_BYTES = 100_000_000; // the server's limit
+const MAX_FILES = 8;
 const NOTHING_FOUND = {
   image: "No face in this picture can be read. Try a larger or sharper one.",
   video: "No face and no voice in this clip can be read.",
@@ -32,50 +35,96 @@ const removeButton = byId("file-remove", HTMLButtonElement);
 const progress = byId("file-progress", HTMLProgressElement);
 const status = byId("file-status", HTMLElement);
 const instructions = status.textContent ?? "";
+const list = byId("file-list", HTMLUListElement);
 const preview = byId("file-preview", HTMLElement);
 const picture = byId("file-preview-image", HTMLImageElement);
 const clip = byId("file-preview-video", HTMLVideoElement);
 
 /**
  * Set up the file section. `onPreview` receives the name of a file that is shown in place of the camera, and null when it is
- * removed; `onMoodSet` is called when a file's mood becomes the visitor's, `onMoodCleared` when that ends.
+ * removed; `onMoodSet` is called when the files' mood becomes the visitor's, `onMoodCleared` when that ends.
  *
- * Returns `remove`, which removes the file and its mood, and `releaseMood` for when the visitor has chosen another mood.
+ * Returns `remove`, which removes all files and their mood, and `releaseMood` for when the visitor has chosen another mood.
  * @param {ServerSocket} socket
  * @param {{ onPreview: (name: string | null) => void, onMoodSet: () => void, onMoodCleared: () => void }} options
  */
 export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
   /** @type {XMLHttpRequest | null} */
   let upload = null;
+  /** @type {File[]} */
+  let waiting = []; // to be read
+  /** @type {ReadFile[]} */
+  let files = []; // that were read
   /** @type {string | null} */
   let previewUrl = null;
-  /** @type {Vector | null} */
-  let moodVector = null; // the file's mood while it is the visitor's
+  let isMood = false; // whether the files' mood is the visitor's
 
-  function releaseMood() {
-    moodVector = null;
-    setChosenSource("choice");
+  /** @returns {SourceReading[]} */
+  const readings = () => files.flatMap(({ analysis }) => analysis.readings);
+
+  function sendMood() {
+    const held = readings();
+    setFileSources(held.map((reading) => reading.source));
+    socket.emit("show", held);
+    isMood = held.length > 0;
   }
 
-  function remove() {
-    upload?.abort();
-    preview.hidden = removeButton.hidden = true;
+  function releaseMood() {
+    if (isMood) socket.emit("show", []);
+    isMood = false;
+    setFileSources([]);
+  }
+
+  function hidePreview() {
+    preview.hidden = true;
     clearAnalysis();
     picture.removeAttribute("src");
     clip.removeAttribute("src");
     clip.load();
     if (previewUrl) URL.revokeObjectURL(previewUrl);
     previewUrl = null;
-    setStatus(status, instructions);
     onPreview(null);
-    if (moodVector) {
+  }
+
+  function remove() {
+    waiting = [];
+    upload?.abort();
+    for (const { item } of files) item.remove();
+    files = [];
+    hidePreview();
+    showList();
+    setStatus(status, instructions);
+    if (isMood) {
       releaseMood();
       onMoodCleared();
     }
   }
 
+  /** @param {ReadFile} file */
+  function removeOne(file) {
+    if (files.length === 1 && !upload) {
+      remove();
+      return;
+    }
+    files = files.filter((other) => other !== file);
+    file.item.remove();
+    hidePreview();
+    showList();
+    if (isMood) sendMood();
+    say();
+  }
+
+  function showList() {
+    list.hidden = files.length < 2; // the only file is described beside the button
+    removeButton.hidden = files.length === 0;
+    removeButton.textContent = files.length > 1 ? "Remove all files" : "Remove the file";
+    chooseButton.textContent = files.length > 0 ? "Add a file" : "Choose a file";
+  }
+
   /** @param {File} file */
   function showPreview(file) {
+    hidePreview();
+    onPreview(file.name);
     const isImage = file.type.startsWith("image/");
     if (!isImage && !/^(video|audio)\//.test(file.type)) return;
     previewUrl = URL.createObjectURL(file);
@@ -85,50 +134,93 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
     preview.hidden = false;
   }
 
-  /** @param {File} file */
-  function read(file) {
-    remove();
-    if (file.size > MAX_BYTES) {
-      const message = `This file has ${Math.round(file.size / 1e6)} MB; the limit is ${MAX_BYTES / 1e6} MB. Make it smaller, or cut it.`;
-      setStatus(status, message, { announce: true });
-      return;
+  /** @param {Iterable<File>} chosen */
+  function read(chosen) {
+    for (const file of chosen) {
+      if (files.length + waiting.length + Number(upload !== null) >= MAX_FILES) {
+        setStatus(status, `At most ${MAX_FILES} files are read together. Remove one first.`, { announce: true });
+        break;
+      }
+      if (file.size > MAX_BYTES) {
+        const message = `${file.name} has ${Math.round(file.size / 1e6)} MB; the limit is ${MAX_BYTES / 1e6} MB. Make it smaller, or cut it.`;
+        setStatus(status, message, { announce: true });
+      } else waiting.push(file);
     }
-    onPreview(file.name);
+    if (!upload) readNext();
+  }
+
+  function readNext() {
+    const file = waiting.shift();
+    if (!file) return;
     showPreview(file);
     upload = uploadFile(file, {
       onProgress(phase, share) {
         setBusy(true);
-        setStatus(status, phase);
+        setStatus(status, files.length + waiting.length ? `${file.name}: ${phase}` : phase);
         if (share === null) progress.removeAttribute("value");
         else progress.value = share;
       },
-      onResult: showResult,
+      onResult: (analysis) => showResult(file.name, analysis),
       onError(message) {
-        remove();
-        setStatus(status, message, { announce: true });
+        hidePreview();
+        setStatus(status, files.length ? `${file.name}: ${message}` : message, { announce: true });
       },
       onEnd() {
         upload = null;
         setBusy(false);
+        readNext();
       },
     });
   }
 
-  /** @param {FileAnalysis} analysis */
-  function showResult(analysis) {
-    removeButton.hidden = false;
+  /**
+   * @param {string} name
+   * @param {FileAnalysis} analysis
+   */
+  function showResult(name, analysis) {
+    const item = document.createElement("li");
+    /** @type {ReadFile} */
+    const file = { name, analysis, item };
+    item.append(`${name}: ${analysis.label ? adjective(analysis.label) : "nothing to read"} `);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "small";
+    button.textContent = "Remove";
+    button.setAttribute("aria-label", `Remove ${name}`);
+    button.addEventListener("click", () => {
+      removeOne(file);
+      chooseButton.focus();
+    });
+    item.append(button);
+    list.append(item);
+    files.push(file);
+    showList();
     showAnalysis(analysis);
-    if (analysis.label === null) {
-      setStatus(status, NOTHING_FOUND[analysis.kind], { announce: true });
-      return;
+    say();
+    if (analysis.readings.length === 0) return;
+    sendMood();
+    onMoodSet();
+  }
+
+  /** Say what the file, or all files, show. */
+  function say() {
+    const notices = files.flatMap(({ analysis }) => analysis.notices).join(" ");
+    if (files.length === 1) {
+      const [{ analysis }] = files;
+      setStatus(status, `${describe(analysis)} ${notices}`.trim(), { announce: true });
+    } else {
+      const found = files.filter(({ analysis }) => analysis.readings.length > 0).length;
+      const result = `${found} of ${files.length} files make one mood, together with what you write.`;
+      setStatus(status, `${result} The mirror keeps it until you remove them. ${notices}`.trim(), { announce: true });
     }
+  }
+
+  /** @param {FileAnalysis} analysis */
+  function describe(analysis) {
+    if (analysis.label === null) return NOTHING_FOUND[analysis.kind];
     const share = analysis.kind === "video" ? ` for ${percent(analysis.share)} of what could be read in it` : "";
     const result = `${SENTENCE_STARTS[analysis.kind]} ${adjective(analysis.label)}${share}.`;
-    setStatus(status, `${result} The mirror keeps this mood until you remove the file.`, { announce: true });
-    moodVector = analysis.vector;
-    setChosenSource("file");
-    socket.emit("show", moodVector);
-    onMoodSet();
+    return analysis.readings.length ? `${result} The mirror keeps this mood until you remove the file.` : result;
   }
 
   /** @param {boolean} busy */
@@ -139,11 +231,13 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
 
   chooseButton.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
-    if (input.files?.length) read(input.files[0]);
+    if (input.files) read(input.files);
     input.value = ""; // so that the same file can be chosen again
   });
   cancelButton.addEventListener("click", () => {
-    remove();
+    waiting = [];
+    upload?.abort();
+    hidePreview();
     setStatus(status, "Canceled. Nothing of the file is stored.", { announce: true });
     chooseButton.focus();
   });
@@ -159,7 +253,7 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
   document.addEventListener("paste", (event) => {
     if (!event.clipboardData?.files.length) return;
     event.preventDefault();
-    read(event.clipboardData.files[0]);
+    read(event.clipboardData.files);
   });
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
@@ -173,11 +267,11 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
     delete document.body.dataset.dropping;
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
-    read(event.dataTransfer.files[0]);
+    read(event.dataTransfer.files);
   });
   // The server stores nothing of a connection that ended.
   socket.on("connect", () => {
-    if (moodVector) socket.emit("show", moodVector);
+    if (isMood) sendMood();
   });
   return { remove, releaseMood };
 }

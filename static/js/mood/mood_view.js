@@ -22,9 +22,24 @@ const pictureFile = (picture.getAttribute("href") ?? "").split("#")[0];
 const ANNOUNCEMENT_PAUSE_MS = 4000; // a screen reader needs time to finish its sentence
 
 /** What the page calls each source. @type {Record<Source, string>} */
-export const SOURCE_NAMES = { face: "face", speech: "voice", text: "text", chosen: "your choice" };
+const LIVE_NAMES = { face: "face", speech: "voice", text: "text", chosen: "your choice" };
 /** @type {Record<Source, string>} */
-const SENTENCE_STARTS = { face: "You look", speech: "You sound", text: "Your words sound", chosen: "You chose" };
+const LIVE_SENTENCE_STARTS = {
+  face: "You look",
+  speech: "You sound",
+  text: "Your words sound",
+  chosen: "You chose",
+};
+/** The same for sources that files replace. @type {Partial<Record<Source, string>>} */
+const FILE_NAMES = { face: "your picture", speech: "your recording", text: "your text file" };
+/** @type {Partial<Record<Source, string>>} */
+const FILE_SENTENCE_STARTS = {
+  face: "Your picture looks",
+  speech: "Your recording sounds",
+  text: "Your text file sounds",
+};
+export const SOURCE_NAMES = { ...LIVE_NAMES };
+const SENTENCE_STARTS = { ...LIVE_SENTENCE_STARTS };
 /** @type {Partial<Record<Emotion, string>>} */
 const ADJECTIVES = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
 
@@ -40,12 +55,16 @@ let announcementTimer = 0;
 export const adjective = (emotion) => ADJECTIVES[emotion] ?? emotion;
 
 /**
- * Set whether the page calls the chosen mood the visitor's choice or a file's.
- * @param {"choice" | "file"} source
+ * Set which sources files replace, so that the page names the files instead.
+ * @param {Iterable<Source>} sources
  */
-export function setChosenSource(source) {
-  SOURCE_NAMES.chosen = source === "file" ? "your file" : "your choice";
-  SENTENCE_STARTS.chosen = source === "file" ? "Your file shows" : "You chose";
+export function setFileSources(sources) {
+  Object.assign(SOURCE_NAMES, LIVE_NAMES);
+  Object.assign(SENTENCE_STARTS, LIVE_SENTENCE_STARTS);
+  for (const source of sources) {
+    SOURCE_NAMES[source] = FILE_NAMES[source] ?? SOURCE_NAMES[source];
+    SENTENCE_STARTS[source] = FILE_SENTENCE_STARTS[source] ?? SENTENCE_STARTS[source];
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // The answer of POST /api/analyze/file, as far as the page uses it; openapi.json describes all of it.
 
-import type { Emotion, TrackedFace, Vector } from "../messages.js";
+import type { Emotion, SourceReading, TrackedFace, Vector } from "../messages.js";
 
 /** The emotions at one moment of a clip or recording. */
 export interface FileMoment {
@@ -19,4 +19,6 @@ export interface FileAnalysis {
   seconds: number | null;
   course: FileMoment[];
   faces: TrackedFace[];
+  notices: string[]; // sentences for the visitor
+  readings: SourceReading[]; // for the event "show"
 }
