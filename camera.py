@@ -341,6 +341,7 @@ def _main() -> None:
         "viewers, and publishes annotated frames, faces, mood and status through REDIS_URL to all of the site's processes, "
         "which run with CAMERA=published. Nothing is stored, neither here nor in Redis.",
         epilog="Example: REDIS_URL=redis://127.0.0.1 CAMERA=0 python camera.py --publish",
+        allow_abbrev=False,
     )
     parser.add_argument("--publish", action="store_true", required=True, help="publish until Ctrl-C or SIGTERM")
     parser.parse_args()

@@ -40,7 +40,9 @@ def searches() -> dict[str, Search]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--data", type=Path, help="FER2013 in any of its forms: its development faces are used, too")
     options = parser.parse_args()
     cv2.setNumThreads(1)

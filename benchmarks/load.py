@@ -142,7 +142,9 @@ def number_between(minimum: float, maximum: float, kind: type) -> Any:
 
 def parse_options() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=(__doc__ or "").partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load", description=(__doc__ or "").partition("\n\n")[0], allow_abbrev=False
+    )
     parser.add_argument(
         "--visitors", type=number_between(1, MAX_VISITORS, int), default=40, help="number of visitors (default: 40)"
     )

@@ -97,7 +97,9 @@ def read_frames(name: str, frames_path: Path) -> None:
 
 def main() -> int:
     """Run every reader on the same frames and print the comparison; return 1 if one can't run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument(
         "--reader", nargs=2, metavar=("NAME", "FRAMES"), help="run one reader in this process (used internally)"
     )

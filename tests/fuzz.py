@@ -216,7 +216,10 @@ def fuzz(name: str, seconds: int, found: Path) -> bool:
 def main() -> None:
     """Parse the options, fuzz the targets and print the results."""
     parser = argparse.ArgumentParser(
-        prog="make fuzz", description="Search for inputs that harm the site.", epilog=f"targets: {', '.join(TARGETS)}"
+        prog="make fuzz",
+        description="Search for inputs that harm the site.",
+        epilog=f"targets: {', '.join(TARGETS)}",
+        allow_abbrev=False,
     )
     parser.add_argument("targets", nargs="*", default=list(TARGETS), help="kinds of inputs (default: all)")
     parser.add_argument("--seconds", type=int, default=DEFAULT_SECONDS, help="time for each target (default: %(default)s)")

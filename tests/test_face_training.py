@@ -136,7 +136,7 @@ class TestCorpora:
                 lambda folder: (folder / "fer2013.csv").write_text("emotion,pixels,Usage\n0,1 2,Training\n"),
                 "line 2, pixels",
             ),
-            (lambda folder: (folder / "train" / "bored").mkdir(parents=True), "not an emotion"),
+            (lambda folder: (folder / "train" / "bored").mkdir(parents=True), "no faces of angry, disgust"),
         ],
     )
     def test_the_error_names_the_damaged_file(self, tmp_path, damage, message):

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import keras
 import numpy as np
@@ -41,8 +42,13 @@ from moodmirror.training.speech_augmentation import (
 from moodmirror.training.speech_batches import SpeechBatches
 from moodmirror.training.speech_classic import train_classic
 from moodmirror.training.speech_conditions import CONDITIONS, ROOMS, room_response
-from moodmirror.training.speech_corpora import find_clips, load_speech
-from moodmirror.training.speech_evaluation import best_temperature, unweighted_average_recall, windows_of
+from moodmirror.training.speech_corpora import find_clips, load_speech, require_trainable
+from moodmirror.training.speech_evaluation import (
+    best_temperature,
+    training_recordings,
+    unweighted_average_recall,
+    windows_of,
+)
 from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 
@@ -62,6 +68,23 @@ def voice(label: int, speaker: int, take: int, seconds: float = 1.2) -> np.ndarr
 def write(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate)
+
+
+def write_clip(path: Path, samples: np.ndarray) -> None:
+    """Write an MP4 file with a gray picture and AAC sound, as RAVDESS' clips have."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=5)
+        video.width = video.height = 64
+        audio = container.add_stream("aac", rate=SAMPLE_RATE)
+        audio.layout = "mono"
+        for _ in range(round(5 * len(samples) / SAMPLE_RATE)):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 128, np.uint8), format="rgb24")
+            container.mux(video.encode(picture))
+        sound = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+        sound.sample_rate = SAMPLE_RATE
+        container.mux(audio.encode(sound))
+        for stream in (video, audio):
+            container.mux(stream.encode(None))
 
 
 def write_ravdess(folder: Path, speakers: int = 2, takes: int = 2) -> Path:
@@ -85,21 +108,43 @@ class TestCorpora:
             ("Actor_12/03-01-06-02-01-02-12.wav", ("RAVDESS", "ravdess_12", "female", "fear")),
             ("03-01-02-01-01-01-01.flac", ("RAVDESS", "ravdess_01", "male", "calm")),
             ("OAF_back_ps.wav", ("TESS", "tess_OAF", "female", "surprise")),
-            ("YAF/YAF_dog_pleasant_surprise.wav", None),
+            ("YAF_pleasant_surprised/YAF_dog_pleasant_surprise.wav", ("TESS", "tess_YAF", "female", "surprise")),
+            ("OAF_Fear/OAF_back_fear.wav", ("TESS", "tess_OAF", "female", "fear")),
+            ("OAF_back_bored.wav", None),
             ("OA_bite_neutral.wav", ("TESS", "tess_OAF", "female", "neutral")),
             ("YAF_home_angry.ogg", ("TESS", "tess_YAF", "female", "angry")),
             ("03a01Fa.wav", ("EMO-DB", "emodb_03", "male", "happy")),
             ("16b10Wb.wav", ("EMO-DB", "emodb_16", "female", "angry")),
             ("03a04Lc.wav", None),  # boredom
-            ("03-02-06-02-01-02-12.wav", None),  # a song
+            ("03-02-06-02-01-02-12.wav", ("RAVDESS songs", "ravdess_12", "female", "fear")),
+            ("Video_Speech_Actor_01/01-01-05-01-01-01-01.mp4", ("RAVDESS", "ravdess_01", "male", "angry")),
+            ("Video_Speech_Actor_01/02-01-05-01-01-01-01.mp4", None),  # pictures without sound
+            ("DC_a01.wav", ("SAVEE", "savee_DC", "male", "angry")),
+            ("JE_sa03.wav", ("SAVEE", "savee_JE", "male", "sad")),
+            ("AudioData/KL/su15.wav", ("SAVEE", "savee_KL", "male", "surprise")),
+            ("1001_DFA_ANG_XX.wav", ("CREMA-D", "cremad_1001", "", "angry")),
+            ("1040_ITH_SAD_X.wav", ("CREMA-D", "cremad_1040", "", "sad")),
+            ("1091_WSI_NEU_XX.wav", ("CREMA-D", "cremad_1091", "", "neutral")),
             ("happy/me.wav", ("corpus", "corpus_own", "", "happy")),
+            ("Happiness/tuesday/me.wav", ("corpus", "corpus_own", "", "happy")),
+            ("calm/me.wav", ("corpus", "corpus_own", "", "calm")),
+            ("kids-talking_happy.wav", ("corpus", "corpus_own", "", "happy")),
+            ("me talking, sadness 02.wav", ("corpus", "corpus_own", "", "sad")),
+            ("me-pleasant_surprise-3.wav", ("corpus", "corpus_own", "", "surprise")),
+            ("F_01_OISHI_S_10_SAD_1.wav", ("corpus", "corpus_own", "", "sad")),
+            ("happy_01.wav", ("corpus", "corpus_own", "", "happy")),
+            ("angry/normal_01.wav", ("corpus", "corpus_own", "", "angry")),
             ("notes/me.wav", None),
+            ("happy/._me.wav", None),
+            ("__MACOSX/happy/me.wav", None),
+            ("happy/.ipynb_checkpoints/me.wav", None),
         ],
     )
     def test_labels_come_from_file_names(self, tmp_path, name, expected):
         write(tmp_path / "corpus" / "neutral" / "other.wav", voice(0, 0, 0))
-        write(tmp_path / "corpus" / name, voice(1, 1, 1))
-        found = [clip for clip in find_clips(tmp_path / "corpus") if clip.path.name != "other.wav"]
+        (tmp_path / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "corpus" / name).touch()
+        found = [clip for clip in find_clips(tmp_path / "corpus")[0] if clip.path.name != "other.wav"]
         assert [(clip.corpus, clip.speaker, clip.sex, clip.label) for clip in found] == ([expected] if expected else [])
 
     def test_a_table_lists_recordings_with_labels_and_speakers(self, tmp_path):
@@ -135,8 +180,8 @@ class TestCorpora:
         ("content", "message"),
         [
             ("path,emotion\nnone.wav,sad\n", ("there is no file")),
-            ("path,emotion\na.wav,bored\n", ("line 2, emotion: unknown 'bored'")),
-            ("file,emotion\na.wav,sad\n", ("no column path")),
+            ("path,emotion\na.wav,bored\n", "left out, recordings of other emotions: bored 1"),
+            ("song,emotion\na.wav,sad\n", ("no column path")),
             ("path,emotion\n", "lists no recordings"),
         ],
     )
@@ -151,6 +196,87 @@ class TestCorpora:
             load_speech([tmp_path])
         with pytest.raises(CorpusError, match="neither a folder nor a CSV"):
             load_speech([tmp_path / "none"])
+
+    def test_what_names_no_emotion_is_left_out_and_counted(self, tmp_path):
+        for number, folder in enumerate(("happy", "happy", "sad", "excited", "excited", "contempt")):
+            write(tmp_path / folder / f"{number}.wav", voice(number, 0, number))
+        (tmp_path / "sad" / "empty.wav").touch()
+        (tmp_path / "sad" / ".DS_Store").write_bytes(b"Bud1")
+        loaded = load_speech([tmp_path])
+        assert [clip.label for clip in loaded.clips] == ["happy", "happy", "sad"]
+        assert "left out, recordings whose name and folder name no emotion: excited 2, contempt 1" in loaded.notes
+        assert any("can't be read: empty.wav" in note for note in loaded.notes)
+
+    def test_nothing_left_is_an_error_that_says_what_was_left_out(self, tmp_path):
+        write(tmp_path / "excited" / "me.wav", voice(0, 0, 0))
+        with pytest.raises(CorpusError, match=r"no recordings with an emotion; left out.*excited 1.*SAVEE"):
+            load_speech([tmp_path])
+
+    def test_the_sound_of_a_clip_is_read(self, tmp_path):
+        path = tmp_path / "01-01-03-01-01-01-02.mp4"
+        write_clip(path, voice(2, 0, 0, seconds=2.0))
+        loaded = load_speech([tmp_path])
+        assert [(clip.corpus, clip.label) for clip in loaded.clips] == [("RAVDESS", "happy")]
+        assert len(loaded.sounds[0]) == pytest.approx(2 * SAMPLE_RATE, rel=0.1)  # AAC adds its delay
+        spectrum = np.abs(np.fft.rfft(loaded.sounds[0]))
+        loudest = spectrum.argmax() * SAMPLE_RATE / len(loaded.sounds[0])
+        assert loudest == pytest.approx(120 * 1.3**2, rel=0.05)  # Hz, of the voice that was written
+
+    def test_columns_of_a_table_may_have_other_names_and_order(self, tmp_path):
+        write(tmp_path / "a.wav", voice(0, 0, 0))
+        write(tmp_path / "b.wav", voice(1, 1, 1))
+        (tmp_path / "own.csv").write_text("Emotions;File Path;Actor\nsurprised;a.wav;1\nfearful;b.wav;2\n")
+        loaded = load_speech([tmp_path / "own.csv"])
+        assert [(clip.label, clip.speaker) for clip in loaded.clips] == [("surprise", "own_1"), ("fear", "own_2")]
+
+    def test_songs_of_a_speaker_are_in_the_fold_of_the_speech(self, tmp_path):
+        write_ravdess(tmp_path, speakers=7, takes=1)
+        for actor in (3, 7):  # the songs lack actors, so their own order would be another
+            write(tmp_path / "songs" / f"03-02-03-01-01-01-{actor:02}.wav", voice(2, actor, 9))
+        loaded = load_speech([tmp_path])
+        folds = {(clip.speaker, fold) for clip, fold in zip(loaded.clips, loaded.folds.tolist(), strict=True)}
+        assert len(folds) == 7
+        tested = np.flatnonzero((loaded.corpora == "RAVDESS") & (loaded.folds == 2))
+        trained_on = training_recordings(loaded, tested)
+        assert {loaded.clips[index].speaker for index in tested} == {"ravdess_03"}
+        assert "ravdess_03" not in {clip.speaker for clip, used in zip(loaded.clips, trained_on, strict=True) if used}
+
+    def test_one_speaker_is_evaluated_on_held_out_recordings_with_a_notice(self, tmp_path):
+        for label in (2, 3):
+            for take in range(6):
+                write(tmp_path / f"{LABELS[label]}_{take}.wav", voice(label, 0, take))
+        loaded = load_speech([tmp_path])
+        assert loaded.known_voice
+        for fold in range(5):
+            assert set(loaded.labels[loaded.folds == fold]) == {2, 3}
+            tested = np.flatnonzero(loaded.folds == fold)
+            assert training_recordings(loaded, tested).sum() == len(loaded) - len(tested)
+
+    def test_two_corpora_of_one_speaker_each_are_two_folds(self, tmp_path):
+        for name in ("ann", "bob"):
+            for label in (2, 3):
+                write(tmp_path / name / LABELS[label] / "a.wav", voice(label, len(name), label))
+        (tmp_path / "bob" / LABELS[2] / "a.wav").unlink()
+        write(tmp_path / "bob" / LABELS[2] / "b.wav", voice(2, 5, 5))
+        loaded = load_speech([tmp_path / "ann", tmp_path / "bob"])
+        assert not loaded.known_voice
+        assert len(set(loaded.folds.tolist())) == 2
+
+    def test_chosen_labels_are_loaded_and_the_others_counted(self, tmp_path):
+        loaded = load_speech([write_ravdess(tmp_path, takes=1)], ("happy", "sad"))
+        assert {clip.label for clip in loaded.clips} == {"happy", "sad"}
+        assert any("--emotions does not name: neutral 2, calm 2" in note for note in loaded.notes)
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [({"sad": 4}, "of one class only, sad"), ({"sad": 4, "happy": 1}, "too few recordings of happy 1")],
+    )
+    def test_one_class_or_too_few_recordings_of_a_class_is_an_error(self, tmp_path, labels, message):
+        for label, count in labels.items():
+            for take in range(count):
+                write(tmp_path / label / f"{take}.wav", voice(LABELS.index(label), 0, take))
+        with pytest.raises(CorpusError, match=message):
+            require_trainable(load_speech([tmp_path]))
 
 
 class TestAugmentation:
@@ -373,6 +499,7 @@ class TestCommand:
         done = train("--data", str(write_ravdess(tmp_path / "corpus", takes=1)), "--explore", "--out", str(out))
         assert done.returncode == 0, done.stderr
         names = {"counts.png", "lengths.png", "waveforms.png", "spectrograms.png", "features.png"}
+        names |= {"mfcc.png", "chroma.png"}
         assert {path.name for path in out.iterdir()} == names
         for name in names:
             assert cv2.imread(str(out / name)) is not None

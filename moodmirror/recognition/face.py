@@ -102,9 +102,12 @@ class FaceEmotionRecognizer:
         self._model = model
 
     @classmethod
-    def load(cls, models_dir: Path = MODELS_DIR) -> Self:
-        """Load the trained network. Raises ModelError if it is missing or its hash is not that of the manifest."""
-        return cls(LiteRTModel(verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)))
+    def load(cls, models_dir: Path = MODELS_DIR, *, name: str = MODEL_NAME) -> Self:
+        """Load a trained network, by default the served one.
+
+        Raises ModelError if it is missing or its hash is not that of the manifest.
+        """
+        return cls(LiteRTModel(verified_model_bytes(f"{name}.tflite", MAKE_COMMAND, models_dir)))
 
     def predict_proba(self, faces: Faces) -> npt.NDArray[np.float32]:
         """Return the probabilities of the seven emotions, float32 [n, 7], of n faces, uint8 [n, 48, 48]; n may be 0.

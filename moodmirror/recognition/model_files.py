@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import LifoQueue
 from typing import Final, TypeVar
@@ -32,11 +32,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def record_in_manifest(models_dir: Path, names: list[str]) -> None:
-    """Write the hashes of the named files in `models_dir` to its manifest; other entries stay."""
+def record_in_manifest(models_dir: Path, names: list[str], emotions: Sequence[str] = ()) -> None:
+    """Write the hashes of the named files in `models_dir` to its manifest; other entries stay.
+
+    With `emotions`, the entries state which emotions the model was trained on.
+    """
     path = models_dir / MANIFEST
     sums = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    sums.update({name: {"sha256": sha256_of(models_dir / name)} for name in names})
+    trained = {"emotions": list(emotions)} if emotions else {}
+    sums.update({name: {"sha256": sha256_of(models_dir / name), **trained} for name in names})
     path.write_text(json.dumps(dict(sorted(sums.items())), indent=2) + "\n", encoding="utf-8")
 
 
@@ -69,6 +73,12 @@ def verified_model_bytes(name: str, make_command: str, models_dir: Path = MODELS
     return content
 
 
+def trained_emotions(name: str, models_dir: Path = MODELS_DIR) -> list[str] | None:
+    """Return the emotions that a model file was trained on, as the manifest states them; None where it states none."""
+    emotions: list[str] | None = json.loads((models_dir / MANIFEST).read_text(encoding="utf-8"))[name].get("emotions")
+    return emotions
+
+
 class LiteRTModel:
     """A LiteRT graph with one input and one output. Safe for use by several threads, which run in parallel.
 
@@ -86,7 +96,9 @@ class LiteRTModel:
         self._idle: LifoQueue[_Interpreter | None] = LifoQueue()
         for _ in range((os.cpu_count() or 1) - 1):
             self._idle.put(None)
-        self._idle.put(_Interpreter(content, threads))
+        first = _Interpreter(content, threads)
+        self.input_shape: Final = first.input_shape
+        self._idle.put(first)
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the graph's output, float32 [n, …], for a batch, float32 [n, …] with n ≥ 1."""
@@ -111,7 +123,8 @@ class _Interpreter:
             raise ModelError(f"LiteRT can't load the model: {error}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
-        self._batch = int(self._input["shape"][0])
+        self.input_shape = tuple(int(size) for size in self._input["shape"])
+        self._batch = self.input_shape[0]
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if len(inputs) != self._batch:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, parse_emotion, plain_name
 from moodmirror.recognition.audio import Samples, SoundError, read_sound, resample
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
+from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, trained_emotions, verified_model_bytes
 from moodmirror.recognition.speech_features import Features, network_features, split_windows
 from moodmirror.recognition.voice_activity import snr_weight, voice_activity, weighted_windows
 
@@ -73,16 +73,20 @@ class SpeechEmotionRecognizer:
         self.emotions: Final = tuple(emotion for emotion in EMOTIONS if emotion in mapped)
         predict = getattr(model, "predict_proba", None)
         self._predict: Callable[[Any], Any] = predict if predict is not None else model
-        self._features = features or (network_features if predict is None else _classic_features())
+        self._features = features or (network_features if predict is None else classic_feature_function())
         names = tuple(str(name) for name in getattr(model, "classes_", ()))
         named = bool(names) and all(name in LABEL_TO_EMOTION for name in names)
         self._class_orders = (names,) if named else (selected, LABELS, EMOTIONS)
 
     @classmethod
     def load(cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:
-        """Load the trained network. Raises ModelError if it is missing or its hash is not that of the manifest."""
-        content = verified_model_bytes(f"{MODEL_NAME}.tflite", MAKE_COMMAND, models_dir)
-        return cls(LiteRTModel(content), emotions)
+        """Load the trained network, over the emotions that it was trained on, or over some of them.
+
+        Raises ModelError if it is missing or its hash is not that of the manifest.
+        """
+        name = f"{MODEL_NAME}.tflite"
+        content = verified_model_bytes(name, MAKE_COMMAND, models_dir)
+        return cls(LiteRTModel(content), emotions or trained_emotions(name, models_dir))
 
     def predict_proba(self, sound: Sound) -> MoodVector:
         """Return the probabilities of the seven emotions, float32 [7].
@@ -156,7 +160,7 @@ def load_samples(sound: Sound) -> Samples:
     return resample(samples, rate)
 
 
-def _classic_features() -> Callable[[Samples], Features]:
+def classic_feature_function() -> Callable[[Samples], Features]:
     """Import the classic features, which need librosa: four seconds and 200 MB that a server must not spend."""
     from moodmirror.recognition.classic_speech import classic_features
 

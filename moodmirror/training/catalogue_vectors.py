@@ -19,7 +19,9 @@ from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS_FIL
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--check", action="store_true", help="only check whether the stored vectors are up to date")
     parser.add_argument("--data-dir", type=Path, default=CATALOGUE_DIR, help="folder of the tables (default: %(default)s)")
     parser.add_argument("--models-dir", type=Path, default=MODELS_DIR, help="folder of the encoder (default: %(default)s)")

@@ -6,6 +6,7 @@ Runs on every Keras backend; only the last step, the export, starts TensorFlow, 
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,16 +14,31 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.recognition.face import MODEL_NAME
+from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import ModelError, record_in_manifest
 from moodmirror.training.atomic_files import read_arrays, write_arrays
+from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.face_batches import FaceBatches, face_size_in, resized
 from moodmirror.training.face_calibration import calibrated
 from moodmirror.training.face_card import TrainingRun, write_card
-from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import (
+    FaceCorpus,
+    FaceSplit,
+    load_faces,
+    require_trainable,
+    sampled,
+    without_copies,
+)
 from moodmirror.training.face_evaluation import halves
-from moodmirror.training.face_network import EMOTIONS_OUTPUT, VOTES_OUTPUT, build_network, predict, teacher_predictions
+from moodmirror.training.face_network import (
+    EMOTIONS_OUTPUT,
+    VOTES_OUTPUT,
+    build_network,
+    model_name,
+    predict,
+    teacher_predictions,
+)
 from moodmirror.training.metrics import classification_metrics
 from moodmirror.training.run_directory import NETWORK_FILE, RunDirectory
 from moodmirror.training.settings import FaceTraining
@@ -34,6 +50,7 @@ from moodmirror.training.torch_normalization import fastest_normalization
 BATCHES_PER_AVERAGE_STEP: Final = 10
 AVERAGE_MOMENTUM: Final = 0.97
 WARMUP_EPOCHS: Final = 2  # at most a tenth of all epochs
+QUICK_FACES: Final = (4000, 1000)  # of a quick run: training faces; development faces, and as many test faces
 
 AVERAGE_FILE: Final = "average.npz"  # averaged weights after the last epoch
 BEST_FILE: Final = "best.npz"  # averaged weights of the best epoch so far
@@ -120,8 +137,26 @@ class Checkpoint(keras.callbacks.Callback):
         )
 
 
-def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, resume: bool) -> None:
-    """Train on the corpus at `data`, then export, evaluate and describe the result in `models_dir`.
+def load_corpus(data: Path | Sequence[Path], config: FaceTraining) -> FaceCorpus:
+    """Load the faces of a run: the emotions that it names, and a part of them for a quick one.
+
+    Raises CorpusError if a network can't be trained on them.
+    """
+    corpus = load_faces(data, config.seed, config.emotions)
+    if config.quick:
+        corpus = sampled(corpus, *QUICK_FACES, config.seed)
+    require_trainable(corpus)
+    unseen = without_copies(corpus.development, corpus.training)
+    if not all(len(half) for half in halves(unseen)):
+        raise CorpusError(
+            f"{corpus.name}: {len(unseen)} development faces that are no copies of training faces are too few to calibrate "
+            "a network and to measure it. Add pictures to --data"
+        )
+    return corpus
+
+
+def train(data: Path | Sequence[Path], *, config: FaceTraining, run_dir: Path, models_dir: Path, resume: bool) -> None:
+    """Train on the corpora at `data`, then export, evaluate and describe the result in `models_dir`.
 
     Checkpoints are written to `run_dir`; with `resume` the run there continues with the settings it was started with.
     Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is nothing to resume or a run to start
@@ -136,7 +171,7 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         raise ModelError(f"--start-from and --run-dir both name {run_dir}: give the new run a directory of its own")
     initial_weights = served_weights(Path(config.start_from)) if config.start_from and not epochs_done else None
     keras.utils.set_random_seed(config.seed)
-    corpus = load_faces(data, config.seed)
+    corpus = load_corpus(data, config)
     print(
         f"{corpus.name}: {len(corpus.training)} training faces, {len(corpus.development)} development faces; "
         f"{'; '.join(corpus.notes)}",
@@ -151,7 +186,7 @@ def train(data: Path, *, config: FaceTraining, run_dir: Path, models_dir: Path, 
         network = run.read_network()
         print(f"resuming after epoch {epochs_done}", flush=True)
     else:
-        network = build_network(config.dropout, size=None, normalization=fastest_normalization())
+        network = build_network(config.dropout, kind=config.model, size=None, normalization=fastest_normalization())
         if initial_weights:
             network.set_weights(initial_weights)
         compile_network(network, config, steps_per_epoch=math.ceil(len(corpus.training) / config.batch_size))
@@ -189,13 +224,13 @@ def compile_network(network: keras.Model, config: FaceTraining, steps_per_epoch:
     )
 
 
-def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
+def export_run(data: Path | Sequence[Path], *, run_dir: Path, models_dir: Path) -> None:
     """Export, evaluate and describe the best epoch so far of the run in `run_dir`, finished or not, without training.
 
     Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is no run with a finished epoch.
     """
     config = face_run(run_dir).read_state().settings
-    export_best(load_faces(data, config.seed), config=config, run_dir=run_dir, models_dir=models_dir)
+    export_best(load_corpus(data, config), config=config, run_dir=run_dir, models_dir=models_dir)
 
 
 def served_weights(run_dir: Path) -> list[npt.NDArray[np.float32]]:
@@ -223,13 +258,15 @@ def training_runs(run_dir: Path) -> list[TrainingRun]:
 
 def export_best(corpus: FaceCorpus, *, config: FaceTraining, run_dir: Path, models_dir: Path) -> None:
     """Write the best epoch of the run in `run_dir` to `models_dir`: models, manifest, metrics, plots and card."""
-    two_outputs = build_network(config.dropout)
+    two_outputs = build_network(config.dropout, kind=config.model)
     two_outputs.set_weights(served_weights(run_dir))
     calibration_half, _ = halves(without_copies(corpus.development, corpus.training))
-    network, calibration = calibrated(two_outputs, calibration_half)
+    network, calibration = calibrated(two_outputs, calibration_half, corpus.emotions)
     models_dir.mkdir(parents=True, exist_ok=True)
-    keras_path, litert_path = models_dir / f"{MODEL_NAME}.keras", models_dir / f"{MODEL_NAME}.tflite"
+    name = model_name(config.model)
+    keras_path, litert_path = models_dir / f"{name}.keras", models_dir / f"{name}.tflite"
     network.save(keras_path)
     export_to_litert(keras_path, litert_path)
-    record_in_manifest(models_dir, [keras_path.name, litert_path.name])
+    trained = [] if corpus.emotions == EMOTIONS else corpus.emotions
+    record_in_manifest(models_dir, [keras_path.name, litert_path.name], trained)
     write_card(corpus, network, runs=training_runs(run_dir), calibration=calibration, models_dir=models_dir)

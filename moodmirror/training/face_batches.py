@@ -19,6 +19,7 @@ from moodmirror.training.settings import FaceTraining
 FACE_SIZES: Final = ((0.45, 32), (0.77, 40), (1.0, FACE_SIZE))
 # A run that starts from a trained network has its coarse features already.
 FACE_SIZES_FROM_TRAINED: Final = ((0.25, 40), (1.0, FACE_SIZE))
+DEFAULT_STRENGTH: Final = FaceTraining()  # of the augmentation
 
 
 def face_size_in(epoch: int, config: FaceTraining) -> int:
@@ -41,33 +42,36 @@ def class_weights(labels: npt.NDArray[np.int_], balance: float) -> npt.NDArray[n
     return balanced
 
 
-def augment(face: npt.NDArray[Any], rng: np.random.Generator, *, gently: bool = False) -> npt.NDArray[Any]:
+def augment(
+    face: npt.NDArray[Any], rng: np.random.Generator, strength: FaceTraining = DEFAULT_STRENGTH, *, gently: bool = False
+) -> npt.NDArray[Any]:
     """Return a variant of a face, uint8 [48, 48]: mirrored, rotated, shifted, relit, degraded or partly hidden.
 
-    Shifts and scales cover how a detector's box differs from FER2013's own crop. With `gently`, the face is only mirrored,
-    and rotated, scaled and shifted by a third as much.
+    `strength` states by how much. By default shifts and scales cover how a detector's box differs from FER2013's own crop.
+    With `gently`, the face is only mirrored, and rotated, scaled and shifted by a third as much.
     """
     reach = 1 / 3 if gently else 1.0
-    angle = reach * rng.uniform(-16, 16)  # degrees
-    scale = 1 + reach * rng.uniform(-0.15, 0.2)
+    angle = reach * rng.uniform(-strength.rotation, strength.rotation)
+    scale = 1 + reach * rng.uniform(-strength.zoom_out, strength.zoom_in)
     center = (FACE_SIZE - 1) / 2
     matrix = np.asarray(cv2.getRotationMatrix2D((center, center), angle, scale), dtype=np.float64)
-    matrix[:, 2] += reach * rng.uniform(-4, 4, size=2)  # pixels
-    if rng.random() < 0.5:
+    matrix[:, 2] += reach * rng.uniform(-strength.shift, strength.shift, size=2)
+    if rng.random() < strength.mirror:
         matrix = matrix @ np.array([[-1, 0, FACE_SIZE - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64)
     face = cv2.warpAffine(face, matrix, (FACE_SIZE, FACE_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     if gently:
         return face
     light, degradation = rng.random(2)
-    if light < 0.2:
+    if light < strength.relit / 2:
         gamma = rng.uniform(0.5, 1.8)
         face = cv2.LUT(face, (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8))
-    elif light < 0.4:
-        face = cv2.convertScaleAbs(face, alpha=rng.uniform(0.6, 1.7), beta=rng.uniform(-50, 50))  # clips at black and white
+    elif light < strength.relit:
+        contrast, brightness = rng.uniform(0.6, 1.7), rng.uniform(-strength.brightness, strength.brightness)
+        face = cv2.convertScaleAbs(face, alpha=contrast, beta=brightness)  # clips at black and white
     if degradation < 0.08:
         face = cv2.GaussianBlur(face, (0, 0), rng.uniform(0.4, 1.3))  # pixels
     elif degradation < 0.16:
-        noise = rng.normal(0, rng.uniform(2, 14), face.shape)  # gray levels
+        noise = rng.normal(0, rng.uniform(strength.noise / 7, strength.noise), face.shape)
         face = np.clip(face + noise, 0, 255).astype(np.uint8)
     elif degradation < 0.24:
         small = int(rng.integers(18, 40))  # pixels: a face at a greater distance
@@ -76,7 +80,7 @@ def augment(face: npt.NDArray[Any], rng: np.random.Generator, *, gently: bool = 
         quality = int(rng.integers(15, 70))
         encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         face = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
-    if rng.random() < 0.25:  # random erasing (Zhong et al., AAAI 2020)
+    if rng.random() < strength.hidden:  # random erasing (Zhong et al., AAAI 2020)
         height, width = rng.integers(6, 20, size=2)
         top, left = rng.integers(0, FACE_SIZE - height), rng.integers(0, FACE_SIZE - width)
         face = face.copy()
@@ -119,7 +123,7 @@ class FaceBatches(keras.utils.PyDataset):
         rng = np.random.default_rng((self._config.seed, self._epoch, index))
         rows = self._order[index * self._config.batch_size : (index + 1) * self._config.batch_size]
         gently = self._epoch >= self._config.cool_down * self._config.epochs
-        faces = np.stack([augment(self._faces[row], rng, gently=gently) for row in rows])
+        faces = np.stack([augment(self._faces[row], rng, self._config, gently=gently) for row in rows])
         return (
             standardize(resized(faces, self._size)),
             {name: targets[rows] for name, targets in self._targets.items()},

@@ -1,5 +1,6 @@
 """Merge the two outputs of a trained face network into one calibrated output."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ from moodmirror.training.face_network import EMOTIONS_OUTPUT, FEATURES_LAYER, VO
 MIN_RECALL: Final = 0.47
 BIAS_STEP: Final = 0.02
 MAX_BIAS_STEPS: Final = 25
+UNTRAINED_LOGIT: Final = -1e5  # of emotions without training faces: a probability of 0 at every temperature
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,20 @@ class Calibration:
     bias: npt.NDArray[np.float64]
 
 
-def calibrated(network: keras.Model, half: FaceSplit) -> tuple[keras.Model, Calibration]:
+def calibrated(network: keras.Model, half: FaceSplit, emotions: Sequence[str] = EMOTIONS) -> tuple[keras.Model, Calibration]:
     """Return a network [n, 48, 48, 1] → [n, 7] that merges the two outputs of `network`, and its calibration.
 
     Two factors, which minimize the log loss on `half` of the development part, scale and mix the logits: temperature
     scaling (Guo et al., ICML 2017) of two experts. Then :func:`recall_bias` raises the logits of neglected emotions, as in
     logit adjustment (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). Finally all logits are scaled
     together until the top emotion is correct as often as its probability states. All of this is folded into the last layer
-    and costs no time in inference.
+    and costs no time in inference. Emotions that are not among the trained `emotions` get a probability of 0.
     """
     feature_network = keras.Model(network.input, network.get_layer(FEATURES_LAYER).output)
-    kernels, biases = zip(*(network.get_layer(name).get_weights() for name in (EMOTIONS_OUTPUT, VOTES_OUTPUT)), strict=True)
+    weights = [network.get_layer(name).get_weights() for name in (EMOTIONS_OUTPUT, VOTES_OUTPUT)]
+    untrained = ~np.isin(EMOTIONS, emotions)
+    kernels = [np.where(untrained, 0.0, kernel) for kernel, _ in weights]
+    biases = [np.where(untrained, UNTRAINED_LOGIT, bias) for _, bias in weights]
     features = np.asarray(feature_network.predict(preprocess(half.faces), batch_size=256, verbose=0), dtype=np.float64)
     logits = [features @ kernel + bias for kernel, bias in zip(kernels, biases, strict=True)]
 

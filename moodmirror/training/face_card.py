@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer
+from moodmirror.recognition.face import FACE_SIZE, FaceEmotionRecognizer
 from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
@@ -15,9 +15,10 @@ from moodmirror.training.face_batches import FACE_SIZES
 from moodmirror.training.face_calibration import MIN_RECALL, Calibration
 from moodmirror.training.face_corpora import FaceCorpus
 from moodmirror.training.face_evaluation import HAAR_FACES, evaluation, write_json
-from moodmirror.training.face_network import predict
+from moodmirror.training.face_network import model_name, predict
 from moodmirror.training.metrics import RELIABILITY_BINS, classification_metrics
-from moodmirror.training.model_card import render
+from moodmirror.training.model_card import render, with_notices
+from moodmirror.training.progress import QUICK_NOTICE
 from moodmirror.training.settings import FaceTraining
 
 
@@ -40,6 +41,9 @@ class TrainingRun:
         """The settings that a card lists: no paths, and no setting without effect."""
         config = self.settings
         listed = {
+            "model": False,
+            "emotions": False,
+            "quick": False,
             "teachers": False,
             "start_from": False,
             "distilled": bool(config.teachers),
@@ -55,21 +59,25 @@ def write_card(
 
     `runs` are those that led to the network, the first one first.
     """
-    recognizer = FaceEmotionRecognizer.load(models_dir)
+    config = runs[-1].settings
+    name = model_name(config.model)
+    recognizer = FaceEmotionRecognizer.load(models_dir, name=name)
     result = evaluation(corpus, recognizer)
     print(f"\n{result.as_text()}", flush=True)
-    plots.plot_curves(runs[-1].history, models_dir / f"{MODEL_NAME}_curves.png")
-    plots.plot_confusion(result.splits[0][1], models_dir / f"{MODEL_NAME}_confusion.png")
-    plots.plot_reliability(result.calibration, models_dir / f"{MODEL_NAME}_reliability.png")
-    plots.plot_bars(result.robustness, models_dir / f"{MODEL_NAME}_robustness.png")
-    write_json(result, models_dir / f"{MODEL_NAME}.json")
+    plots.plot_curves(runs[-1].history, models_dir / f"{name}_curves.png")
+    plots.plot_confusion(result.splits[0][1], models_dir / f"{name}_confusion.png")
+    plots.plot_reliability(result.calibration, models_dir / f"{name}_reliability.png")
+    plots.plot_bars(result.robustness, models_dir / f"{name}_robustness.png")
+    write_json(result, models_dir / f"{name}.json", emotions=list(corpus.emotions), quick=config.quick)
     development = corpus.development
     keras_probabilities = predict(network, development.faces)
     same_label = keras_probabilities.argmax(axis=1) == recognizer.predict_proba(development.faces).argmax(axis=1)
     card = render(
         "face_emotion.md.j2",
-        model=MODEL_NAME,
+        model=name,
+        kind=config.model,
         emotions=EMOTIONS,
+        trained_emotions=corpus.emotions,
         corpus_name=corpus.name,
         training_faces=len(corpus.training),
         notes=corpus.notes,
@@ -92,4 +100,4 @@ def write_card(
         haar_faces=HAAR_FACES,
         haar=result.haar,
     )
-    write_text(models_dir / f"{MODEL_NAME}.md", card)
+    write_text(models_dir / f"{name}.md", with_notices(card, [QUICK_NOTICE] if config.quick else []))

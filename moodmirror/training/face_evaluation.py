@@ -1,7 +1,7 @@
 """Evaluate the served face network: per emotion, on degraded pictures, in the detector's boxes, and its calibration."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.recognition.face import FACE_SIZE, MODEL_NAME, FaceEmotionRecognizer, Faces, crop_faces
+from moodmirror.recognition.face import FACE_SIZE, FaceEmotionRecognizer, Faces, crop_faces
 from moodmirror.recognition.face_detector import FaceDetector
 from moodmirror.training.atomic_files import write_text
-from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import FaceCorpus, FaceSplit, load_faces, sampled, without_copies
+from moodmirror.training.face_network import model_name
 from moodmirror.training.metrics import ClassificationMetrics, Reliability, classification_metrics, reliability
 
+QUICK_FACES: Final = 1000  # development faces, and as many test faces, of a quick evaluation
 HAAR_FACES: Final = 700  # development faces that are set into a larger picture, detected there and classified
 HAAR_ENLARGEMENT: Final = 2  # makes these faces as large as in front of a webcam
 
@@ -67,11 +69,25 @@ class FaceEvaluation:
         }
 
 
-def evaluate(data: Path, *, models_dir: Path, seed: int) -> None:
-    """Print the metrics of the served model in `models_dir` on the corpus at `data`."""
-    corpus = load_faces(data, seed)
-    print(f"{corpus.name}, the served {MODEL_NAME}.tflite, one pass per face\n")
-    print(evaluation(corpus, FaceEmotionRecognizer.load(models_dir)).as_text())
+def evaluate(
+    data: Path | Sequence[Path],
+    *,
+    model: str,
+    models_dir: Path,
+    seed: int,
+    emotions: Sequence[str] = (),
+    quick: bool = False,
+) -> None:
+    """Print the metrics of the network of the kind `model` in `models_dir` on the corpora at `data`.
+
+    With `emotions`, on their faces only; a quick evaluation takes a part of the faces.
+    """
+    corpus = load_faces(data, seed, emotions)
+    if quick:
+        corpus = sampled(corpus, len(corpus.training), QUICK_FACES, seed)
+    name = model_name(model)
+    print(f"{corpus.name}, {name}.tflite, one pass per face; {'; '.join(corpus.notes)}\n")
+    print(evaluation(corpus, FaceEmotionRecognizer.load(models_dir, name=name)).as_text())
 
 
 def evaluation(corpus: FaceCorpus, recognizer: FaceEmotionRecognizer) -> FaceEvaluation:
@@ -210,6 +226,6 @@ DEGRADATIONS: Final[dict[str, Degradation]] = {
 """Changes to faces, uint8 [48, 48], that robustness is measured under. A box that is too large is mirrored at its edges."""
 
 
-def write_json(result: FaceEvaluation, path: Path) -> None:
-    """Write the metrics to a JSON file."""
-    write_text(path, json.dumps(result.as_json(), indent=1) + "\n")
+def write_json(result: FaceEvaluation, path: Path, **properties: Any) -> None:
+    """Write the metrics to a JSON file, after `properties` of the network."""
+    write_text(path, json.dumps(properties | result.as_json(), indent=1) + "\n")

@@ -7,7 +7,7 @@ other to test. Learned fusion methods are fitted once for each fold of speakers,
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +21,14 @@ from moodmirror.recognition.speech import LABELS, to_mood_vectors
 from moodmirror.recognition.speech_features import split_windows
 from moodmirror.recognition.voice_activity import snr_weight, voice_activity
 from moodmirror.training.corpora import CorpusError
-from moodmirror.training.face_corpora import FaceSplit, load_faces, without_copies
-from moodmirror.training.face_evaluation import DEGRADATIONS, halves
+from moodmirror.training.face_corpora import FaceSplit, load_faces, sampled, without_copies
+from moodmirror.training.face_evaluation import DEGRADATIONS, QUICK_FACES, halves
 from moodmirror.training.fusion_card import write_card
 from moodmirror.training.fusion_evaluation import FINE, FITTING, WORSE, Labels, SourcePredictions, evaluation
 from moodmirror.training.speech import mean_logits
 from moodmirror.training.speech_augmentation import add_noise, colored_noise, decaying_room
 from moodmirror.training.speech_conditions import AS_RECORDED, NOISE_SEED, as_recorded, in_a_room, in_white_noise
-from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
+from moodmirror.training.speech_corpora import SpeechCorpus, load_speech, require_trainable
 from moodmirror.training.speech_evaluation import (
     FoldPredictions,
     emotion_indices,
@@ -53,15 +53,30 @@ TEST_DEGRADATIONS: Final = (
 MAX_RECALL_EXCESS: Final = 0.03  # of a fold's recall over the one that was recorded when its network was trained
 
 
-def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pairings: int, seed: int) -> None:
-    """Evaluate every fusion method on pairs of the corpora at `face` and `speech`; write card and metrics to `models_dir`.
+def train(
+    face: Sequence[Path],
+    speech: Sequence[Path],
+    *,
+    run_dir: Path,
+    models_dir: Path,
+    pairings: int,
+    seed: int,
+    out: Path | None = None,
+    quick: bool = False,
+) -> None:
+    """Evaluate every fusion method on pairs of the corpora at `face` and `speech`; write card and metrics to `out`.
 
-    Voices are predicted by the networks of the folds in `run_dir`. Raises CorpusError for corpora that can't be read or
+    Faces are predicted by the network in `models_dir`, which is also the default of `out`, voices by the networks of the
+    folds in `run_dir`. A quick run takes a part of the faces. Raises CorpusError for corpora that can't be read or
     that the run was not trained on, FileNotFoundError where there is no run.
     """
-    faces = load_faces(face, seed)
-    voices = load_speech(speech)
-    print(f"{faces.name}\n{voices.describe()}", flush=True)
+    faces, voices = load_faces(face, seed), load_speech(speech)
+    if quick:
+        faces = sampled(faces, len(faces.training), QUICK_FACES, seed)
+    print(f"{faces.name}\n{voices.describe()}; {'; '.join(voices.notes)}", flush=True)
+    if voices.known_voice:
+        raise CorpusError(f"{voices.describe()}: fusion is measured on voices that no network was trained on. Add speakers")
+    require_trainable(voices)
     recognizer = FaceEmotionRecognizer.load(models_dir)
     voice, voice_folds = predict_voices(voices, run_dir)
     # No network was trained on these faces: the development part without exact copies of training faces.
@@ -72,7 +87,8 @@ def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pa
         if missing:
             raise CorpusError(f"{faces.name}: no development face to {purpose} expresses {', '.join(missing)}")
     result = evaluation(fitting_faces, test_faces, voice, voice_folds, pairings=pairings, seed=seed)
-    models_dir.mkdir(parents=True, exist_ok=True)
+    out = out or models_dir
+    out.mkdir(parents=True, exist_ok=True)
     write_card(
         result,
         faces=faces,
@@ -80,7 +96,8 @@ def train(face: Path, speech: list[Path], *, run_dir: Path, models_dir: Path, pa
         counts=(len(fitting_faces.labels), len(test_faces.labels), len(voice.labels)),
         rarest=min((int((test_faces.labels == label).sum()), EMOTIONS[label]) for label in np.unique(voice.labels)),
         seed=seed,
-        models_dir=models_dir,
+        quick=quick,
+        out=out,
     )
 
 

@@ -10,7 +10,8 @@ from moodmirror.training.atomic_files import write_text
 from moodmirror.training.face_corpora import FaceCorpus
 from moodmirror.training.fusion_evaluation import CHANCES, CONDITIONS, FINE, FITTED_FUSIONS, FIXED, SERVED, FusionEvaluation
 from moodmirror.training.metrics import RELIABILITY_BINS
-from moodmirror.training.model_card import render
+from moodmirror.training.model_card import render, with_notices
+from moodmirror.training.progress import QUICK_NOTICE
 from moodmirror.training.speech_card import CORPUS_LICENSES
 from moodmirror.training.speech_corpora import SpeechCorpus
 
@@ -25,9 +26,10 @@ def write_card(
     counts: tuple[int, int, int],
     rarest: tuple[int, str],
     seed: int,
-    models_dir: Path,
+    quick: bool,
+    out: Path,
 ) -> None:
-    """Print the metrics, and write them with plots and a card to `models_dir`.
+    """Print the metrics, and write them with plots and a card to `out`.
 
     `counts` are the numbers of faces to fit on, of faces to test on, and of recordings; `rarest` is the number of test faces
     of the rarest emotion, and this emotion.
@@ -40,11 +42,11 @@ def write_card(
         flush=True,
     )
     fine = result.metrics["both fine"][SERVED]
-    plots.plot_confusion(fine, models_dir / f"{NAME}_confusion.png")
-    plots.plot_reliability(result.calibration, models_dir / f"{NAME}_reliability.png", unit="pairs")
+    plots.plot_confusion(fine, out / f"{NAME}_confusion.png")
+    plots.plot_reliability(result.calibration, out / f"{NAME}_reliability.png", unit="pairs")
     plots.plot_grouped_bars(
         {condition: {name: one.macro_f1 for name, one in row.items()} for condition, row in result.metrics.items()},
-        models_dir / f"{NAME}_robustness.png",
+        out / f"{NAME}_robustness.png",
         measure="macro-F1",
     )
     protocol = (
@@ -65,7 +67,7 @@ def write_card(
         "expected_calibration_error": round(result.calibration.error, 5),
         "called_mixed": {"one_emotion": round(result.mixed[0], 5), "two_emotions": round(result.mixed[1], 5)},
     }
-    write_text(models_dir / f"{NAME}.json", json.dumps(metrics_by_name, indent=1) + "\n")
+    write_text(out / f"{NAME}.json", json.dumps(metrics_by_name, indent=1) + "\n")
     card = render(
         "fusion.md.j2",
         name=NAME,
@@ -90,7 +92,7 @@ def write_card(
         mixed_one_emotion=result.mixed[0],
         mixed_two_emotions=result.mixed[1],
     )
-    write_text(models_dir / f"{NAME}.md", card)
+    write_text(out / f"{NAME}.md", with_notices(card, [QUICK_NOTICE] if quick else []))
 
 
 def mean_ranking(result: FusionEvaluation) -> list[tuple[str, float]]:

@@ -1,5 +1,6 @@
 """Render the model cards: Markdown text with figures, from the Jinja templates in ``templates/``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,3 +41,10 @@ def _environment() -> Environment:
 def render(template_name: str, **values: Any) -> str:
     """Render a template of ``templates/`` with the given values. Raises UndefinedError if one that it needs is missing."""
     return _environment().get_template(template_name).render(**values)
+
+
+def with_notices(card: str, notices: Sequence[str]) -> str:
+    """Return a card with notices, such as that of a quick run, as quotations below its title."""
+    title, _, text = card.partition("\n")
+    quoted = "".join(f"\n> **{notice}**\n" for notice in notices)
+    return f"{title}\n{quoted}{text}"

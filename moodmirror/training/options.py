@@ -11,10 +11,14 @@ def add_options(parser: argparse.ArgumentParser, settings_type: type[Any]) -> No
     """Add one option per field of a settings dataclass. The type of the default is the type of the option."""
     for field in fields(settings_type):
         option = field.metadata
+        flag = option["flag"] or f"--{field.name.replace('_', '-')}"
+        if isinstance(field.default, bool):
+            parser.add_argument(flag, dest=field.name, action="store_true", help=option["help"])
+            continue
         several = field.default == ()
         has_default = field.default not in ("", ())
         parser.add_argument(
-            option["flag"] or f"--{field.name.replace('_', '-')}",
+            flag,
             dest=field.name,
             default=field.default,
             type=str if several else type(field.default),

@@ -1,6 +1,12 @@
 """Show the progress of long work on the error stream."""
 
 import sys
+from typing import Final
+
+QUICK_NOTICE: Final = (
+    "QUICK RUN: a trial on a part of the data, with one split and few epochs. Its figures vary by several points, and its "
+    "model is not meant to be served."
+)
 
 
 def show_progress(task: str, done: int, total: int) -> None:

@@ -1,8 +1,8 @@
 """The settings of each training, with their defaults. They are also the options of ``train.py``; each run stores its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Value = TypeVar("Value")
 
@@ -19,10 +19,31 @@ def setting(
     return value
 
 
+def _emotions() -> tuple[str, ...]:
+    return setting(
+        (), "train on these emotions only, such as happy,sad,neutral (default: all of the data)", metavar="EMOTION"
+    )
+
+
+def _quick() -> bool:
+    return setting(
+        False,
+        "a trial of minutes: a part of the data, one split, few epochs; written to directories of its own, and marked",
+    )
+
+
 @dataclass(frozen=True)
 class FaceTraining:
-    """How to train the face network. Stored with each run, so that a resumed run continues with the same settings."""
+    """How to train a face network. Stored with each run, so that a resumed run continues with the same settings."""
 
+    model: str = setting(
+        "residual",
+        "residual: the served network; vgg: blocks of plain convolutions; mini_xception: separable convolutions, small. "
+        "The latter two are written beside the served network, not in its place",
+        choices=("residual", "vgg", "mini_xception"),
+    )
+    emotions: tuple[str, ...] = _emotions()
+    quick: bool = _quick()
     epochs: int = setting(52, "number of passes over the training faces")
     batch_size: int = setting(128, "faces per training step")
     learning_rate: float = setting(
@@ -52,6 +73,17 @@ class FaceTraining:
     kept: float = setting(0.0, "share of the weights of --start-from in the weights of the served network, 0…1")
     # The network then ends on pictures as they are served (He et al., "Data Augmentation Revisited", arXiv:1909.09148).
     cool_down: float = setting(0.92, "share of the epochs after which faces are only mirrored and moved a little")
+    mirror: float = setting(0.5, "augmentation: share of the faces that are mirrored, 0…1")
+    rotation: float = setting(16.0, "augmentation: largest rotation, to both sides, in degrees")
+    shift: float = setting(4.0, "augmentation: largest shift across and down, in pixels of 48")
+    zoom_in: float = setting(0.2, "augmentation: a face becomes larger by at most this share")
+    zoom_out: float = setting(0.15, "augmentation: a face becomes smaller by at most this share")
+    relit: float = setting(
+        0.4, "augmentation: share of the faces with another gamma, or another contrast and brightness, 0…1"
+    )
+    brightness: float = setting(50.0, "augmentation: largest change of the brightness, in gray levels of 255")
+    noise: float = setting(14.0, "augmentation: largest standard deviation of noise, in gray levels of 255")
+    hidden: float = setting(0.25, "augmentation: share of the faces of which a rectangle is covered, 0…1")
     seed: int = setting(7, "seed of all random numbers")
 
 
@@ -61,9 +93,12 @@ class SpeechTraining:
 
     model: str = setting(
         "cnn",
-        "cnn (the served one) or rnn: networks over spectrograms; mlp or bagging: scikit-learn models over classic features",
-        choices=("cnn", "rnn", "mlp", "bagging"),
+        "cnn (the served one) or rnn: networks over spectrograms; cnn1d, mlp or bagging: a network of three 1-D "
+        "convolutions and scikit-learn's models over classic features. All but cnn are written beside the served network",
+        choices=("cnn", "rnn", "cnn1d", "mlp", "bagging"),
     )
+    emotions: tuple[str, ...] = _emotions()
+    quick: bool = _quick()
     members: int = setting(1, "networks with different seeds whose logits are averaged in the served model")
     epochs: int = setting(45, "number of passes over the recordings")
     batch_size: int = setting(64, "windows of 3 s per training step")
@@ -80,6 +115,13 @@ class SpeechTraining:
     dropout: float = setting(0.3, "share of the features that is randomly set to 0 before the last layer")
     copies: int = setting(10, "copies of each recording: one unchanged, the others augmented")
     unchanged: float = setting(0.25, "share of the windows that are taken from the unchanged copy, 0…1")
+    pitch: float = setting(3.0, "augmentation: largest shift of pitch and formants, to both sides, in semitones")
+    speed: float = setting(0.15, "augmentation: a voice becomes slower by at most this share, and faster by about as much")
+    noisy: float = setting(0.55, "augmentation: share of the copies with noise, 0…1")
+    lowest_snr: float = setting(5.0, "augmentation: lowest signal-to-noise ratio of these, in dB")
+    highest_snr: float = setting(25.0, "augmentation: highest signal-to-noise ratio of these, in dB")
+    reverberation: float = setting(0.9, "augmentation: longest reverberation time of a room, in s, at least 0.15")
+    gain: float = setting(12.0, "augmentation: largest change of the level, to both sides, in dB; half of the louder clip")
     # RAVDESS has 60 recordings of each speaker, TESS has hundreds of each of its two.
     most_of_a_speaker: int = setting(60, "maximum number of recordings of one speaker in an epoch", metavar="N")
     seed: int = setting(7, "seed of all random numbers")
@@ -89,6 +131,8 @@ class SpeechTraining:
 class TextTraining:
     """How to train the text network. Stored with each run, so that a resumed run continues with the same settings."""
 
+    emotions: tuple[str, ...] = _emotions()
+    quick: bool = _quick()
     epochs: float = setting(2.0, "number of passes over the texts; the last may be a part, as in 1.5")
     batch_size: int = setting(64, "texts per training step")
     learning_rate: float = setting(
@@ -138,3 +182,20 @@ class TextTraining:
         metavar="FOLDER",
     )
     seed: int = setting(7, "seed of all random numbers")
+
+
+# What --quick sets, beside a part of the data and one split; options that are given win.
+QUICK_SETTINGS: Final[Mapping[str, Mapping[str, float]]] = {
+    "face": {"epochs": 8},
+    "speech": {"epochs": 15, "copies": 3, "members": 1},
+    "text": {
+        "epochs": 1.0,
+        "patterns": 1000,
+        "tweets": 1000,
+        "folds": 0,
+        "specialist_share": 0.0,
+        "specialist_share_of_patterns": 0.0,
+        "networks": 1,
+    },
+    "fusion": {"pairings": 1},
+}

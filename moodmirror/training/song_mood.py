@@ -10,6 +10,7 @@ writes them beside it; with ``--evaluate`` it only prints the metrics. PATH is a
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, LABELS, WEIGHTS_PATH, LinearModel, SongMood
-from moodmirror.training.corpora import CorpusError, read_table, require_columns
+from moodmirror.training.corpora import CorpusError, left_out_note, read_table, require_classes, require_columns
+from moodmirror.training.progress import QUICK_NOTICE
 
 RATED_TABLE: Final = "songs_pmemo_joined_spotify.csv"
 LABELED_TABLE: Final = "songs_mood_labelled.csv"
@@ -35,6 +37,7 @@ SOURCES: Final = (
 RIDGE_PENALTIES: Final = np.logspace(0, 3.5, 12)  # each fold selects its own by leave-one-out
 RATING_FOLDS: Final = 10
 LABEL_FOLDS: Final = 5
+QUICK_WEIGHTS_PATH: Final = Path("runs/song_mood-quick.json")
 FOLD_DRAWS: Final = 10  # the metrics are means over several random draws of the folds, because a single one varies
 
 
@@ -57,12 +60,23 @@ class Songs:
         """Read both tables. Raises CorpusError if one is missing or lacks a column."""
         rated = _table(folder / RATED_TABLE, "v", "a", "track_id")
         labeled = _table(folder / LABELED_TABLE, "mood")
+        moods = labeled["mood"].astype(str).str.strip().str.capitalize()
+        others = Counter(moods[~moods.isin(LABELS)])
+        if others:
+            print(left_out_note("songs of other moods", others), flush=True)
+        labeled, moods = labeled[moods.isin(LABELS)], moods[moods.isin(LABELS)]
+        counts = Counter(moods)
+        require_classes(str(folder / LABELED_TABLE), counts, "songs", minimum=LABEL_FOLDS)
+        if missing := [label for label in LABELS if label not in counts]:
+            raise CorpusError(f"{folder / LABELED_TABLE} has no song with the mood {', '.join(missing)}")
+        if len(set(rated["track_id"])) < RATING_FOLDS:
+            raise CorpusError(f"{folder / RATED_TABLE}: measuring takes at least {RATING_FOLDS} different recordings")
         return cls(
             rated[list(AUDIO_FEATURES)].to_numpy(float),
             rated[["v", "a"]].to_numpy(float),
             pd.factorize(rated["track_id"])[0].astype(np.int_),
             labeled[list(AUDIO_FEATURES)].to_numpy(float),
-            np.array([LABELS.index(label) for label in labeled["mood"]]),
+            np.array([LABELS.index(label) for label in moods]),
         )
 
 
@@ -111,7 +125,7 @@ def fit(songs: Songs) -> SongMood:
     )
 
 
-def measure(songs: Songs) -> dict[str, float]:
+def measure(songs: Songs, draws: int = FOLD_DRAWS) -> dict[str, float]:
     """Cross-validate the models, and evaluate Spotify's own features for comparison; means over the draws of the folds.
 
     Ratings: Spearman's correlation of predictions and people's ratings, ten folds, each recording within one fold.
@@ -119,7 +133,7 @@ def measure(songs: Songs) -> dict[str, float]:
     """
     energy, valence = (AUDIO_FEATURES.index(name) for name in ("energy", "valence"))
     correlations, accuracies = [], []
-    for seed in range(FOLD_DRAWS):
+    for seed in range(draws):
         predicted = np.empty_like(songs.affect)
         for train, test in GroupKFold(RATING_FOLDS, shuffle=True, random_state=seed).split(songs.rated, groups=songs.tracks):
             predicted[test] = fit_affect(songs.rated[train], songs.affect[train])(songs.rated[test])
@@ -148,28 +162,40 @@ def _rank_correlation(predicted: npt.NDArray[np.float64], rated: npt.NDArray[np.
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with both tables")
     parser.add_argument("--evaluate", action="store_true", help="only print the metrics of the cross-validation")
-    parser.add_argument("--output", type=Path, default=WEIGHTS_PATH, help="file for the weights (default: %(default)s)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a trial: one division into folds, written to runs/song_mood-quick.json, marked"
+    )
+    parser.add_argument(
+        "--output", type=Path, help=f"file for the weights (default: {WEIGHTS_PATH}; with --quick {QUICK_WEIGHTS_PATH})"
+    )
     options = parser.parse_args(arguments)
+    if options.quick:
+        print(QUICK_NOTICE)
     try:
         songs = Songs.read(options.data)
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 1
-    metrics = measure(songs)
+    metrics = measure(songs, draws=1 if options.quick else FOLD_DRAWS)
     for name, value in metrics.items():
         print(f"{name:34}{value:6.3f}")
     if not options.evaluate:
         stored = {
+            **({"notice": QUICK_NOTICE} if options.quick else {}),
             "sources": list(SOURCES),
             "features": list(AUDIO_FEATURES),
             "label_names": list(LABELS),
             "measured": {name: round(value, 3) for name, value in metrics.items()},
             **fit(songs).to_json(),
         }
-        options.output.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        output = options.output or (QUICK_WEIGHTS_PATH if options.quick else WEIGHTS_PATH)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -30,15 +30,17 @@ from moodmirror.training.speech_batches import SpeechBatches
 from moodmirror.training.speech_card import write_card
 from moodmirror.training.speech_classic import CLASSIC_MODELS, train_classic
 from moodmirror.training.speech_conditions import AS_RECORDED, CONDITIONS
-from moodmirror.training.speech_corpora import FOLDS, SpeechCorpus, load_speech
+from moodmirror.training.speech_corpora import FOLDS, KNOWN_VOICE, SpeechCorpus, load_speech, require_trainable
 from moodmirror.training.speech_evaluation import (
     FoldPredictions,
     emotion_indices,
     evaluation_recordings,
+    model_file,
+    training_recordings,
     unweighted_average_recall,
     windows_of,
 )
-from moodmirror.training.speech_networks import build_network
+from moodmirror.training.speech_networks import LOGITS, build_network, silence_untrained
 from moodmirror.training.torch_normalization import fastest_normalization
 
 WARMUP_EPOCHS: Final = 2
@@ -113,6 +115,7 @@ def fit_network(
     history = network.fit(batches, epochs=config.epochs, verbose=0, callbacks=callbacks)
     fitted = build_network(config.model, **shape)
     fitted.set_weights(network.get_weights())
+    silence_untrained(fitted.get_layer(LOGITS), labels)
     return fitted, [float(loss) for loss in history.history["loss"]]
 
 
@@ -121,7 +124,7 @@ class SpeechRun:
 
     def __init__(self, corpus: SpeechCorpus, config: SpeechTraining, folder: Path) -> None:
         self.corpus, self.config, self.folder = corpus, config, folder
-        self._copies = augmented_copies(corpus, config.copies, config.seed, folder.parent)
+        self._copies = augmented_copies(corpus, config.copies, config.seed, folder.parent, config)
         self._speakers = np.array([clip.speaker for clip in corpus.clips])
         self._started = time.monotonic()
 
@@ -156,16 +159,20 @@ class SpeechRun:
 
 
 def cross_validate(run: SpeechRun) -> FoldPredictions:
-    """Train once for each fold of speakers, and predict for the speakers of the fold in every condition."""
+    """Train once for each fold of speakers, and predict for the speakers of the fold in every condition.
+
+    A quick run has the first fold only.
+    """
     corpus, config = run.corpus, run.config
     indices = evaluation_recordings(corpus)
+    if config.quick:
+        indices = indices[corpus.folds[indices] == corpus.folds[indices].min()]
     labels, folds = corpus.labels[indices], corpus.folds[indices]
     sounds = [corpus.sounds[index] for index in indices]
     windows = {name: windows_of(sounds, condition) for name, condition in CONDITIONS.items()}
     logits = {name: np.zeros((len(entry.recording), len(LABELS))) for name, entry in windows.items()}
     for fold in np.unique(folds):
-        trained_on = np.ones(len(corpus), dtype=bool)
-        trained_on[indices[folds == fold]] = False
+        trained_on = training_recordings(corpus, indices[folds == fold])
         clean = windows[AS_RECORDED]
         in_fold = folds[clean.recording] == fold
         held_out = HeldOutRecall(clean.features[in_fold], labels[clean.recording[in_fold]])
@@ -234,10 +241,14 @@ def train(data: list[Path], *, config: SpeechTraining, run_dir: Path, models_dir
     if resume:
         if not settings_path.is_file():
             raise FileNotFoundError(f"{run_dir} holds no run to resume: start one without --resume")
-        config = SpeechTraining(**json.loads(settings_path.read_text(encoding="utf-8")))
-    corpus = load_speech(data)
-    evaluation_recordings(corpus)
+        stored: dict[str, Any] = json.loads(settings_path.read_text(encoding="utf-8"))
+        stored["emotions"] = tuple(stored.get("emotions", ()))
+        config = SpeechTraining(**stored)
+    corpus = load_speech(data, config.emotions)
+    require_trainable(corpus)
     print(f"{corpus.describe()}; {'; '.join(corpus.notes)}", flush=True)
+    if corpus.known_voice:
+        print(KNOWN_VOICE, flush=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     models_dir.mkdir(parents=True, exist_ok=True)
     if not resume:
@@ -246,29 +257,37 @@ def train(data: list[Path], *, config: SpeechTraining, run_dir: Path, models_dir
             earlier.unlink(missing_ok=True)
         write_text(settings_path, json.dumps(asdict(config), indent=1))
     if config.model in CLASSIC_MODELS:
-        train_classic(corpus, config.model, seed=config.seed, models_dir=models_dir)
+        train_classic(corpus, config.model, seed=config.seed, models_dir=models_dir, settings=config)
         return
     run = SpeechRun(corpus, config, run_dir)
     predictions = cross_validate(run)
-    networks = run.networks("final", np.ones(len(corpus), dtype=bool), config.members)
+    if config.quick:
+        name = f"fold{predictions.folds[0]}"
+        networks = run.networks(name, training_recordings(corpus, predictions.indices), config.members)
+    else:
+        networks = run.networks("final", np.ones(len(corpus), dtype=bool), config.members)
     temperature = predictions.temperature()
     network = served_network(networks, temperature)
-    keras_path, litert_path = run_dir / f"{MODEL_NAME}.keras", models_dir / f"{MODEL_NAME}.tflite"
+    litert_path = models_dir / model_file(config.model)
+    keras_path = run_dir / litert_path.with_suffix(".keras").name
     network.save(keras_path)
     export_to_litert(keras_path, litert_path)
-    record_in_manifest(models_dir, [litert_path.name])
+    record_in_manifest(models_dir, [litert_path.name], corpus.trained_subset)
     clean = predictions.windows[AS_RECORDED].features
     litert_probabilities = LiteRTModel(litert_path.read_bytes())(clean)
     keras_probabilities = softmax(mean_logits(networks, clean) / temperature, axis=1)
     write_card(
         corpus,
         predictions,
-        settings={name: value for name, value in asdict(config).items() if name != "model"},
+        settings={name: value for name, value in asdict(config).items() if name not in ("model", "emotions", "quick")},
         network=f"{config.members} × {config.model}, {network.count_params():,} parameters",
         temperature=temperature,
         agreement=float((litert_probabilities.argmax(axis=1) == keras_probabilities.argmax(axis=1)).mean()),
-        random_recall=random_split(run),
-        transfer=from_corpus_to_corpus(run),
+        # With one speaker, the folds are a random split themselves.
+        random_recall=None if config.quick or corpus.known_voice else random_split(run),
+        transfer={} if config.quick else from_corpus_to_corpus(run),
         histories=run.histories("fold"),
+        name=litert_path.stem,
+        quick=config.quick,
         models_dir=models_dir,
     )

@@ -19,9 +19,12 @@ from scipy.signal import fftconvolve
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES, WINDOW_SAMPLES, log_mel
 from moodmirror.training.progress import show_progress
+from moodmirror.training.settings import SpeechTraining
 from moodmirror.training.speech_corpora import SpeechCorpus
 
 Rng = np.random.Generator
+DEFAULT_STRENGTH: Final = SpeechTraining()
+STRENGTH_SETTINGS: Final = ("pitch", "speed", "noisy", "lowest_snr", "highest_snr", "reverberation", "gain")
 Hertz = npt.NDArray[np.float64]
 
 
@@ -119,11 +122,13 @@ def mu_law(samples: Samples) -> Samples:
     return (librosa.mu_expand(levels.astype(np.float32), mu=255, quantize=True) * peak).astype(np.float32)
 
 
-def another_voice(samples: Samples, rng: Rng) -> Samples:
-    """Shift pitch and formants by up to 3 semitones, and the speed by up to 15 %."""
+def another_voice(samples: Samples, rng: Rng, strength: SpeechTraining) -> Samples:
+    """Shift pitch and formants by up to `pitch` semitones, and the speed by up to the share `speed`."""
     if rng.random() < 0.3:
-        samples = librosa.effects.time_stretch(samples, rate=float(rng.uniform(0.85, 1.18)))
-    factor = float(2 ** rng.uniform(-3 / 12, 3 / 12))
+        # At 15 % slower a rate of 0.85, at as much faster of 1.18: its reciprocal.
+        rate = rng.uniform(1 - strength.speed, 1 + 1.2 * strength.speed)
+        samples = librosa.effects.time_stretch(samples, rate=float(rate))
+    factor = float(2 ** rng.uniform(-strength.pitch / 12, strength.pitch / 12))
     return np.asarray(soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / factor, quality="MQ"), dtype=np.float32)
 
 
@@ -140,25 +145,30 @@ def placed(samples: Samples, rng: Rng) -> Samples:
 CODECS: Final = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None))
 
 
-def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
-    """Return one randomly changed window of the samples, float32 [48,000]; `others` are recordings for babble noise."""
+def augment(samples: Samples, others: Sequence[Samples], rng: Rng, strength: SpeechTraining = DEFAULT_STRENGTH) -> Samples:
+    """Return one randomly changed window of the samples, float32 [48,000]; `others` are recordings for babble noise.
+
+    `strength` states by how much it may change.
+    """
     if rng.random() < 0.7:
-        samples = another_voice(samples, rng)
+        samples = another_voice(samples, rng, strength)
     samples = placed(samples, rng)
     if rng.random() < 0.4:
         samples = another_microphone(samples, rng)
     if rng.random() < 0.35:
-        samples = decaying_room(samples, rng, t60=rng.uniform(0.15, 0.9), wetness=10 ** rng.uniform(-1.5, 0.5))
-    if rng.random() < 0.55:
+        samples = decaying_room(
+            samples, rng, t60=rng.uniform(0.15, strength.reverberation), wetness=10 ** rng.uniform(-1.5, 0.5)
+        )
+    if rng.random() < strength.noisy:
         if rng.random() < 0.25:
             noise = babble(len(samples), others, rng)
         else:
             noise = colored_noise(len(samples), rng.choice([0.0, 0.5, 1.0, 1.5, 2.0]), rng)
-        samples = add_noise(samples, noise, rng.uniform(5, 25))
+        samples = add_noise(samples, noise, rng.uniform(strength.lowest_snr, strength.highest_snr))
     line = rng.random()
     if line < 0.15:
         samples = band_limited(samples, rng.uniform(50, 400), rng.uniform(2500, 7000))
-    gain = rng.uniform(-12, 12)  # dB; a lower level changes no feature, a higher one only by clipping
+    gain = rng.uniform(-strength.gain, strength.gain)  # dB; a lower level changes no feature, a higher one only by clipping
     samples = clipped(samples, gain) if gain > 0 and rng.random() < 0.5 else samples * np.float32(10 ** (gain / 20))
     if line < 0.05:
         return mu_law(samples)
@@ -168,14 +178,18 @@ def augment(samples: Samples, others: Sequence[Samples], rng: Rng) -> Samples:
     return samples
 
 
-def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path) -> npt.NDArray[np.float16]:
+def augmented_copies(
+    corpus: SpeechCorpus, copies: int, seed: int, folder: Path, strength: SpeechTraining = DEFAULT_STRENGTH
+) -> npt.NDArray[np.float16]:
     """Return the network features of `copies` of each recording, float16 [n, copies, 150, 64], cached in `folder`.
 
     The first copy is only placed in its window. Babble noise comes from voices of the same fold, so that no voice that a
     network is evaluated on occurs in its training data.
     """
     recordings = zip(corpus.clips, corpus.sounds, strict=True)
-    stamp = crc32("\n".join(f"{clip.path.name} {clip.label} {len(samples)}" for clip, samples in recordings).encode())
+    content = [f"{clip.path.name} {clip.label} {crc32(samples.tobytes())}" for clip, samples in recordings]
+    strengths = {name: getattr(strength, name) for name in STRENGTH_SETTINGS}
+    stamp = crc32("\n".join([*content, repr(strengths)]).encode())
     path = folder / f"copies-{stamp:08x}-{copies}-{seed}.npy"
     if path.is_file():
         return np.asanyarray(np.load(path, mmap_mode="r"))
@@ -187,7 +201,7 @@ def augmented_copies(corpus: SpeechCorpus, copies: int, seed: int, folder: Path)
     for index, samples in enumerate(corpus.sounds):
         for copy in range(copies):
             rng = np.random.default_rng((seed, index, copy))
-            changed = augment(samples, voices[index], rng) if copy else placed(samples, rng)
+            changed = augment(samples, voices[index], rng, strength) if copy else placed(samples, rng)
             features[index, copy] = log_mel(changed)
         show_progress("augmented copies", index + 1, len(corpus))
     features.flush()

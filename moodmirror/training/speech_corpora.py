@@ -1,14 +1,11 @@
-"""Load the corpora of emotional speech, whose file names are their labels, and a person's own recordings.
+"""Load the recordings of speech corpora and a person's own ones, and divide their speakers into folds.
 
-- RAVDESS (Livingstone and Russo, PLOS ONE 13 (2018)): ``03-01-05-01-02-01-12.wav``, in any subfolders
-- TESS (Pichora-Fuller and Dupuis, 2020): ``OAF_back_angry.wav``, in any subfolders
-- EMO-DB (Burkhardt et al., Interspeech 2005): ``03a01Fa.wav``
-- own recordings: folders named after emotions, ``angry/*.wav``, or a CSV file with the columns ``path,emotion`` and, if
-  several people speak, ``speaker``
+Recordings are in folders, with the names that :mod:`moodmirror.training.speech_file_names` reads, or listed in a CSV file
+with the columns ``path,emotion`` and, if several people speak, ``speaker``.
 """
 
-import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,33 +13,36 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from moodmirror.media.clip_analysis import joined_samples
+from moodmirror.media.decoder_client import AudioChunk, decode_file
+from moodmirror.media.errors import MediaError
 from moodmirror.recognition.audio import Samples, SoundError, read_sound
-from moodmirror.recognition.speech import LABELS, parse_label
+from moodmirror.recognition.speech import LABELS
 from moodmirror.recognition.speech_features import SILENCE
-from moodmirror.training.corpora import CorpusError, read_table, require_columns
+from moodmirror.training.corpora import (
+    CorpusError,
+    files_in,
+    left_out_note,
+    read_table,
+    require_classes,
+    require_columns,
+    with_standard_columns,
+)
+from moodmirror.training.speech_file_names import SONGS, Clip, clip_of_file, label_or_none
 
-SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+SOUND_SUFFIXES: Final = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
+# Read by the decoder of clips, in a process of its own.
+CLIP_SUFFIXES: Final = {".mp4", ".m4a", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".aac", ".aif", ".aiff", ".caf", ".wma"}
 FOLDS: Final = 5
-
-# Modality, channel, emotion, intensity, statement, repetition, actor; modality 03 is audio only, channel 01 is speech.
-_RAVDESS: Final = re.compile(r"^\d\d-(?P<channel>\d\d)-(?P<emotion>0[1-8])-\d\d-\d\d-\d\d-(?P<actor>\d\d)$")
-_TESS: Final = re.compile(r"^(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>[a-z]+)$", re.IGNORECASE)
-_EMODB: Final = re.compile(r"^(?P<speaker>\d\d)[ab]\d\d(?P<emotion>[WLEAFTN])[a-f]?$")
-
-# Ärger (Wut), Ekel, Angst, Freude, Trauer, neutral. Boredom (L) is none of the eight labels and is excluded.
-_EMODB_EMOTIONS: Final = {"W": "angry", "E": "disgust", "A": "fear", "F": "happy", "T": "sad", "N": "neutral"}
-_EMODB_WOMEN: Final = {"08", "09", "13", "14", "16"}
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One recording: its `label` is one of LABELS, `sex` is ``male``, ``female`` or unknown (empty)."""
-
-    path: Path
-    corpus: str
-    speaker: str
-    sex: str
-    label: str
+COLUMN_NAMES: Final = {
+    "path": ("paths", "file", "filename", "file name", "file path", "filepath", "wav", "audio"),
+    "emotion": ("emotions", "label", "labels", "class"),
+    "speaker": ("speakers", "speaker id", "actor", "actors"),
+}
+KNOWN_VOICE: Final = (
+    "ONE SPEAKER ONLY: the figures come from a voice that the model was trained on and say nothing about other people's. "
+    "Add recordings of other people, or name the speakers in a CSV file with the columns path, emotion and speaker."
+)
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,46 @@ class SpeechCorpus:
         return np.array([LABELS.index(clip.label) for clip in self.clips], dtype=np.int_)
 
     @property
+    def present_labels(self) -> list[str]:
+        """Those of LABELS that occur."""
+        return [LABELS[label] for label in np.unique(self.labels)]
+
+    @property
+    def trained_subset(self) -> list[str]:
+        """Those of LABELS that occur, if not all do, for the manifest."""
+        return self.present_labels if len(self.present_labels) < len(LABELS) else []
+
+    @property
     def corpora(self) -> npt.NDArray[np.str_]:
         """The name of each recording's corpus, [n]."""
         return np.array([clip.corpus for clip in self.clips])
+
+    @property
+    def known_voice(self) -> bool:
+        """Whether all recordings are of one speaker, so that no voice can be held out for evaluation."""
+        return len({clip.speaker for clip in self.clips}) == 1
 
     @property
     def folds(self) -> npt.NDArray[np.int_]:
         """The fold that each recording is evaluated in, int [n] in 0…4: all recordings of a speaker in the same fold.
 
         The speakers of each corpus are distributed in the order of their names. For RAVDESS this is the order of the actors'
-        numbers, which gives each fold as many women as men.
+        numbers, which gives each fold as many women as men; the same actors' songs are in the same folds. The recordings of
+        a single speaker are distributed by themselves, those of each label evenly.
         """
-        order: dict[tuple[str, str], int] = {}
+        if self.known_voice:
+            folds = np.zeros(len(self), dtype=np.int_)
+            for label in np.unique(self.labels):
+                rows = np.flatnonzero(self.labels == label)
+                folds[rows] = np.arange(len(rows)) % FOLDS
+            return folds
+        order: dict[str, int] = {}
         for corpus in sorted(set(self.corpora)):
-            names = sorted({clip.speaker for clip in self.clips if clip.corpus == corpus})
-            order.update({(corpus, name): number % FOLDS for number, name in enumerate(names)})
-        return np.array([order[clip.corpus, clip.speaker] for clip in self.clips], dtype=np.int_)
+            names = sorted({clip.speaker for clip in self.clips if clip.corpus == corpus} - set(order))
+            order.update({name: number % FOLDS for number, name in enumerate(names)})
+        if len(set(order.values())) == 1:  # several corpora of one speaker each
+            order = {name: number % FOLDS for number, name in enumerate(order)}
+        return np.array([order[clip.speaker] for clip in self.clips], dtype=np.int_)
 
     def voices(self) -> list[list[Samples]]:
         """Return, for each recording, those of the same corpus and fold, [n] lists: only these may occur in its copies."""
@@ -96,89 +120,106 @@ class SpeechCorpus:
         return "; ".join(parts)
 
 
-def load_speech(paths: list[Path]) -> SpeechCorpus:
-    """Load every recording under `paths`, folders or CSV files, in any of the forms above.
+def load_speech(paths: Sequence[Path], labels: Sequence[str] = ()) -> SpeechCorpus:
+    """Load every recording under `paths`, folders or CSV files, in any of the forms above; with `labels`, only theirs.
 
-    Of recordings that are equal sample for sample one is loaded, of silent ones none.
-    Raises CorpusError if there are no recordings, or one is damaged.
+    Of recordings that are equal sample for sample one is loaded, of silent ones none. What can't be read or has another
+    class is left out, and the notes count it. Raises CorpusError if there are no recordings, or a listed one is missing.
     """
-    clips = [clip for path in paths for clip in find_clips(path)]
+    clips: list[Clip] = []
+    notes: list[str] = []
+    for path in paths:
+        found, more = find_clips(path)
+        clips += found
+        notes += more
+    if labels:
+        others = Counter(clip.label for clip in clips if clip.label not in labels)
+        clips = [clip for clip in clips if clip.label in labels]
+        if others:
+            notes.append(left_out_note("recordings of emotions that --emotions does not name", others))
     unique: dict[bytes, tuple[Clip, Samples]] = {}
     silent = 0
+    unreadable: dict[str, int] = {}
     for clip in clips:
         try:
-            samples = read_sound(clip.path)
-        except SoundError as error:
-            raise CorpusError(f"{clip.path}: {error}") from None
-        if np.abs(samples).max() <= SILENCE:
+            samples = read_recording(clip.path)
+        except (SoundError, MediaError) as error:
+            unreadable[f"{clip.path.name} ({error})"] = 1
+            continue
+        if np.abs(samples).max(initial=0.0) <= SILENCE:
             silent += 1
         else:
             unique.setdefault(samples.tobytes(), (clip, samples))
-    notes = [
-        f"exact copies of other recordings excluded: {len(clips) - silent - len(unique)}",
-        f"silent recordings excluded: {silent}",
-    ]
+    copies = len(clips) - silent - len(unreadable) - len(unique)
+    if unreadable:
+        notes.append(left_out_note("recordings that can't be read", unreadable))
+    notes += [f"exact copies of other recordings excluded: {copies}", f"silent recordings excluded: {silent}"]
     if not unique:
-        raise CorpusError(f"{', '.join(map(str, paths))}: all recordings are silent")
+        raise CorpusError(f"{', '.join(map(str, paths))}: no recording is left; {'; '.join(notes)}")
     return SpeechCorpus([clip for clip, _ in unique.values()], [samples for _, samples in unique.values()], notes)
 
 
-def find_clips(path: Path) -> list[Clip]:
-    """Return the recordings under `path`, a folder or a CSV file, ordered by name. Raises CorpusError if there are none."""
-    if path.is_file() and path.suffix.lower() == ".csv":
+def require_trainable(corpus: SpeechCorpus) -> None:
+    """Raise CorpusError if a model can't be trained on the corpus: one label only, or too few recordings of one."""
+    counts = np.bincount(corpus.labels, minlength=len(LABELS)).tolist()
+    names = ", ".join(dict.fromkeys(corpus.corpora.tolist()))
+    require_classes(names, dict(zip(LABELS, counts, strict=True)), "recordings")
+
+
+def read_recording(path: Path) -> Samples:
+    """Return the samples, float32 [n] at 16 kHz, of a recording, or of a clip's sound. Raises SoundError or MediaError."""
+    if path.suffix.lower() not in CLIP_SUFFIXES or not path.is_file():
+        return read_sound(path)
+    with path.open("rb") as file:
+        samples = joined_samples([chunk for chunk in decode_file(file, ("audio", "video")) if isinstance(chunk, AudioChunk)])
+    if not len(samples):
+        raise SoundError("it has no sound")
+    return samples
+
+
+def find_clips(path: Path) -> tuple[list[Clip], list[str]]:
+    """Return the recordings under `path`, a folder or a CSV file, ordered by name, and notes on those left out.
+
+    Raises CorpusError if there are none.
+    """
+    if path.is_file() and path.suffix.lower() in {".csv", ".tsv", ".txt"}:
         return _clips_of_table(path)
     if not path.is_dir():
         raise CorpusError(f"{path} is neither a folder nor a CSV file")
-    files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in SOUND_SUFFIXES)
-    clips = [clip for file in files for clip in _clip_of_file(file, root=path)]
+    root = path.absolute()
+    read = [clip_of_file(file, root) for file in files_in(root, SOUND_SUFFIXES | CLIP_SUFFIXES)]
+    clips = [clip for clip in read if isinstance(clip, Clip)]
+    others = Counter(entry for entry in read if isinstance(entry, str))
+    notes = [left_out_note("recordings whose name and folder name no emotion", others)] if others else []
+    if any(clip.corpus == SONGS for clip in clips):
+        notes.append("RAVDESS' songs are trained on, and evaluated only where there is no speech of RAVDESS")
     if not clips:
+        reason = "; ".join(["holds no recordings with an emotion", *notes]) if others else "holds no recordings"
         raise CorpusError(
-            f"{path} holds no recordings: expected RAVDESS' (03-01-05-01-02-01-12.wav), TESS' (OAF_back_angry.wav) or "
-            f"EMO-DB's (03a01Fa.wav) file names, or folders named {', '.join(LABELS)}; "
-            f"files may be {', '.join(sorted(SOUND_SUFFIXES))}"
+            f"{path} {reason}: expected the file names of RAVDESS (03-01-05-01-02-01-12.wav), TESS (OAF_back_angry.wav), "
+            "EMO-DB (03a01Fa.wav), SAVEE (DC_a01.wav) or CREMA-D (1001_DFA_ANG_XX.wav), names that end in an emotion "
+            f"(me_happy.wav), or folders named {', '.join(LABELS)}; files may be "
+            f"{', '.join(sorted(SOUND_SUFFIXES | CLIP_SUFFIXES))}"
         )
-    return clips
+    return clips, notes
 
 
-def _clip_of_file(file: Path, root: Path) -> Iterator[Clip]:
-    """Yield the recording in `file`, by its name or its folder's; nothing for songs and files with none of the labels."""
-    name = file.stem
-    if match := _RAVDESS.match(name):
-        if match["channel"] == "01":
-            sex = "male" if int(match["actor"]) % 2 else "female"
-            yield Clip(file, "RAVDESS", f"ravdess_{match['actor']}", sex, LABELS[int(match["emotion"]) - 1])
-    elif (match := _TESS.match(name)) and (label := _label_or_none(match["emotion"])):
-        # The name of one file of the corpus starts with OA_.
-        speaker = "YAF" if match["speaker"].upper() == "YAF" else "OAF"
-        yield Clip(file, "TESS", f"tess_{speaker}", "female", label)
-    elif match := _EMODB.match(name):
-        if match["emotion"] in _EMODB_EMOTIONS:
-            sex = "female" if match["speaker"] in _EMODB_WOMEN else "male"
-            yield Clip(file, "EMO-DB", f"emodb_{match['speaker']}", sex, _EMODB_EMOTIONS[match["emotion"]])
-    elif label := _label_or_none(file.parent.name):
-        yield Clip(file, root.name, f"{root.name}_own", "", label)
-
-
-def _label_or_none(name: str) -> str | None:
-    """Return the label that a name stands for, None for other names."""
-    try:
-        return parse_label(name)
-    except ValueError:
-        return None
-
-
-def _clips_of_table(path: Path) -> list[Clip]:
-    table = read_table(path, dtype=str, keep_default_na=False)
+def _clips_of_table(path: Path) -> tuple[list[Clip], list[str]]:
+    table = with_standard_columns(read_table(path, dtype=str, keep_default_na=False), COLUMN_NAMES)
     require_columns(path, table, ("path", "emotion"))
     clips = []
+    others: Counter[str] = Counter()
     for row, entry in enumerate(table.to_dict("records")):
-        label = _label_or_none(entry["emotion"])
+        label = label_or_none(entry["emotion"])
         if label is None:
-            raise CorpusError(
-                f"{path}, line {row + 2}, emotion: unknown {entry['emotion']!r}; use one of {', '.join(LABELS)}"
-            )
+            others[entry["emotion"].strip()] += 1
+            continue
+        file = path.parent / entry["path"].strip()
+        if not file.is_file():
+            raise CorpusError(f"{path}, line {row + 2}, path: there is no file {file}")
         speaker = entry.get("speaker", "").strip() or "own"
-        clips.append(Clip(path.parent / entry["path"], path.stem, f"{path.stem}_{speaker}", "", label))
+        clips.append(Clip(file, path.stem, f"{path.stem}_{speaker}", "", label))
+    notes = [left_out_note("recordings of other emotions", others)] if others else []
     if not clips:
-        raise CorpusError(f"{path} lists no recordings")
-    return clips
+        raise CorpusError("; ".join([f"{path} lists no recordings with an emotion of {', '.join(LABELS)}", *notes]))
+    return clips, notes

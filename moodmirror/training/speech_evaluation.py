@@ -11,10 +11,11 @@ from scipy.special import softmax
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, SpeechEmotionRecognizer
+from moodmirror.recognition.model_files import verified_model_bytes
+from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, MODEL_NAME
 from moodmirror.recognition.speech_features import Features, network_features
+from moodmirror.recognition.speech_model_file import speech_model_of
 from moodmirror.recognition.voice_activity import weighted_windows
-from moodmirror.training.corpora import CorpusError
 from moodmirror.training.metrics import classification_metrics, reliability
 from moodmirror.training.speech_conditions import AS_RECORDED, CONDITIONS, as_recorded
 from moodmirror.training.speech_corpora import SpeechCorpus, load_speech
@@ -88,7 +89,8 @@ class FoldPredictions:
         windows, logits = self.windows[condition], self.logits[condition]
         probabilities = np.zeros((len(self.labels), logits.shape[1]), dtype=np.float32)
         for fold in np.unique(self.folds):
-            temperature = self.temperature(self.folds != fold)
+            others = self.folds != fold
+            temperature = self.temperature(others if others.any() else None)
             in_fold = self.folds == fold
             probabilities[in_fold] = windows.means(softmax(logits / temperature, axis=1))[in_fold]
         return probabilities
@@ -103,15 +105,22 @@ class FoldPredictions:
 
 
 def evaluation_recordings(corpus: SpeechCorpus) -> npt.NDArray[np.int_]:
-    """Return the indices of the recordings to evaluate on: those of RAVDESS, or all without it.
+    """Return the indices of the recordings to evaluate on: those of RAVDESS, or all without two of its speakers."""
+    indices = np.flatnonzero(corpus.corpora == "RAVDESS")
+    return indices if len(np.unique(corpus.folds[indices])) > 1 else np.arange(len(corpus))
 
-    Raises CorpusError for a single speaker.
+
+def training_recordings(corpus: SpeechCorpus, tested: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
+    """Return the recordings to train on for an evaluation on those at the indices `tested`, bool [n].
+
+    Nothing else of the tested speakers is among them, unless the corpus has a single speaker.
     """
-    corpora = corpus.corpora
-    indices = np.flatnonzero(corpora == "RAVDESS") if (corpora == "RAVDESS").any() else np.arange(len(corpus))
-    if len(np.unique(corpus.folds[indices])) < 2:
-        raise CorpusError("evaluating on held-out speakers takes two speakers or more: add a corpus to --data")
-    return indices
+    trained_on = np.ones(len(corpus), dtype=bool)
+    trained_on[tested] = False
+    if not corpus.known_voice:
+        speakers = np.array([clip.speaker for clip in corpus.clips])
+        trained_on &= ~np.isin(speakers, speakers[tested])
+    return trained_on
 
 
 def emotion_indices(labels: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
@@ -119,25 +128,34 @@ def emotion_indices(labels: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
     return np.array([EMOTIONS.index(LABEL_TO_EMOTION[name]) for name in LABELS], dtype=np.int_)[labels]
 
 
-def evaluate(data: list[Path], *, models_dir: Path) -> None:
-    """Print the metrics of the served model in `models_dir` on the recordings under `data`, in every condition.
+def model_file(kind: str) -> str:
+    """Return the name of the file of a trained model of `kind`; ``cnn`` is the served one."""
+    if kind == "cnn":
+        return f"{MODEL_NAME}.tflite"
+    return f"{MODEL_NAME}_{kind}.{'npz' if kind in ('mlp', 'bagging') else 'tflite'}"
 
-    It was trained on RAVDESS, TESS and EMO-DB, so metrics on these include what it memorized; its card has those on
-    held-out speakers.
+
+def evaluate(data: list[Path], *, model: str, models_dir: Path, emotions: Sequence[str] = ()) -> None:
+    """Print the metrics of the model of the kind `model` in `models_dir` on the recordings under `data`, in every condition.
+
+    With `emotions`, on their recordings only. If it was trained on these speakers, the metrics include what it memorized;
+    its card has those on held-out speakers.
     """
-    corpus = load_speech(data)
-    recognizer = SpeechEmotionRecognizer.load(models_dir)
-    emotions = emotion_indices(corpus.labels)
-    print(f"{corpus.describe()}; {'; '.join(corpus.notes)}\n")
-    print("These metrics hold for new speakers only if the served model was not trained on these: see its card.\n")
-    for name, condition in CONDITIONS.items():
+    corpus = load_speech(data, emotions)
+    name = model_file(model)
+    content = verified_model_bytes(name, f"python train.py speech --data PATH --model {model}", models_dir)
+    recognizer = speech_model_of(content, name)
+    emotions_of_corpus = emotion_indices(corpus.labels)
+    print(f"{name}; {corpus.describe()}; {'; '.join(corpus.notes)}\n")
+    print("These metrics hold for new speakers only if the model was not trained on these: see its card.\n")
+    for condition_name, condition in CONDITIONS.items():
         vectors = np.stack(
             [
                 recognizer.predict_proba((condition(samples, number), SAMPLE_RATE))
                 for number, samples in enumerate(corpus.sounds)
             ]
         )
-        result = classification_metrics(emotions, vectors, unit="recordings")
-        error = reliability(emotions, vectors).error
-        print(f"{name}: UAR {result.unweighted_average_recall:.4f}, expected calibration error {error:.4f}")
+        result = classification_metrics(emotions_of_corpus, vectors, unit="recordings")
+        error = reliability(emotions_of_corpus, vectors).error
+        print(f"{condition_name}: UAR {result.unweighted_average_recall:.4f}, expected calibration error {error:.4f}")
         print(f"{result.as_text()}\n", flush=True)

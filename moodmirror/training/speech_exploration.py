@@ -1,6 +1,7 @@
 """Plot the properties of a speech corpus that a person checks before training on it."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,8 +9,8 @@ import librosa
 import numpy as np
 from matplotlib.figure import Figure
 
-from moodmirror.recognition.audio import SAMPLE_RATE
-from moodmirror.recognition.classic_speech import pitch
+from moodmirror.recognition.audio import SAMPLE_RATE, Samples
+from moodmirror.recognition.classic_speech import MFCCS, pitch
 from moodmirror.recognition.speech import LABELS
 from moodmirror.recognition.speech_features import HOP_SAMPLES, MEL_BANDS, WINDOW_SAMPLES, WINDOW_SECONDS, log_mel
 from moodmirror.training.progress import show_progress
@@ -19,12 +20,13 @@ FEATURE_RECORDINGS: Final = 40  # per emotion, drawn at random, to measure featu
 SEED: Final = 7
 
 
-def explore(data: list[Path], out: Path) -> None:
-    """Plot counts, lengths, waveforms, mel spectrograms and features of the recordings under `data`, as PNG files in `out`.
+def explore(data: list[Path], out: Path, *, emotions: Sequence[str] = ()) -> None:
+    """Plot counts, lengths, waveforms, spectrograms, MFCC, chroma and features of the recordings under `data`.
 
+    Writes PNG files to `out`. With `emotions`, only their recordings are plotted.
     Raises CorpusError for a corpus that can't be read.
     """
-    corpus = load_speech(data)
+    corpus = load_speech(data, emotions)
     out.mkdir(parents=True, exist_ok=True)
     print(f"{corpus.describe()}; {'; '.join(corpus.notes)}", flush=True)
     for name, plot in (
@@ -32,6 +34,8 @@ def explore(data: list[Path], out: Path) -> None:
         ("lengths.png", plot_lengths),
         ("waveforms.png", plot_waveforms),
         ("spectrograms.png", plot_spectrograms),
+        ("mfcc.png", plot_mfcc),
+        ("chroma.png", plot_chroma),
         ("features.png", plot_features),
     ):
         plot(corpus, out / name)
@@ -91,6 +95,26 @@ def plot_spectrograms(corpus: SpeechCorpus, path: Path) -> None:
             log_mel(samples[:WINDOW_SAMPLES]).T, origin="lower", aspect="auto", extent=(0, WINDOW_SECONDS, 0, MEL_BANDS)
         )
         axes.set(title=label, xlabel="s", ylabel="mel band")
+    figure.savefig(path, dpi=100)
+
+
+def plot_mfcc(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the mel-frequency cepstral coefficients of the first recording of each emotion, without the first: the level."""
+    _plot_frames(corpus, path, lambda samples: librosa.feature.mfcc(y=samples, sr=SAMPLE_RATE, n_mfcc=MFCCS)[1:], "MFCC")
+
+
+def plot_chroma(corpus: SpeechCorpus, path: Path) -> None:
+    """Plot the chroma of the first recording of each emotion: the share of each of the twelve pitch classes, from C."""
+    _plot_frames(corpus, path, lambda samples: librosa.feature.chroma_stft(y=samples, sr=SAMPLE_RATE, tuning=0.0), "chroma")
+
+
+def _plot_frames(corpus: SpeechCorpus, path: Path, features: Callable[[Samples], np.ndarray], name: str) -> None:
+    """Plot features, [rows, frames], over the time of the first recording of each emotion."""
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    for axes, (label, samples) in zip(figure.subplots(2, 4).flat, _examples(corpus), strict=False):
+        rows = features(samples)
+        axes.imshow(rows, origin="lower", aspect="auto", extent=(0, len(samples) / SAMPLE_RATE, 0, len(rows)))
+        axes.set(title=label, xlabel="s", ylabel=name)
     figure.savefig(path, dpi=100)
 
 

@@ -11,6 +11,7 @@ from moodmirror.recognition.speech import LABELS
 from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES
 
 LOGITS: Final = "logits"
+UNTRAINED_LOGIT: Final = -1e4  # a probability of 0 at every temperature
 
 
 def build_network(
@@ -32,6 +33,13 @@ def build_network(
     body = {"cnn": _convolutions, "rnn": _recurrence}[kind]
     x = layers.Dropout(dropout)(body(x, normalization))
     return keras.Model(inputs, layers.Dense(len(LABELS), name=LOGITS)(x), name=name)
+
+
+def silence_untrained(logits: layers.Dense, labels: npt.NDArray[np.int_]) -> None:
+    """Change the last layer of a network so that LABELS that `labels`, those of the training, lack get probability 0."""
+    untrained = ~np.isin(np.arange(len(LABELS)), labels)
+    kernel, bias = logits.get_weights()
+    logits.set_weights([np.where(untrained, 0.0, kernel), np.where(untrained, UNTRAINED_LOGIT, bias)])
 
 
 def _convolutions(x: Any, normalization: type[layers.Layer]) -> Any:

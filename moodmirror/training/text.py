@@ -14,7 +14,7 @@ from moodmirror.recognition.text_network import TOKENIZER_FILE
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_batches import NetworkSetup, anchor_vectors
-from moodmirror.training.text_corpora import load_text_corpora
+from moodmirror.training.text_corpora import load_for_training
 from moodmirror.training.text_encoder import encoder_folder, load_pretrained
 from moodmirror.training.text_export import export
 from moodmirror.training.text_run import (
@@ -43,7 +43,8 @@ def train(data: Path, *, config: TextTraining, run_dir: Path, models_dir: Path, 
         config = replace(stored, epochs=config.epochs, networks=config.networks, also_averaged=config.also_averaged)
     pretrained = load_pretrained(encoder_folder(config.encoder))
     encoder_folder(config.teacher_encoder)
-    corpora = load_text_corpora(data)
+    corpora = load_for_training(data, config)
+    print(f"{len(corpora.training['GoEmotions'])} GoEmotions texts; {'; '.join(corpora.notes)}", flush=True)
     goemotions = corpora.training["GoEmotions"]
     other_predictions = [load_teacher_predictions(Path(path), goemotions) for path in config.also_taught]
     other_network_directories(config)
@@ -73,4 +74,4 @@ def export_run(data: Path, *, run_dir: Path, models_dir: Path) -> None:
     Raises CorpusError for a corpus that can't be read, FileNotFoundError if there is no run.
     """
     config = text_run_directory(run_dir).read_state().settings
-    export(load_text_corpora(data), config=config, run_dir=run_dir, models_dir=models_dir)
+    export(load_for_training(data, config), config=config, run_dir=run_dir, models_dir=models_dir)

@@ -1,6 +1,7 @@
 """Baselines of the text network: logistic regression on TF-IDF and on pre-trained sentence vectors."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from moodmirror.recognition.model_files import record_in_manifest
-from moodmirror.training.text_corpora import TextSplit, load_text_corpora
+from moodmirror.training.settings import TextTraining
+from moodmirror.training.text_corpora import TextSplit, load_for_training
 from moodmirror.training.text_evaluation import MultilabelMetrics, evaluate_recognizer, multilabel_metrics
 from moodmirror.training.text_tfidf import TFIDF_FILE, TfidfEmotionRecognizer
 
@@ -33,7 +35,9 @@ def fit_tfidf_pipeline(training: TextSplit) -> Any:
         dtype=np.float32,
     )
     pipeline = make_pipeline(vectorizer, OneVsRestClassifier(LogisticRegression(C=4.0, max_iter=300)))
-    return pipeline.fit(training.texts, training.labels.astype(int))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Label not .* is present", UserWarning)  # of emotions that are left out
+        return pipeline.fit(training.texts, training.labels.astype(int))
 
 
 def tfidf_metrics(training: TextSplit, development: TextSplit) -> MultilabelMetrics:
@@ -54,21 +58,21 @@ def sentence_vector_metrics(
     return multilabel_metrics(development.labels, np.asarray(scores, dtype=np.float32))
 
 
-def train(data: Path, *, models_dir: Path) -> None:
-    """Train the TF-IDF model on the corpora at `data` and print its metrics.
+def train(data: Path, *, config: TextTraining, models_dir: Path) -> None:
+    """Train the TF-IDF model on the corpora at `data`, those texts that `config` names, and print its metrics.
 
     Stores it in `models_dir` and in the manifest there. Raises CorpusError for a corpus that can't be read.
     """
-    corpora = load_text_corpora(data)
+    corpora = load_for_training(data, config)
     print(f"fitting TF-IDF and logistic regression to {len(corpora.training['GoEmotions'])} GoEmotions texts …", flush=True)
     pipeline = fit_tfidf_pipeline(corpora.training["GoEmotions"])
     models_dir.mkdir(parents=True, exist_ok=True)
     (models_dir / TFIDF_FILE).write_bytes(pickle.dumps(pipeline))
-    record_in_manifest(models_dir, [TFIDF_FILE])
-    evaluate(data, models_dir=models_dir)
+    record_in_manifest(models_dir, [TFIDF_FILE], config.emotions)
+    evaluate(data, config=config, models_dir=models_dir)
 
 
-def evaluate(data: Path, *, models_dir: Path) -> None:
-    """Print the metrics of the TF-IDF model in `models_dir` on the corpora at `data`."""
+def evaluate(data: Path, *, config: TextTraining, models_dir: Path) -> None:
+    """Print the metrics of the TF-IDF model in `models_dir` on the corpora at `data`: those texts that `config` names."""
     print(f"the TF-IDF model {TFIDF_FILE}\n")
-    print(evaluate_recognizer(load_text_corpora(data), TfidfEmotionRecognizer.load(models_dir)).as_text())
+    print(evaluate_recognizer(load_for_training(data, config), TfidfEmotionRecognizer.load(models_dir)).as_text())

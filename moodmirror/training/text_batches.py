@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_augmentation import augment
-from moodmirror.training.text_corpora import TextCorpora, TextSplit
+from moodmirror.training.text_corpora import TextCorpora, TextSplit, only_emotions
 from moodmirror.training.text_encoder import PretrainedEncoder
 from moodmirror.training.text_network import (
     EMOTIONS_OUTPUT,
@@ -58,6 +58,7 @@ class TextBatches:
         self._specialist = setup.specialist
         self._epoch = -1
         self._split: TextSplit
+        self._pattern_count: int
         self._targets: Floats
         self._batches: list[npt.NDArray[np.int_]]
         self._prepare_epoch(0)
@@ -97,7 +98,11 @@ class TextBatches:
             split.select(rng.permutation(len(split)) < self._config.tweets) if name == "CARER" else split
             for name, split in self._training.items()
         ]
-        self._split = TextSplit.concatenate([*splits, pattern_sentences(self._config.patterns, rng)])
+        patterns = pattern_sentences(self._config.patterns, rng)
+        if self._config.emotions:
+            patterns = only_emotions(patterns, self._config.emotions)
+        self._pattern_count = len(patterns)
+        self._split = TextSplit.concatenate([*splits, patterns])
         self._targets = self._emotion_targets(self._split)
         lengths = self._batcher.lengths(self._split.texts)
         size = self._config.batch_size
@@ -126,7 +131,7 @@ class TextBatches:
         if self._specialist is not None and len(others):
             with bfloat16_products():
                 outputs = predict(self._specialist, [split.texts[row] for row in others], self._batcher)
-            is_pattern = others >= len(split) - self._config.patterns
+            is_pattern = others >= len(split) - self._pattern_count
             share = np.where(is_pattern, self._config.specialist_share_of_patterns, self._config.specialist_share)
             share = share[:, np.newaxis]
             targets[others] = (1 - share) * targets[others] + share * np.exp(outputs[EMOTIONS_OUTPUT])

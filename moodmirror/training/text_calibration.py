@@ -18,6 +18,7 @@ LogitFunction = Callable[[list[str]], npt.NDArray[np.float32]]  # texts → logi
 # Weight of the dialogues beside Reddit's comments, each as a whole. Most lines of the dialogues are neutral: a higher weight
 # raises the accuracy there, but then the network misses what people report of their day without emotional words.
 EVERYDAY_WEIGHT: Final = 0.1
+UNTRAINED_BIAS: Final = -1e4  # of emotions that were left out of the training: a probability of 0
 BIAS_PENALTY: Final = 0.01  # on the squared biases: limits those of rare emotions
 
 
@@ -36,7 +37,7 @@ def calibrate(corpora: TextCorpora, logits_of: LogitFunction) -> Calibration:
     GoEmotions' development part and on DailyDialog's calibration dialogues. It fits the shares of texts with several labels;
     but the likeliest emotion is one of a text's labels more often than its share. Factor and biases are therefore scaled
     together until its probability equals that frequency (minimum log loss of being correct, on the same texts); this
-    changes no predicted emotion.
+    changes no predicted emotion. Emotions that the corpora were cut down by get a probability of 0.
     """
     parts: list[tuple[TextSplit, float]] = [(corpora.development.halves()[0], 1.0)]
     if corpora.everyday_calibration is not None:
@@ -58,4 +59,5 @@ def calibrate(corpora: TextCorpora, logits_of: LogitFunction) -> Calibration:
     scale = confidence_scale(
         (logits, part.labels[np.arange(len(part)), logits.argmax(axis=1)], weight) for logits, part, weight in calibrated
     )
-    return Calibration(scale * float(best[0]), scale * (best[1:] - best[1:].mean()))
+    bias = scale * (best[1:] - best[1:].mean())
+    return Calibration(scale * float(best[0]), np.where(np.isin(EMOTIONS, corpora.emotions), bias, UNTRAINED_BIAS))

@@ -19,7 +19,8 @@ from moodmirror.training import plots
 from moodmirror.training.atomic_files import write_text
 from moodmirror.training.export import DYNAMIC_RANGE
 from moodmirror.training.metrics import RELIABILITY_BINS
-from moodmirror.training.model_card import render
+from moodmirror.training.model_card import render, with_notices
+from moodmirror.training.progress import QUICK_NOTICE
 from moodmirror.training.text_calibration import Calibration
 from moodmirror.training.text_corpora import TextCorpora
 from moodmirror.training.text_evaluation import DIVISIONS, FOLDS, MultilabelMetrics, TextEvaluation, evaluate_recognizer
@@ -28,7 +29,7 @@ TEMPLATE: Final = f"{MODEL_NAME}.md.j2"
 # License and source of encoders that teachers are known to start from.
 ENCODERS: Final = {"all-mpnet-base-v2": "Apache-2.0; Song et al., 2020; Reimers and Gurevych, 2019"}
 # Settings that the card doesn't list: paths on one machine, and those that its text describes.
-PATH_SETTINGS: Final = ("encoder", "teacher_encoder", "also_taught", "also_averaged")
+PATH_SETTINGS: Final = ("emotions", "quick", "encoder", "teacher_encoder", "also_taught", "also_averaged")
 TEACHER_SETTINGS: Final = ("folds", "teacher_epochs", "teacher_learning_rate", "teacher_frozen")
 
 Floats = npt.NDArray[np.float32]
@@ -66,6 +67,8 @@ def write_card(corpora: TextCorpora, provenance: Provenance, models_dir: Path) -
     similarity = float((vectors * _unit(provenance.pretrained_vectors)).sum(axis=1).mean())
     print(f"{evaluation.as_text()}\nKeras and LiteRT predict the same emotion for {agreement:.2%} of the development texts")
     figures = evaluation.as_json() | {
+        "emotions": list(corpora.emotions),
+        "quick": provenance.settings["quick"],
         "keras_litert_agreement": round(agreement, 5),
         "sentence_likeness": round(similarity, 5),
         "baselines_macro_f1": {name: round(other.macro_f1, 5) for name, other in provenance.baselines.items()},
@@ -87,7 +90,10 @@ def write_card(corpora: TextCorpora, provenance: Provenance, models_dir: Path) -
         sentence_similarity=similarity,
         keras_version=keras.version(),
     )
-    write_text(models_dir / f"{MODEL_NAME}.md", card)
+    quick = [QUICK_NOTICE] if provenance.settings["quick"] else []
+    only = [f"Trained on {', '.join(corpora.emotions)} only; the other emotions have a probability of 0."]
+    notices = [*quick, *([] if corpora.emotions == EMOTIONS else only)]
+    write_text(models_dir / f"{MODEL_NAME}.md", with_notices(card, notices))
 
 
 def render_card(evaluation: TextEvaluation, provenance: Provenance, **values: Any) -> str:

@@ -11,16 +11,17 @@ Only GoEmotions is required; other missing corpora are skipped and listed in the
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.training.corpora import CorpusError
+from moodmirror.training.corpora import CorpusError, left_out_note, require_classes
+from moodmirror.training.settings import TextTraining
 
 # CARER was labeled by hashtags; it has no disgust and no neutral.
 CARER_EMOTIONS: Final = {
@@ -32,6 +33,7 @@ CARER_EMOTIONS: Final = {
     "surprise": "surprise",
 }
 DAILYDIALOG_EMOTIONS: Final = ("neutral", "angry", "disgust", "fear", "happy", "sad", "surprise")
+QUICK_TEXTS: Final = (6000, 1500)  # of GoEmotions in a quick run: for training and for development
 FINE_LABELS: Final = 28  # GoEmotions' 27 emotions and neutral
 
 Floats = npt.NDArray[np.float32]
@@ -116,6 +118,54 @@ class TextCorpora:
     everyday: TextSplit | None = None
     tweets: TextSplit | None = None
     notes: list[str] = field(default_factory=list)
+    emotions: tuple[str, ...] = EMOTIONS
+
+
+def load_for_training(path: Path, config: TextTraining) -> TextCorpora:
+    """Load the corpora in the folder `path` with the emotions that `config` names, and a part of them for a quick run.
+
+    Raises CorpusError for a corpus that can't be read or that a network can't be trained on.
+    """
+    corpora = load_text_corpora(path)
+    if config.emotions:
+        corpora = _of_emotions(corpora, config.emotions)
+    if config.quick:
+        rng = np.random.default_rng(config.seed)
+        goemotions, development = (
+            split.select(rng.permutation(len(split)) < most)
+            for split, most in zip((corpora.training["GoEmotions"], corpora.development), QUICK_TEXTS, strict=True)
+        )
+        corpora = replace(corpora, training=corpora.training | {"GoEmotions": goemotions}, development=development)
+    counts = corpora.training["GoEmotions"].labels.sum(axis=0).tolist()
+    require_classes("GoEmotions", dict(zip(EMOTIONS, counts, strict=True)), "training texts")
+    return corpora
+
+
+def only_emotions(split: TextSplit, emotions: Sequence[str]) -> TextSplit:
+    """Return the texts of a split that have none but these emotions."""
+    others = np.array([emotion not in emotions for emotion in EMOTIONS])
+    return split.select(~np.any(split.labels[:, others], axis=1, keepdims=True)[:, 0])
+
+
+def _of_emotions(corpora: TextCorpora, emotions: Sequence[str]) -> TextCorpora:
+
+    def part(split: TextSplit | None) -> TextSplit | None:
+        chosen = None if split is None else only_emotions(split, emotions)
+        return chosen if chosen else None
+
+    training = {name: only_emotions(split, emotions) for name, split in corpora.training.items()}
+    counts = {name: len(split) - len(training[name]) for name, split in corpora.training.items()}
+    note = left_out_note("training texts of emotions that --emotions does not name", counts)
+    return replace(
+        corpora,
+        training={name: split for name, split in training.items() if len(split) or name == "GoEmotions"},
+        development=only_emotions(corpora.development, emotions),
+        notes=[*corpora.notes, note],
+        emotions=tuple(emotion for emotion in EMOTIONS if emotion in emotions),
+        everyday_calibration=part(corpora.everyday_calibration),
+        everyday=part(corpora.everyday),
+        tweets=part(corpora.tweets),
+    )
 
 
 def load_text_corpora(path: Path) -> TextCorpora:
@@ -129,7 +179,8 @@ def load_text_corpora(path: Path) -> TextCorpora:
     emotion_of_fine = _load_label_groups(goemotions)
     training = {"GoEmotions": _load_goemotions(goemotions / "train.tsv", emotion_of_fine)}
     development = _load_goemotions(goemotions / "dev.tsv", emotion_of_fine)
-    notes, held_out = [], {}
+    notes: list[str] = []
+    held_out: dict[str, Any] = {}
     development_texts = {text.lower() for text in development.texts}
     is_new = np.array([text.lower() not in development_texts for text in training["GoEmotions"].texts])
     notes.append(f"{int((~is_new).sum())} training texts excluded because the development part contains them")

@@ -12,7 +12,8 @@ from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_network import GRAPH_FILE
 from moodmirror.training import metrics
-from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_text_corpora
+from moodmirror.training.settings import TextTraining
+from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_for_training
 
 CASES: Final = Path(__file__).resolve().parents[2] / "tests" / "text_cases.tsv"
 FOLDS: Final = 5  # of the development part: thresholds are found on four and measured on the fifth
@@ -221,16 +222,17 @@ def wrong_cases(cases: list[Case], recognizer: Recognizer) -> list[str]:
     ]
 
 
-def evaluate(data: Path, *, models_dir: Path) -> None:
-    """Print the metrics of the served model in `models_dir` on the corpora at `data`."""
-    corpora = load_text_corpora(data)
+def evaluate(data: Path, *, config: TextTraining, models_dir: Path) -> None:
+    """Print the metrics of the served model in `models_dir` on the corpora at `data`: their emotions that `config` names."""
+    corpora = load_for_training(data, config)
     print(f"the served {GRAPH_FILE}\n")
     print(evaluate_recognizer(corpora, TextEmotionRecognizer.load(models_dir)).as_text())
 
 
 def evaluate_recognizer(corpora: TextCorpora, recognizer: Recognizer) -> TextEvaluation:
     """Evaluate a recognizer on the parts of the corpora that it was not trained on."""
-    held_out, cases = corpora.development.halves()[1], read_cases()
+    held_out = corpora.development.halves()[1]
+    cases = [case for case in read_cases() if case.expected & set(corpora.emotions)]
     everyday = tweets_accuracy = None
     if corpora.everyday is not None:
         labels, moods = corpora.everyday.labels.argmax(axis=1), recognizer.predict_proba(corpora.everyday.texts)

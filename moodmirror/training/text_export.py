@@ -66,7 +66,7 @@ def export(corpora: TextCorpora, *, config: TextTraining, run_dir: Path, models_
     export_to_litert(served_path, models_dir / GRAPH_FILE)
     (models_dir / TABLES_FILE).write_bytes(tables.to_bytes())
     write_text(models_dir / TOKENIZER_FILE, tokenizer.to_str())
-    record_in_manifest(models_dir, list(TEXT_FILES))
+    record_in_manifest(models_dir, list(TEXT_FILES), config.emotions)
     baselines, pretrained_vectors = _baselines(corpora, config, TokenBatcher(tokenizer, counts))
     provenance = Provenance(
         settings=asdict(config),
