@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,14 @@ from moodmirror.training import face as face_training
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.face_batches import augment, resized
 from moodmirror.training.face_calibration import calibrated, recall_bias
-from moodmirror.training.face_corpora import FERPLUS_OTHERS, FaceSplit, load_faces, without_copies
+from moodmirror.training.face_corpora import (
+    AFFECTNET_NUMBERS,
+    FERPLUS_OTHERS,
+    RAFDB_NUMBERS,
+    FaceSplit,
+    load_faces,
+    without_copies,
+)
 from moodmirror.training.face_evaluation import DEGRADATIONS
 from moodmirror.training.face_network import build_network, predict
 from moodmirror.training.metrics import classification_metrics, reliability
@@ -59,6 +67,36 @@ def write_csv(folder: Path, training: int = 70, development: int = 21, votes: bo
                 seen = {name: 8 if emotion == EMOTIONS[label] else 0 for name, emotion in FERPLUS_EMOTIONS.items()}
                 writer.writerow([part, "", *(seen.get(name, 1 if name == "unknown" else 0) for name in VOTES)])
     return path
+
+
+def write_icml(folder: Path) -> None:
+    """Write the faces of write_csv() as icml_face_data.csv."""
+    rows = list(csv.reader(write_csv(folder).read_text().splitlines()))
+    (folder / "fer2013.csv").unlink()
+    lines = ["emotion, Usage, pixels", *(f"{emotion},{usage},{pixels}" for emotion, pixels, usage in rows[1:])]
+    (folder / "icml_face_data.csv").write_text("\n".join(lines))
+
+
+def write_folders(folder: Path, count: int, names: Sequence[str]) -> None:
+    """Write pictures into one folder for each emotion; `names` are those of the folders, in the order of EMOTIONS."""
+    for number, (face, label) in enumerate(zip(*make_faces(count, seed=count), strict=True)):
+        (folder / names[label]).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / names[label] / f"{number}.png"), face)
+
+
+def write_class(folder: Path, emotion: str, count: int) -> None:
+    """Write `count` pictures of an emotion into a folder."""
+    faces, labels = make_faces(7 * count, seed=len(str(folder)))
+    folder.mkdir(parents=True)
+    for number, face in enumerate(faces[labels == EMOTIONS.index(emotion)]):
+        cv2.imwrite(str(folder / f"{number}.png"), face)
+
+
+def meaning(name: str) -> str:
+    """Return the emotion to draw in the folder `name`; any for one that names none."""
+    words = {"anger": "angry", "sadness": "sad", "happiness": "happy"}
+    word = name.lower().split("_")[-1]
+    return words.get(word, word if word in EMOTIONS else "sad")
 
 
 def write_grid(folder: Path, name: str, count: int, columns: int) -> None:
@@ -126,6 +164,113 @@ class TestCorpora:
         table[5] = ",".join([table[5].partition(",")[0], *["0"] * 9, "10", "0"])
         (tmp_path / "fer2013_training.csv").write_text("\n".join(table))
         assert len(load_faces(tmp_path, seed=1).training) == 28
+
+    def test_icml_face_data(self, tmp_path):
+        """The file of the challenge has blanks before its column names, and another order of them."""
+        write_icml(tmp_path)
+        corpus = load_faces(tmp_path, seed=1)
+        faces, labels = make_faces(98)
+        assert corpus.test is not None
+        assert (len(corpus.training), len(corpus.development), len(corpus.test)) == (70, 21, 7)
+        np.testing.assert_array_equal(corpus.development.faces, faces[70:91])
+        np.testing.assert_array_equal(corpus.training.labels, labels[:70])
+
+    def test_a_table_without_parts_and_with_names_of_emotions(self, tmp_path):
+        faces, labels = make_faces(42)
+        names = ["anger", "Disgusted", "fearful", "Happiness", "sadness", "surprised", "neutral"]
+        rows = [f"{names[label]};{' '.join(map(str, face.ravel()))}" for face, label in zip(faces, labels, strict=True)]
+        (tmp_path / "mine.csv").write_text("\n".join(["Emotion;Pixels", *rows, rows[0].replace("anger", "contempt")]))
+        corpus = load_faces(tmp_path / "mine.csv", seed=1)
+        assert len(corpus.training) + len(corpus.development) == 42
+        assert len(corpus.development) == 7  # one of each emotion
+        np.testing.assert_array_equal(corpus.training.faces.mean(axis=2).argmax(axis=1) // 6, corpus.training.labels)
+        assert "left out, rows with another emotion: contempt 1" in corpus.notes
+
+    def test_files_of_systems_and_tools_are_no_pictures(self, tmp_path):
+        write_folders(tmp_path / "train", 42, EMOTIONS)
+        for junk in ("._0.png", ".DS_Store", "Thumbs.db", ".ipynb_checkpoints/0-checkpoint.png"):
+            path = tmp_path / "train" / "happy" / junk
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"\x00\x05\x16\x07Mac OS X")
+        for folder in (".ipynb_checkpoints", "__MACOSX"):
+            write_folders(tmp_path / "train" / folder, 7, EMOTIONS)
+            write_folders(tmp_path / folder / "train", 7, EMOTIONS)
+        corpus = load_faces(tmp_path, seed=1)
+        assert len(corpus.training) + len(corpus.development) == 42
+        assert not any("left out" in note for note in corpus.notes)
+
+    @pytest.mark.parametrize(
+        ("names", "left_out"),
+        [
+            (("Anger", "Contempt", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"), "Contempt 6"),
+            (AFFECTNET_NUMBERS, "7 (contempt) 6"),
+            (
+                ("1_surprise", "2_fear", "3_disgust", "4_happiness", "5_sadness", "6_anger", "7_neutral", "others"),
+                "others 6",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("parts", [("Train", "Test"), ("",)])
+    def test_folders_of_other_classes_are_left_out_and_counted(self, tmp_path, names, left_out, parts):
+        for part in parts:
+            folders = map(str, range(len(names))) if names == AFFECTNET_NUMBERS else names
+            for folder, name in zip(folders, names, strict=True):
+                write_class(tmp_path / part / folder, meaning(name), 6)
+        corpus = load_faces(tmp_path, seed=1)
+        faces = len(corpus.training) + len(corpus.development) + (len(corpus.test) if corpus.test else 0)
+        assert faces == 7 * 6 * len(parts)
+        np.testing.assert_array_equal(corpus.training.faces.mean(axis=2).argmax(axis=1) // 6, corpus.training.labels)
+        counted = left_out.replace(" 6", f" {6 * len(parts)}")
+        assert f"left out, pictures in folders of other names: {counted}" in corpus.notes
+
+    def test_rafdb_numbers(self, tmp_path):
+        for number, emotion in enumerate(RAFDB_NUMBERS):
+            if emotion:
+                write_class(tmp_path / "train" / str(number), emotion, 5)
+        training = load_faces(tmp_path, seed=1).training
+        np.testing.assert_array_equal(training.faces.mean(axis=2).argmax(axis=1) // 6, training.labels)
+
+    def test_a_damaged_picture_is_left_out_and_named(self, tmp_path):
+        write_folders(tmp_path, 42, EMOTIONS)
+        (tmp_path / "sad" / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+        corpus = load_faces(tmp_path, seed=1)
+        assert "left out, pictures that can't be read: sad/broken.jpg 1" in corpus.notes
+
+    def test_nothing_left_is_an_error_that_says_what_was_left_out(self, tmp_path):
+        write_class(tmp_path / "train" / "contempt", "sad", 3)
+        with pytest.raises(CorpusError, match=r"no faces of angry.*left out.*contempt 3"):
+            load_faces(tmp_path, seed=1)
+
+    def test_several_corpora_are_joined(self, tmp_path):
+        (tmp_path / "table").mkdir()
+        write_csv(tmp_path / "table", votes=True)
+        write_folders(tmp_path / "own", 42, EMOTIONS)
+        corpus = load_faces([tmp_path / "table", tmp_path / "own"], seed=1)
+        assert len(corpus.training) == 70 + 35
+        assert len(corpus.development) == 21 + 7
+        assert (corpus.training.vote_distributions().sum(axis=1) > 0).sum() == 70
+
+    def test_chosen_emotions(self, tmp_path):
+        write_folders(tmp_path, 42, EMOTIONS)
+        corpus = load_faces(tmp_path, 1, ("sad", "happy"))
+        assert corpus.emotions == ("happy", "sad")
+        assert set(corpus.training.labels) == set(corpus.development.labels) == {3, 4}
+        assert any("that --emotions does not name: angry 5, disgust 5" in note for note in corpus.notes)
+        (tmp_path / "sad").rename(tmp_path / "other")
+        with pytest.raises(CorpusError, match="training part has no face with sad"):
+            load_faces(tmp_path, 1, ("sad", "happy"))
+
+    @pytest.mark.parametrize(
+        ("counts", "message"),
+        [({"sad": 20}, "of one class only, sad"), ({"sad": 20, "happy": 1}, "too few training faces of happy 1")],
+    )
+    def test_one_class_or_too_few_faces_of_a_class_is_an_error(self, tmp_path, counts, message):
+        for emotion, count in counts.items():
+            write_class(tmp_path / "data" / emotion, emotion, count)
+        with pytest.raises(CorpusError, match=message):
+            face_training.train(
+                tmp_path / "data", config=FaceTraining(), run_dir=tmp_path / "run", models_dir=tmp_path, resume=False
+            )
 
     @pytest.mark.parametrize(
         ("damage", "message"),
@@ -207,6 +352,43 @@ def test_augmented_faces_differ_and_keep_their_shape():
     assert all(len(picture) == 48 * 48 for picture in pictures)
 
 
+def test_the_strength_of_augmentation_is_set():
+    """Without any of it a face stays as it is; a shift alone moves it, by at most as much as is set."""
+    face = make_faces(4)[0][3]  # its bar is in the middle
+    off = dict.fromkeys(("mirror", "rotation", "shift", "zoom_in", "zoom_out", "relit", "hidden"), 0.0)
+    rng = np.random.default_rng(0)
+    same = [augment(face, rng, FaceTraining(**off)) for _ in range(100)]
+    assert sum((picture == face).all() for picture in same) > 50  # a few are blurred, noisy, small or compressed
+    for strength, least, most in (({"shift": 10.0}, 5, 10), ({"shift": 2.0}, 0, 2)):
+        moved = [augment(face, rng, FaceTraining(**off | strength)) for _ in range(100)]
+        rows = [abs(int(picture.mean(axis=1).argmax()) - int(face.mean(axis=1).argmax())) for picture in moved]
+        assert least < max(rows) <= most + 4  # pixels; the bar is five wide
+
+
+@pytest.mark.parametrize(("kind", "fewest", "most"), [("vgg", 1_000_000, 1_400_000), ("mini_xception", 30_000, 80_000)])
+def test_other_networks_learn_the_bars(kind, fewest, most):
+    keras.utils.set_random_seed(1)
+    network = build_network(0.0, kind=kind)
+    assert fewest < network.count_params() < most
+    faces, labels = make_faces(140)
+    targets = np.eye(7, dtype=np.float32)[labels]
+    network.compile(optimizer=keras.optimizers.Adam(3e-3), loss="categorical_crossentropy")
+    fitted = network.fit(preprocess(faces), {"emotions": targets, "votes": targets}, epochs=6, batch_size=20, verbose=0)
+    assert fitted.history["loss"][-1] < 0.5 * fitted.history["loss"][0]
+
+
+def test_emotions_without_training_get_no_probability():
+    keras.utils.set_random_seed(0)
+    faces, labels = make_faces(70)
+    chosen = np.isin(labels, [3, 4])
+    served, _ = calibrated(
+        build_network(0.0, kind="mini_xception"), FaceSplit(faces[chosen], labels[chosen]), ("happy", "sad")
+    )
+    probabilities = predict(served, faces)
+    np.testing.assert_allclose(probabilities[:, [3, 4]].sum(axis=1), 1, atol=1e-5)
+    assert probabilities[:, [0, 1, 2, 5, 6]].max() < 1e-6
+
+
 def test_training_and_serving_scale_pixels_the_same():
     """At full size, the network's input in training equals its input in serving, number for number."""
     faces, _ = make_faces(4)
@@ -283,6 +465,28 @@ class TestTraining:
         served = FaceEmotionRecognizer.load(folder / "models").predict_proba(faces)
         # With int8 weights the probabilities differ a little, the predicted emotions do not.
         np.testing.assert_allclose(predict(network, faces), served, atol=0.03)
+
+    @pytest.mark.timeout(600)
+    def test_a_quick_run_over_some_emotions_is_marked_and_written_beside_the_served_network(self, trained):
+        folder, paths, _ = trained
+        own = [*paths[:2], "--run-dir", str(folder / "quick"), "--model", "mini_xception"]
+        done = train(*own, "--quick", "--epochs", "1", "--batch-size", "35", "--emotions", "happiness,sadness,surprised")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("QUICK RUN")
+        models = folder / "quick" / "models"
+        card = (models / "face_emotion_mini_xception.md").read_text()
+        assert card.splitlines()[2].startswith("> **QUICK RUN")
+        assert "trained on happy, sad, surprise only" in card
+        assert "separable convolutions" in card
+        written = json.loads((models / "face_emotion_mini_xception.json").read_text())
+        assert (written["quick"], written["emotions"]) == (True, ["happy", "sad", "surprise"])
+        manifest = json.loads((models / "manifest.json").read_text())
+        assert manifest["face_emotion_mini_xception.tflite"]["emotions"] == ["happy", "sad", "surprise"]
+        recognizer = FaceEmotionRecognizer.load(models, name="face_emotion_mini_xception")
+        assert recognizer.predict_proba(make_faces(20)[0])[:, [0, 1, 2, 6]].max() < 1e-6
+        shown = train(*own[:2], "--models-dir", str(models), "--evaluate", "--model", "mini_xception")
+        assert shown.returncode == 0, shown.stderr
+        assert "face_emotion_mini_xception.tflite" in shown.stdout
 
     @pytest.mark.timeout(600)
     def test_a_network_is_distilled_from_others_and_starts_from_another_run(self, trained):

@@ -82,7 +82,9 @@ def _mini_xception(x: Any, normalization: type[layers.Layer]) -> Any:
         y = layers.ReLU()(normalization()(y))
         y = normalization()(layers.SeparableConv2D(filters, 3, padding="same", use_bias=False)(y))
         y = layers.MaxPooling2D(3, strides=2, padding="same")(y)
-        x = normalization()(layers.Conv2D(filters, 1, strides=2, padding="same", use_bias=False)(x))
+        # Not a convolution with strides: TensorFlow's gradient of a 1×1 one overwrites memory on CPUs.
+        x = layers.AveragePooling2D(2, padding="same")(x)
+        x = normalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
         x = layers.Add()([x, y])
     return x
 
