@@ -209,7 +209,7 @@ class TextInput(Input):
             if not reading.language_known:
                 self._mood.clear("text")
                 return text_ack(reading)
-            words = recognizer.explain(payload)  # before the mood changes: the page shows both at the same time
+            words = recognizer.explain(payload, reading)  # before the mood changes: the page shows both at the same time
             self._add_reading(Reading(reading.vector, "text", reading.weight, time.monotonic()))
             return text_ack(reading, words)
         except TextError as error:

@@ -16,7 +16,7 @@ from moodmirror.media.image_analysis import analyze_image
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer, SpeechReading
-from moodmirror.recognition.text import TextEmotionRecognizer
+from moodmirror.recognition.text import TextEmotionRecognizer, TextReading
 from moodmirror.recognition.text_input import decode_text
 from moodmirror.recognition.text_language import language_name
 
@@ -109,13 +109,23 @@ def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
         {"text": 1.0},
         leading_share(reading.vector, segments),
         segments=segments,
-        words=recognizer.explain(text) if reading.language_known else (),
+        words=recognizer.explain(text, reading) if reading.language_known else (),
         language=reading.language,
         language_known=reading.language_known,
         weight=reading.weight,
-        notices=() if reading.language_known else [unsupported_language_notice(reading.language)],
+        notices=_text_notices(reading),
         readings=[Reading(reading.vector, "text", reading.weight, 0.0)] if reading.language_known else (),
     )
+
+
+def _text_notices(reading: TextReading) -> list[str]:
+    notices = [] if reading.language_known else [unsupported_language_notice(reading.language)]
+    if reading.sentence_count > len(reading.sentences):
+        notices.append(
+            f"The whole text was read, but of its {reading.sentence_count:,} sentences only the first "
+            f"{len(reading.sentences)} one by one."
+        )
+    return notices
 
 
 def unsupported_language_notice(language: str) -> str:

@@ -95,9 +95,14 @@ class TextNetwork:
     def __call__(self, texts: Texts) -> tuple[Vectors, Vectors]:
         """Return mood vectors, float32 [n, 7], and sentence vectors of unit length, float32 [n, 384].
 
-        The result for a text longer than one window is the mean of its windows, weighted by their numbers of tokens.
-        Raises ModelError if the graph's output is not finite.
+        The result for a text longer than one window is the mean of its windows, weighted by their numbers of tokens. Texts
+        that occur several times are run once. Raises ModelError if the graph's output is not finite.
         """
+        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        if len(rows) < len(texts):
+            moods, vectors = self(list(rows))
+            order = [rows[text] for text in texts]
+            return moods[order], vectors[order]
         windows: list[list[int]] = []
         owners: list[int] = []  # the text of each window
         for owner, ids in enumerate(self.tokenizer.encode(texts)):
