@@ -59,3 +59,23 @@ def test_errors_name_the_table_and_its_fault(tables, capsys, fault, message):
     fault(folder / LABELED_TABLE)
     assert main(["--data", str(folder)]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_one_mood_only_is_an_error(tables, capsys):
+    folder, _, _ = tables
+    labeled = pd.read_csv(folder / LABELED_TABLE)
+    labeled.assign(mood="Sad").to_csv(folder / LABELED_TABLE, index=False)
+    assert main(["--data", str(folder), "--output", str(folder / "weights.json")]) == 1
+    assert "of one class only, Sad" in capsys.readouterr().err
+
+
+def test_a_quick_fit_is_marked_and_songs_of_other_moods_are_counted(tables, capsys):
+    folder, _, _ = tables
+    labeled = pd.read_csv(folder / LABELED_TABLE)
+    pd.concat([labeled, labeled.head(3).assign(mood="Bored")]).to_csv(folder / LABELED_TABLE, index=False)
+    output = folder / "weights.json"
+    assert main(["--data", str(folder), "--quick", "--output", str(output)]) == 0
+    printed = capsys.readouterr().out
+    assert "QUICK RUN" in printed
+    assert "left out, songs of other moods: Bored 3" in printed
+    assert "QUICK RUN" in json.loads(output.read_text())["notice"]

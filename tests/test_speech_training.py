@@ -17,9 +17,10 @@ import soundfile
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recognition.classic_speech import load_classic_model
-from moodmirror.recognition.model_files import LiteRTModel, verified_model_bytes
+from moodmirror.recognition.model_files import LiteRTModel, ModelError, verified_model_bytes
 from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, SpeechEmotionRecognizer
 from moodmirror.recognition.speech_features import WINDOW_SAMPLES, log_mel
+from moodmirror.recognition.speech_model_file import StoredClassifier, load_speech_model
 from moodmirror.training.corpora import CorpusError
 from moodmirror.training.export import export_to_litert
 from moodmirror.training.settings import SpeechTraining
@@ -40,7 +41,7 @@ from moodmirror.training.speech_augmentation import (
     rms,
 )
 from moodmirror.training.speech_batches import SpeechBatches
-from moodmirror.training.speech_classic import train_classic
+from moodmirror.training.speech_classic import build_classic, train_classic
 from moodmirror.training.speech_conditions import CONDITIONS, ROOMS, room_response
 from moodmirror.training.speech_corpora import find_clips, load_speech, require_trainable
 from moodmirror.training.speech_evaluation import (
@@ -49,6 +50,7 @@ from moodmirror.training.speech_evaluation import (
     unweighted_average_recall,
     windows_of,
 )
+from moodmirror.training.speech_model_export import write_classic_model
 from moodmirror.training.speech_networks import build_network
 from tests.conftest import ROOT
 
@@ -448,8 +450,65 @@ class TestModels:
     def test_a_classic_model_is_trained_saved_and_loaded(self, kind, corpus, tmp_path, capsys):
         train_classic(corpus, kind, seed=1, models_dir=tmp_path)
         assert "\nUAR " in capsys.readouterr().out
-        assert accuracy_of(SpeechEmotionRecognizer(load_classic_model(kind, tmp_path)), corpus) > 0.9
+        pickled = SpeechEmotionRecognizer(load_classic_model(kind, tmp_path))
+        assert accuracy_of(pickled, corpus) > 0.9
+        stored = load_speech_model(tmp_path / f"speech_emotion_{kind}.npz")
+        for samples in corpus.sounds:
+            expected = pickled.predict_proba((samples, SAMPLE_RATE))
+            np.testing.assert_allclose(stored.predict_proba((samples, SAMPLE_RATE)), expected, atol=1e-4)
+        some = load_speech_model(tmp_path / f"speech_emotion_{kind}.npz", emotions=["happy", "sad"])
+        vector = some.predict_proba((corpus.sounds[0], SAMPLE_RATE))
+        assert vector[[EMOTIONS.index("happy"), EMOTIONS.index("sad")]].sum() == pytest.approx(1)
         assert f"# Model card: the speech model `{kind}`" in (tmp_path / f"speech_emotion_{kind}.md").read_text()
+
+    @pytest.mark.parametrize("kind", ["mlp", "bagging"])
+    def test_a_model_of_two_labels_is_stored(self, kind, corpus, tmp_path):
+        features = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+        names = np.where(features[:, 0] > 0, "happy", "sad")
+        pipeline = build_classic(kind, 1).fit(features, names)
+        write_classic_model(tmp_path / "two.npz", kind, pipeline)
+        with np.load(tmp_path / "two.npz", allow_pickle=False) as arrays:
+            stored = StoredClassifier(dict(arrays))
+        assert stored.classes_ == ("happy", "sad")
+        np.testing.assert_allclose(stored.predict_proba(features), pipeline.predict_proba(features), atol=1e-5)
+
+    @pytest.mark.timeout(600)
+    def test_a_cnn_over_classic_features_is_trained_and_exported(self, corpus, tmp_path):
+        some = load_speech([clip.path.parent.parent for clip in corpus.clips[:1]], ("happy", "sad", "angry"))
+        train_classic(some, "cnn1d", seed=1, models_dir=tmp_path, settings=SpeechTraining(quick=True))
+        recognizer = load_speech_model(tmp_path / "speech_emotion_cnn1d.tflite")
+        assert accuracy_of(recognizer, some) > 0.9
+        vector = recognizer.predict_proba((some.sounds[0], SAMPLE_RATE))
+        assert vector[[EMOTIONS.index(name) for name in ("disgust", "fear", "surprise", "neutral")]].max() < 1e-6
+        card = (tmp_path / "speech_emotion_cnn1d.md").read_text()
+        assert "three 1-D convolutions" in card
+        assert "> **QUICK RUN" in card
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"\x80\x04.", "is no speech model of train.py: expected a .tflite or .npz file. Pickled models"),
+            (b"PK\x03\x04 not an archive", "damaged"),
+        ],
+    )
+    def test_another_file_is_refused(self, tmp_path, content, message):
+        (tmp_path / "model").write_bytes(content)
+        with pytest.raises(ModelError, match=message):
+            load_speech_model(tmp_path / "model")
+        with pytest.raises(ModelError, match="can't be read"):
+            load_speech_model(tmp_path / "none")
+
+    def test_pickled_objects_and_endless_trees_in_an_archive_are_refused(self, tmp_path):
+        path = tmp_path / "model.npz"
+        scales = {"mean": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
+        np.savez(path, allow_pickle=True, kind=np.array("mlp"), classes=np.array(["happy", {}], dtype=object), **scales)
+        with pytest.raises(ModelError, match="allow_pickle"):
+            load_speech_model(path)
+        tree = {"feature": [0], "threshold": [0.0], "left": [0], "right": [0], "roots": [0], "shares": [[1.0, 0.0]]}
+        arrays = {name: np.array(values) for name, values in tree.items()}
+        np.savez(path, kind=np.array("bagging"), classes=np.array(["happy", "sad"]), **scales, **arrays)
+        with pytest.raises(ModelError, match="trees are inconsistent"):
+            load_speech_model(path)
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -493,6 +552,43 @@ class TestCommand:
         shown = train(*paths[:2], *paths[4:], "--evaluate")
         assert shown.returncode == 0, shown.stderr
         assert "white noise at 15 dB: UAR 0." in shown.stdout
+
+    @pytest.mark.timeout(600)
+    def test_a_quick_run_of_one_voice_over_some_emotions_is_marked(self, tmp_path):
+        data = tmp_path / "mine"
+        for label in (2, 3, 4):
+            for take in range(5):
+                write(data / f"me-{LABELS[label]}_{take}.wav", voice(label, 0, take))
+        arguments = ["--data", str(data), "--run-dir", str(tmp_path / "run"), "--emotions", "happiness,sadness"]
+        done = train(*arguments, "--quick", "--epochs", "1", "--copies", "2", "--batch-size", "4", "--model", "rnn")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("QUICK RUN")
+        assert "ONE SPEAKER ONLY" in done.stdout
+        models = tmp_path / "run" / "models"
+        card = (models / "speech_emotion_rnn.md").read_text()
+        assert "> **QUICK RUN" in card
+        assert "> **ONE SPEAKER ONLY" in card
+        assert "trained on happy, sad only" in card
+        assert json.loads((models / "speech_emotion_rnn.json").read_text())["labels"] == ["happy", "sad"]
+        assert json.loads((models / "manifest.json").read_text())["speech_emotion_rnn.tflite"]["emotions"] == [
+            "happy",
+            "sad",
+        ]
+        vector = load_speech_model(models / "speech_emotion_rnn.tflite").predict_proba((voice(2, 0, 9), SAMPLE_RATE))
+        assert vector[[EMOTIONS.index("happy"), EMOTIONS.index("sad")]].sum() == pytest.approx(1, abs=1e-5)
+        shown = train("--data", str(data), "--models-dir", str(models), "--evaluate", "--model", "rnn")
+        assert shown.returncode == 0, shown.stderr
+        assert "speech_emotion_rnn.tflite" in shown.stdout
+
+    def test_one_class_is_an_error_for_every_model(self, tmp_path):
+        for take in range(3):
+            write(tmp_path / "mine" / "happy" / f"{take}.wav", voice(2, 0, take))
+        for kind in ("cnn", "mlp"):
+            arguments = ("--data", str(tmp_path / "mine"), "--model", kind, "--run-dir", str(tmp_path / "run"))
+            done = train(*arguments, "--models-dir", str(tmp_path / "models"))
+            assert done.returncode == 1
+            assert "of one class only, happy: a model needs at least two" in done.stderr
+            assert "Traceback" not in done.stderr
 
     def test_explore_writes_plots(self, tmp_path):
         out = tmp_path / "plots"
