@@ -270,6 +270,35 @@ def test_analyze_reads_a_file_of_lines_and_reports_unreadable_ones(tmp_path):
     assert "line 3: The text is not UTF-8" in result.stderr
 
 
+@pytest.mark.training  # classic features use librosa
+def test_analyze_reads_voices_with_another_speech_model(tmp_path):
+    """The model's tree is one leaf, so the expected mood is known: three quarters happy, a quarter sad."""
+    from moodmirror.recognition.classic_speech import classic_features  # noqa: PLC0415  # librosa
+
+    count = len(classic_features(np.zeros(48_000, np.float32)))
+    leaf = {"feature": [0], "threshold": [0.0], "left": [-1], "right": [-1], "roots": [0], "shares": [[0.75, 0.25]]}
+    np.savez(
+        tmp_path / "model.npz",
+        kind=np.array("bagging"),
+        classes=np.array(["happy", "sad"]),
+        mean=np.zeros(count, np.float32),
+        scale=np.ones(count, np.float32),
+        **{name: np.array(values) for name, values in leaf.items()},  # type: ignore[arg-type]
+    )
+    speech = np.sin(np.arange(48_000) / 16_000 * 2 * np.pi * 180) * (1 + np.sin(np.arange(48_000) / 700)) / 3
+    (tmp_path / "voice.wav").write_bytes(wav(speech))
+    arguments = ("analyze", str(tmp_path / "voice.wav"), "--json", "--speech-model")
+    result = flask(*arguments, str(tmp_path / "model.npz"))
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["vector"]["happy"] == pytest.approx(0.75, abs=1e-3)
+    assert answer["vector"]["sad"] == pytest.approx(0.25, abs=1e-3)
+    (tmp_path / "model.joblib").write_bytes(b"\x80\x04.")
+    refused = flask(*arguments, str(tmp_path / "model.joblib"))
+    assert refused.returncode == 1
+    assert "Pickled models" in refused.stderr
+
+
 def test_recommend_prints_recommendations_for_a_mood():
     result = flask("recommend", "--mood", "sad", "--kind", "songs", "-k", "3")
     assert result.returncode == 0

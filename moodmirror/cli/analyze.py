@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -19,6 +20,7 @@ from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion, unsupported_language_notice
 from moodmirror.media.file_analysis import analyze as analyze_file
 from moodmirror.recognition.model_files import ModelError
+from moodmirror.recognition.speech_model_file import load_speech_model
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_input import TextError, clean_text, decode_text
 from moodmirror.recognition.text_language import LANGUAGES, language_name
@@ -49,6 +51,11 @@ MAX_LABEL_CHARACTERS: Final = 24  # of an input beside a progress bar
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Plot the moods over time to this PNG file.",
 )
+@click.option(
+    "--speech-model",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Read voices with a model of train.py speech, a .tflite or .npz file (default: the served network).",
+)
 @with_appcontext
 def analyze(
     inputs: tuple[str, ...],
@@ -57,6 +64,7 @@ def analyze(
     output_format: str | None,
     plot: Path | None,
     *,
+    speech_model: Path | None,
     together: bool,
 ) -> None:
     """Read the mood of texts, recordings, pictures and clips.
@@ -69,6 +77,7 @@ def analyze(
       flask analyze party.mp4 --plot party.png
       flask analyze photos/ --csv > moods.csv
       flask analyze me.jpg note.wav "What a day!" --together
+      flask analyze note.wav --speech-model models/speech_emotion_mlp.npz
       flask analyze --file lines.txt --json > moods.jsonl
 
     The exit status is 0 if all inputs were read, also where they show no face and no voice; 1 if some could not be read or a
@@ -81,7 +90,11 @@ def analyze(
     failed = False
     try:
         if inputs or texts:
-            failed = not _analyze_inputs(current_services(), inputs, texts, output_format, plot, together=together)
+            services = current_services()
+            if speech_model is not None:
+                recognizer = load_speech_model(speech_model)
+                services = replace(services, speech_recognizer=lambda: recognizer)
+            failed = not _analyze_inputs(services, inputs, texts, output_format, plot, together=together)
         if lines is not None:
             failed |= not _analyze_lines(lines, output_format)
     except (ModelError, FileNotFoundError, DecoderError) as error:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, softmax
 
 from moodmirror.recognition.model_files import LiteRTModel, ModelError
 from moodmirror.recognition.speech import LABEL_TO_EMOTION, LABELS, SpeechEmotionRecognizer, classic_feature_function
@@ -83,7 +82,7 @@ class StoredClassifier:
 
 
 class _Layers:
-    """A multilayer perceptron: matrices with ReLU between them, and a softmax, or a sigmoid for two classes."""
+    """A multilayer perceptron: matrices with ReLU between them, and a softmax."""
 
     def __init__(self, arrays: Arrays) -> None:
         count = sum(name.startswith("kernel") for name in arrays)
@@ -96,10 +95,10 @@ class _Layers:
             rows = rows @ kernel + bias
             if number < len(self._layers) - 1:
                 rows = np.maximum(rows, 0)
-        if rows.shape[1] == 1:
-            positive = expit(rows)
-            return np.asarray(np.hstack([1 - positive, positive]), dtype=np.float32)
-        return np.asarray(softmax(rows, axis=1), dtype=np.float32)
+        if rows.shape[1] == 1:  # the logit of the second of two classes
+            rows = np.hstack([np.zeros_like(rows), rows])
+        powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 class _Trees:
