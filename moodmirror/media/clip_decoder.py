@@ -133,8 +133,8 @@ class _ClipDecoder:
                     yield file_header("video", *self._frames.displayed_size(frame), seconds=self._stated)
                 yield from self._frames.read(frame)
             else:
-                self._track_starts.setdefault(packet.stream_index, self._start if frame.time is None else frame.time)
-                self._tracks[packet.stream_index].add(frame)
+                self._track_starts.setdefault(packet.stream.index, self._start if frame.time is None else frame.time)
+                self._tracks[packet.stream.index].add(frame)
 
     def _completeness(self, sound_end: float) -> Iterator[Chunk]:
         """Yield a notice if a part of the file is missing or damaged; `sound_end` in seconds."""

@@ -38,6 +38,7 @@ PICTURE_MODULES: Final = (
     ),
     *("PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.ImageOps", "PIL.ImageSequence", "pillow_heif"),
 )
+UNICODE_ENCODINGS: Final = ("utf_16", "utf_16_le", "utf_16_be", "utf_32")
 CLIP_MODULES: Final = ("moodmirror.media.clip_decoder", "av.subtitles.codeccontext", "av.subtitles.stream")
 _WAV_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _SHORT_SOUND_BYTES: Final = bytes(range(256)) * 64
@@ -80,11 +81,11 @@ def load_decoders(content: bytes) -> None:
         for name in PICTURE_MODULES:
             importlib.import_module(name)
         return
-    if may_be_text(content):
-        for encoding in (*IANA_SUPPORTED, "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "cp1252"):
-            codecs.lookup(encoding)
-        if is_utf_8(content):
-            return
+    if is_utf_8(content):
+        codecs.lookup("utf_8_sig")
+        return
+    for encoding in (*UNICODE_ENCODINGS, *(IANA_SUPPORTED if may_be_text(content) else ())):
+        codecs.lookup(encoding)
     for name in CLIP_MODULES:
         importlib.import_module(name)
     for _ in decode(SHORT_SOUND, KINDS):  # libraries load parts of themselves at their first use

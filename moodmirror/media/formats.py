@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final, Literal, get_args
 
 from moodmirror.media.errors import MediaError, TooLargeError, WrongKindError
-from moodmirror.recognition.text_input import BYTE_ORDER_MARKS, CONTROLS, MAX_CHARACTERS, TextError, decode_bytes
+from moodmirror.recognition.text_input import CONTROLS, MAX_CHARACTERS, TextError, decode_bytes
 
 Kind = Literal["image", "audio", "video", "text"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -148,8 +148,8 @@ def is_photo(content: bytes) -> bool:
 
 
 def may_be_text(content: bytes) -> bool:
-    """Return whether a file begins as a text in any encoding, by a quick look."""
-    return content.startswith(BYTE_ORDER_MARKS) or not CONTROLS.search(content[:_SAMPLE_BYTES].replace(b"\0", b""))
+    """Return whether a file begins as a text that is not in Unicode, by a quick look."""
+    return not CONTROLS.search(content[:_SAMPLE_BYTES])
 
 
 def is_utf_8(content: bytes) -> bool:

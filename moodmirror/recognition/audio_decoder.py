@@ -200,7 +200,7 @@ def _decode(container: InputContainer, content: bytes) -> Samples:
     tracks = {stream.index: SoundTrack() for stream in streams}
     for packet in container.demux([container.streams[index] for index in tracks]):
         for frame in decode_packet(packet) or ():
-            tracks[packet.stream_index].add(frame)
+            tracks[packet.stream.index].add(frame)
     samples, _ = first_sounding(tracks)
     if not len(samples):
         raise SoundError("the sound is empty or damaged: it has no samples that can be decoded")

@@ -12,7 +12,7 @@ from moodmirror.recognition.voice_activity import snr_weight, voice_activity
 # Channels of equal level lose 3 dB in their mean if they are independent, and 6 dB if all but one are silent; channels of
 # opposite phase cancel each other.
 MAX_MEAN_LOSS_DB: Final = 4.5
-MIN_MEAN_VOICE: Final = 0.9  # of the best channel's voice: with less, another channel adds noise
+MIN_VOICE: Final = 0.9  # of the clearest channel's voice: with less, there is more noise
 MAX_WINDOWS: Final = 30  # of 3 s, evenly spaced, in which the voice is measured
 
 
@@ -20,16 +20,17 @@ def mix_channels(channels: npt.NDArray[np.float32]) -> Samples:
     """Return mono samples, float32 [n], of channels, float32 [n, channels] at 16 kHz.
 
     The result is the mean of the channels, unless the mean loses the voice: because channels have opposite phase, are silent
-    or hold noise only. Then it is the channel with the clearest voice, or the loudest one where none has a voice.
+    or hold noise only. Then it is the loudest of the channels with the clearest voice.
     """
     mean = np.asarray(channels.mean(axis=1, dtype=np.float32))
     if channels.shape[1] == 1:
         return mean
     voices = [_voice(channel) for channel in channels.T]
     levels = [_level(channel) for channel in channels.T]
-    best = max(range(len(levels)), key=lambda number: (voices[number], levels[number]))
+    clear = [number for number, voice in enumerate(voices) if voice >= MIN_VOICE * max(voices)]
+    best = max(clear, key=lambda number: levels[number])
     loses_level = _level(mean) < levels[best] * 10 ** (-MAX_MEAN_LOSS_DB / 20)
-    if loses_level or _voice(mean) < MIN_MEAN_VOICE * voices[best]:
+    if loses_level or _voice(mean) < MIN_VOICE * max(voices):
         return np.ascontiguousarray(channels[:, best])
     return mean
 

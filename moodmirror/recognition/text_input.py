@@ -20,14 +20,13 @@ _SENTENCE_END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n+")
 _ABBREVIATION: Final = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc)|\b[a-z]\.[a-z])\.$", re.IGNORECASE)
 
 # Longer marks first: UTF-32's begins with UTF-16's.
-_ENCODINGS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-BYTE_ORDER_MARKS: Final = tuple(mark for mark, _ in _ENCODINGS)
 MIN_ZERO_SHARE, MAX_ZERO_SHARE = 0.6, 0.1  # of zeros among the bytes at even, or at odd positions of UTF-16
 MAX_ACCENTED_SHARE: Final = 0.3  # of the bytes of a text in a Western European language
 MAX_DETECTION_BYTES: Final = 20_000  # from which an encoding is guessed: more takes seconds
@@ -55,7 +54,7 @@ def decode_bytes(content: bytes) -> tuple[str, str]:
 
     An incomplete last character is left out. Raises TextError for bytes that are no text.
     """
-    for mark, encoding in _ENCODINGS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return _decode_complete(content, encoding), encoding
     if b"\0" in content:
