@@ -14,7 +14,8 @@ from moodmirror.emotions import EMOTIONS, mood_vector
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
 from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_items, read_table
-from moodmirror.recommendation.importers import generic_csv, movies
+from moodmirror.recommendation.importers import movie_files, movies
+from moodmirror.recommendation.importers.durations import minutes_of
 from moodmirror.recommendation.importers.source_files import SourceError
 from moodmirror.recommendation.song_mood import AUDIO_FEATURES, SongMood
 from moodmirror.recommendation.taste import Opinion, Taste
@@ -370,12 +371,11 @@ WEDDING = {
 
 class TestMovies:
     def test_tmdb_is_parsed_with_json_columns_and_directors(self, flask, tmp_path):
-        file = write_csv(tmp_path / "movies.csv", [TMDB, WEDDING, {**TMDB, "id": "3", "genres": "[{broken"}])
+        file = write_csv(tmp_path / "movies.csv", [TMDB, WEDDING, TMDB])
         crew = json.dumps([{"job": "Editor", "name": "E. Cutter"}, {"job": "Director", "name": "D. Shouter"}])
         write_csv(tmp_path / "tmdb_5000_credits.csv", [{"movie_id": "1", "title": "x", "cast": "[]", "crew": crew}])
         done = flask("import", "movies", file)
         assert "2 added, 0 already imported, 1 skipped" in done.output
-        assert "genres or keywords are not JSON" in done.output
         found = imported(tmp_path, "movies")
         haunting, wedding = found["Made-up Haunting"], found["Made-up Wedding"]
         assert (leading(haunting), leading(wedding)) == ("fear", "happy")
@@ -385,7 +385,7 @@ class TestMovies:
             "101",
             "1999",
         )
-        assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("67", "100")
+        assert (haunting.facts["popularity"], wedding.facts["popularity"]) == ("50", "100")
         assert wedding.line == WEDDING["overview"]
         assert "0 added, 2 already imported" in flask("import", "movies", file).output
 
@@ -417,7 +417,7 @@ class TestMovies:
     def test_a_folder_without_movielens_is_rejected(self, flask, tmp_path):
         done = flask("import", "movies", tmp_path)
         assert done.exit_code == 1
-        assert "is a folder without MovieLens' movies.csv" in done.output
+        assert "is a folder without files of films" in done.output
 
     def test_movielens_ratings_give_co_likes_and_popularity(self, tmp_path, flask):
         folder = tmp_path / "ml"
@@ -496,7 +496,7 @@ class TestMovies:
         ],
     )
     def test_imdb_lists_are_parsed(self, tmp_path, row, expected):
-        entry = movies.read(write_csv(tmp_path / "list.csv", [row])).entries[0]
+        entry = movie_files.read(write_csv(tmp_path / "list.csv", [row])).entries[0]
         assert entry.id == "made-up-tale-2001"
         facts = entry.cells
         assert (facts["director"], facts["minutes"], facts["audience"], facts["kind"]) == expected
@@ -504,7 +504,7 @@ class TestMovies:
     def test_an_unknown_format_is_rejected_with_the_supported_ones(self, tmp_path):
         file = write_csv(tmp_path / "movies.csv", [{"film": "x"}])
         with pytest.raises(SourceError, match=r"TMDB: id, title(.|\n)*MovieLens(.|\n)*IMDb"):
-            movies.read(file)
+            movie_files.read(file)
 
 
 class TestGenericCsv:
@@ -547,10 +547,22 @@ class TestGenericCsv:
         assert "no column 'Idea'" in wrong.output
 
     @pytest.mark.parametrize(
-        ("cell", "minutes"), [("15", "15"), ("1 h 30 min", "90"), ("10 min|5 min", "15"), ("PT45M", "45"), ("a while", "")]
+        ("cell", "minutes"),
+        [
+            *(("15", 15), ("90.0", 90), ("1,440 minutes", 1440), ("", 0), ("0", 0), ("PT0S", 0)),
+            *(("PT45M", 45), ("P0DT1H30M", 90), ("P1DT2H30M", 1590), ("PT5400S", 90), ("PT1H30M0S", 90), ("pt1.5h", 90)),
+            *(("1/2 hour", 30), ("1 1/2 hours", 90), ("1-1/2 hours", 90), ("½ hour", 30), ("1½ hours", 90), ("1,5 h", 90)),
+            *(("1h30", 90), ("1h 30m", 90), ("1 h 30 min", 90), ("1:30", 90), ("00:45:00", 45), ("45:00", 45), ("90'", 90)),
+            *(("90 min", 90), ("2 hrs", 120), ("1 Std. 30 Min.", 90), ("1 heure 30", 90), ("1 day 2 hours", 1560)),
+            *(("45-60 minutes", 60), ("45–60 min", 60), ("30 min to 1 hour", 60), ("1 to 1 1/2 hours", 90), ("30+ min", 30)),
+            *(("about an hour", 60), ("half an hour", 30), ("an hour and a half", 90), ("one and a half hours", 90)),
+            *(("10 min|5 min", 15), ("20 mins prep, 2 hrs chilling", 140), ("20 seconds", 1), ("0 days 01:30:00", 90)),
+            *(("a while", None), ("2147483647", None), ("5 ingredients", None), ("PT", None), ("1/0 hour", None)),
+            *(("9" * 500, None), ("1" * 150 + " min", None)),
+        ],
     )
     def test_minutes_are_parsed(self, cell, minutes):
-        assert generic_csv.parse_minutes(cell) == minutes
+        assert minutes_of(cell) == minutes
 
 
 class TestImportedLikes:

@@ -16,9 +16,9 @@ from scipy import sparse
 from benchmarks.recommend.report import Finding, FloatArray, print_row
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.importers import movies
+from moodmirror.recommendation.importers import movie_files, movies
 from moodmirror.recommendation.importers.imported_table import ImportedTable, import_entries
-from moodmirror.recommendation.importers.movielens_ratings import MIN_LIKED_STARS
+from moodmirror.recommendation.importers.movielens import MIN_LIKED_STARS
 from moodmirror.recommendation.taste import Opinion, Taste
 
 K: Final = 10
@@ -161,7 +161,7 @@ def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[
     }
     pd.DataFrame(columns).to_csv(source / "ratings.csv", index=False)
     table = ImportedTable(target / "catalogue", "movies")
-    films = movies.read(source)
+    films = movie_files.read(source)
 
     def recognizer() -> TextEmotionRecognizer:
         raise AssertionError("MovieLens has no overviews to analyze")
@@ -170,7 +170,7 @@ def import_movielens(folder: Path, people: list[Person], target: Path) -> tuple[
         table, table.entries_to_import(films), partial(movies.make_rows, recognizer), movies.BATCH, lambda count: None
     )
     content_only = Recommender.open(imported_dir=target / "catalogue")
-    co_likes = movies.count_co_likes(source)
+    co_likes = movie_files.count_co_likes(source)
     assert co_likes is not None
     co_likes.save(target / "catalogue", "movies")
     return content_only, Recommender.open(imported_dir=target / "catalogue")
@@ -196,7 +196,7 @@ def measure_taste(folder: Path, back: int = 1) -> list[Finding]:
     print_row("NDCG@10 (hit rate@10) by ratings known", *(f"{known}" for known in HISTORY_LENGTHS), "all")
     with tempfile.TemporaryDirectory(prefix="mood-mirror-") as target:
         content_only, with_co_likes = import_movielens(source, people, Path(target))
-        id_of = movies.item_ids(source)
+        id_of = movie_files.item_ids(source)
     factories: dict[str, Callable[[], Ranker]] = {
         "random": lambda: RandomRanker(people, films),
         "popularity": lambda: PopularityRanker(people, films),

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 
 from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recommendation.importers import generic_csv, movies, song_files, songs
+from moodmirror.recommendation.importers import generic_csv, movie_files, movies, song_files, songs
 from moodmirror.recommendation.importers.imported_table import ImportedTable, Row, import_entries
 from moodmirror.recommendation.importers.source_files import Entry, Source, SourceError
 from moodmirror.recommendation.item_item import MIN_PEOPLE
@@ -131,21 +131,33 @@ def import_songs(files: tuple[Path, ...], features: tuple[Path, ...]) -> None:
 
 @import_group.command("movies")
 @click.argument("file", type=FILE)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=movie_files.DEFAULT_LIMIT,
+    show_default=True,
+    help="Import at most so many films of a file, those with most votes.",
+)
 @with_appcontext
-def import_movies(file: Path) -> None:
-    """Import films and series; their mood is computed from the overview, genres and keywords.
+def import_movies(file: Path, limit: int) -> None:
+    """Import films and series; their mood is computed from the overview, genres and keywords, unless the file names it.
 
-    FILE is TMDB's tmdb_5000_movies.csv (directors come from tmdb_5000_credits.csv beside it), MovieLens' movies.csv (tags
-    come from tags.csv beside it) or its folder, a list exported from IMDb, or the Kaggle file of IMDb's top 1000.
+    FILE is a table of films or a folder: TMDB's data sets (tmdb_5000_movies.csv, movies_metadata.csv,
+    TMDB_movie_dataset_v11.csv) and JSON of its API, MovieLens, IMDb's lists and title.basics.tsv (ratings come from
+    title.ratings.tsv beside it), the export of Letterboxd or Trakt, Netflix's catalogue or viewing history, or any CSV file
+    with titles and years, genres or emotions. Films that you rate high or watch often become likes.
 
-    If MovieLens' ratings.csv is beside movies.csv, it shows which films are liked by the same people. Only counts of at
+    If MovieLens' ratings are beside its films, they show which films are liked by the same people. Only counts of at
     least five people are stored; they replace those of an earlier import.
     """
     try:
-        source, likes = movies.read(file), movies.count_co_likes(file)
+        source = movie_files.read(file, limit, lambda rows: click.echo(f"{rows:,} rows read", err=True))
+        likes = movie_files.count_co_likes(file)
     except SourceError as error:
         raise click.ClickException(str(error)) from None
     table = _import("movies", source, partial(movies.make_rows, _text_recognizer()), movies.BATCH)
+    if table.added and (note := movies.guessed_note(table.rows.values(), source.entries)):
+        click.echo(note)
     if likes is not None:
         stored_ids = {entry.id: table.id_of(entry) or entry.id for entry in source.entries}
         likes.renamed(stored_ids).save(current_services().config.imported_dir, "movies")

@@ -90,13 +90,21 @@ def _integer(minimum: int, maximum: int) -> Callable[[str], None]:
     return check
 
 
-def _check_share(value: str) -> None:
-    try:
-        inside = 0 <= float(value) <= 1
-    except ValueError:
-        inside = False
-    if not inside:
-        raise ValueError(f"{value!r} is not a number in 0…1")
+def _decimal(minimum: float, maximum: float) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        try:
+            inside = minimum <= float(value) <= maximum
+        except ValueError:
+            inside = False
+        if not inside:
+            raise ValueError(f"{value!r} is not a number in {minimum:g}…{maximum:g}")
+
+    return check
+
+
+def _check_imdb_id(value: str) -> None:
+    if not re.fullmatch(r"tt\d{7,10}", value):
+        raise ValueError(f"{value!r} is not an id of IMDb, such as tt0114709")
 
 
 def _check_language(value: str) -> None:
@@ -134,8 +142,8 @@ def _check_diet(value: str) -> None:
 _COMMON_COLUMNS: Final[Mapping[str, Callable[[str], None]]] = {
     "id": _check_id,
     "title": _check_not_empty,
-    "energy": _check_share,
-    "valence": _check_share,
+    "energy": _decimal(0, 1),
+    "valence": _decimal(0, 1),
     "tags": _check_tags,
     "line": _check_not_empty,
 }
@@ -176,6 +184,23 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
     },
 }
 """The columns of each table, each with the check of its cells, which raises ValueError with the reason."""
+
+IMDB_ID: Final = "imdb_id"
+TMDB_ID: Final = "tmdb_id"
+RATING: Final = "rating"  # the mean of the votes of a site's users
+VOTES: Final = "votes"
+OPTIONAL_COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], None]]]] = {
+    "songs": {},
+    "movies": {
+        IMDB_ID: _check_imdb_id,
+        TMDB_ID: _integer(1, 10**9),
+        RATING: _decimal(0, 10),
+        VOTES: _integer(0, 10**9),
+    },
+    "food": {},
+    "activities": {},
+}
+"""Columns that a table may lack, and in which a cell may be empty."""
 
 
 def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
@@ -237,13 +262,20 @@ def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Pat
 
 
 def merge_items(kind: str, items: Iterable[Item]) -> list[Item]:
-    """Return the items, of several rows of the same item only the first, with the ids of the others."""
+    """Return the items, of several rows of the same item only the first, with the ids of the others.
+
+    Its empty cells of :data:`OPTIONAL_COLUMNS`, such as the rating, are those of the others.
+    """
     kept: dict[str, Item] = {}
     keys: dict[str, str] = {}  # by id
     for item in items:
         key = keys.get(item.id) or item.facts.get(KEY_COLUMN) or item_key(kind, item.title, item.facts)
         first = kept.setdefault(key, item)
         keys[item.id] = key
+        if first is not item:
+            known = {column: item.facts[column] for column in OPTIONAL_COLUMNS[kind] if item.facts.get(column)}
+            own = {column: cell for column, cell in first.facts.items() if cell or column not in known}
+            first = kept[key] = replace(first, facts={**known, **own})
         if item.id not in (first.id, *first.other_ids):
             kept[key] = replace(first, other_ids=(*first.other_ids, item.id))
     return list(kept.values())
@@ -282,6 +314,12 @@ def cell_errors(cells: Mapping[str, str], kind: str, *, imported: bool = False) 
             check(cells[column])
         except ValueError as error:
             errors.append(f"column {column}: {error}")
+    for column, check in OPTIONAL_COLUMNS[kind].items():
+        if cells.get(column):
+            try:
+                check(cells[column])
+            except ValueError as error:
+                errors.append(f"column {column}: {error}")
     if imported and cells.get(MOOD_COLUMN):
         try:
             _parse_mood(cells[MOOD_COLUMN])

@@ -1,4 +1,4 @@
-"""Import food and activities from any CSV file with a title and, if possible, tags and a text.
+"""Import food and activities from any CSV file with a title and, if possible, tags, a text or an emotion.
 
 The meaning of a column is guessed from its name (:data:`COLUMN_NAMES`) unless it is given.
 """
@@ -14,7 +14,9 @@ from moodmirror.csv_files import parse_decimal
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation.catalogue import COSTS, MAX_TAGS
-from moodmirror.recommendation.importers.imported_table import GUESSED, Row, make_row, measured_from
+from moodmirror.recommendation.importers.durations import minutes_of
+from moodmirror.recommendation.importers.imported_table import GUESSED, NAMED, Row, make_row, measured_from
+from moodmirror.recommendation.importers.list_cells import parse_names
 from moodmirror.recommendation.importers.movies import predict_story_moods
 from moodmirror.recommendation.importers.source_files import (
     Entry,
@@ -26,8 +28,9 @@ from moodmirror.recommendation.importers.source_files import (
     parse_entries,
     read_csv,
     required_cell,
+    unread_cell,
 )
-from moodmirror.recommendation.importers.tag_lexicon import mood_of_tags, plain_tags, tags_of_keywords
+from moodmirror.recommendation.importers.tag_lexicon import mood_of_tags, mood_of_words, plain_tags, tags_of_keywords
 from moodmirror.recommendation.item_keys import slug
 
 BATCH: Final = 64
@@ -41,13 +44,10 @@ COLUMN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "title": ("title", "name", "activity", "recipe", "dish", "recipe_name", "recipename", "label", "what"),
     "tags": ("tags", "keywords", "categories", "category", "type", "labels", "course", "recipecategory"),
     "text": ("text", "description", "summary", "overview", "about", "notes", "directions", "instructions", "line"),
+    "emotion": ("emotion", "emotions", "mood", "moods", "feeling", "feelings", "emotion_label", "mood_label"),
     "minutes": ("minutes", "totaltime", "total_time", "times", "time", "cook_time", "cooktime", "duration"),
 }
 """Names, in lower case, of each column; the first that is present is used."""
-_HOURS: Final = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:h\b|hours?\b|hrs?\b)", re.IGNORECASE)
-_MINUTES: Final = re.compile(r"(\d+)\s*(?:m\b|mins?\b|minutes?\b)", re.IGNORECASE)
-# ISO 8601 duration, as in schema.org recipes: PT1H20M.
-_ISO_DURATION: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?", re.IGNORECASE)
 
 
 def guess_columns(path: Path, columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -81,28 +81,23 @@ def read(path: Path, kind: str, given: Mapping[str, str] | None = None) -> Sourc
     def parse_row(row: Mapping[str, str]) -> Entry:
         title = required_cell(row, chosen["title"], "title")
         cells = {"cuisine": row.get("cuisine", "").lower()} if kind == "food" else _company_and_cost(row)
+        duration, tags = row.get(chosen.get("minutes", ""), ""), row.get(chosen.get("tags", ""), "")
+        emotions = normalized_values(re.split(r"[|,;/+]", row.get(chosen.get("emotion", ""), "")))
+        minutes, (words, is_complete) = minutes_of(duration), parse_names(tags)
+        unread = [] if minutes is not None else [unread_cell(chosen["minutes"], duration)]
+        unread += [] if is_complete else [unread_cell(chosen["tags"], tags)]
         return Entry(
             id=slug(title),
             title=title,
-            cells={**cells, "minutes": parse_minutes(row.get(chosen.get("minutes", ""), ""))},
-            words=normalized_values(re.split(r"[|,;]", row.get(chosen.get("tags", ""), ""))),
+            cells={**cells, "minutes": str(minutes or "")},
+            words=emotions or normalized_values(words),
             text=row.get(chosen.get("text", ""), ""),
+            mood=mood_of_words(emotions) if emotions else None,
+            unread=tuple(unread),
         )
 
     description = ", ".join(f"{meaning} from {column!r}" for meaning, column in chosen.items())
     return parse_entries(FileFormat(description, (), parse_row), rows)
-
-
-def parse_minutes(cell: str) -> str:
-    """Return the minutes that a cell states, as the sum of hours and minutes; empty if it states none."""
-    if cell.isdigit():
-        total = int(cell)
-    elif match := _ISO_DURATION.fullmatch(cell):
-        total = 60 * int(match[1] or 0) + int(match[2] or 0)
-    else:
-        hours = sum(float(number.replace(",", ".")) for number in _HOURS.findall(cell))
-        total = round(60 * hours) + sum(map(int, _MINUTES.findall(cell)))
-    return str(total) if 1 <= total <= 2880 else ""
 
 
 def _company_and_cost(row: Mapping[str, str]) -> dict[str, str]:
@@ -127,8 +122,8 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
     rows = []
     for entry, text_mood in zip(entries, moods, strict=True):
         tags = tags_of_keywords((*entry.words, entry.title.lower()), kind)
-        vector: MoodVector = text_mood.astype(np.float32)
-        if tags:
+        vector: MoodVector = text_mood.astype(np.float32) if entry.mood is None else entry.mood
+        if tags and entry.mood is None:
             vector = TAGS_SHARE * mood_of_tags(tags) + (1 - TAGS_SHARE) * vector
         assert vector.shape == (len(EMOTIONS),)
         rows.append(
@@ -136,7 +131,7 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
                 entry,
                 vector,
                 valence_arousal(vector),
-                tags=tags[:MAX_TAGS] or plain_tags(vector[np.newaxis])[0],
+                tags=(tags[:MAX_TAGS] if entry.mood is None else ()) or plain_tags(vector[np.newaxis])[0],
                 line=first_sentence(entry.text) or f"{entry.title}.",
                 origin=_origin(entry),
             )
@@ -145,5 +140,7 @@ def make_rows(kind: str, recognizer: Callable[[], TextEmotionRecognizer], entrie
 
 
 def _origin(entry: Entry) -> str:
+    if entry.mood is not None:
+        return f"{NAMED}: {', '.join(entry.words)}"
     evidence = [name for name, given in (("tags", entry.words), ("text", entry.text)) if given]
     return measured_from(evidence) if evidence else f"{GUESSED} from the title"

@@ -12,10 +12,13 @@ from moodmirror.emotions import MoodVector
 from moodmirror.recommendation.catalogue import (
     CATALOGUE_DIR,
     COLUMNS,
+    IMDB_ID,
     KEY_COLUMN,
     MOOD_COLUMN,
+    OPTIONAL_COLUMNS,
     ORIGIN_COLUMN,
     RISKS_COLUMN,
+    TMDB_ID,
     cell_errors,
 )
 from moodmirror.recommendation.content_safety import find_risks
@@ -31,10 +34,11 @@ POPULARITY: Final = "popularity"  # how well known an item is, 0…100
 AUDIO_COLUMNS: Final = {feature: f"audio_{feature}" for feature in AUDIO_FEATURES}
 ADDITIONAL_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "songs": (POPULARITY, SPOTIFY_ID, *AUDIO_COLUMNS.values()),
-    "movies": (POPULARITY,),
+    "movies": (POPULARITY, *OPTIONAL_COLUMNS["movies"]),
     "food": (),
     "activities": (),
 }
+ID_COLUMNS: Final = (SPOTIFY_ID, IMDB_ID, TMDB_ID)  # an item's ids on other sites
 # The cells that state a mood and describe it: they are replaced together.
 MOOD_CELLS: Final = ("energy", "valence", "tags", "line", MOOD_COLUMN, ORIGIN, *AUDIO_COLUMNS.values())
 
@@ -80,8 +84,9 @@ def make_row(
 class ImportedTable:
     """One kind's imported rows, and the counts of an import.
 
-    A row keeps its id, because visitors' likes refer to it; whether an entry is a known item is decided by its key
-    (:mod:`moodmirror.recommendation.item_keys`), or by its Spotify id.
+    A row keeps its id, because visitors' likes refer to it; whether an entry is a known item is decided by its ids on other
+    sites, or by its key (:mod:`moodmirror.recommendation.item_keys`). What a file knows of a shipped film's ratings and ids
+    is stored as a row, too, which completes the shipped one.
     """
 
     def __init__(self, folder: Path, kind: str) -> None:
@@ -96,13 +101,19 @@ class ImportedTable:
         self.invalid = 0
         self.added = 0
         self.improved = 0
+        self.completed = 0  # shipped items, with what the file knows beyond the shipped table
         self.already_imported = 0
         self.skipped: Counter[str] = Counter()
-        self._ids: dict[str, str] = {}  # by key or Spotify id, of imported rows
+        self._ids: dict[str, str] = {}  # by key or id on another site, of imported rows
+        self._shipped: dict[str, str] = {}  # the same of shipped rows
+        self._shipped_ids: dict[str, str] = {}  # keys of shipped rows by id
+        self._by_title: dict[str, set[str]] = {}  # ids of all films by title, for files without years
+        with (CATALOGUE_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                key = self._shipped_ids[row["id"]] = item_key(kind, row["title"], row)
+                self._index(self._shipped, row["id"], key, row)
         if self.path.exists():
             self._read()
-        with (CATALOGUE_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
-            self._shipped = {item_key(kind, row["title"], row): row["id"] for row in csv.DictReader(file)}
 
     def _read(self) -> None:
         columns, rows = read_csv(self.path)
@@ -121,18 +132,29 @@ class ImportedTable:
     def _store(self, row: Row) -> None:
         row[KEY_COLUMN] = row[KEY_COLUMN] or item_key(self.kind, row["title"], row)
         self.rows[row["id"]] = row
-        for name in (row[KEY_COLUMN], row.get(SPOTIFY_ID)):
-            if name:
-                self._ids.setdefault(name, row["id"])
+        if row["id"] not in self._shipped_ids:
+            self._index(self._ids, row["id"], row[KEY_COLUMN], row)
+
+    def _index(self, index: dict[str, str], identity: str, key: str, cells: Mapping[str, str]) -> None:
+        for name in (key, *other_ids(cells)):
+            index.setdefault(name, identity)
+        if self.kind == "movies":
+            self._by_title.setdefault(title_key(cells["title"]), set()).add(identity)
 
     def id_of(self, entry: Entry) -> str | None:
         """Return the id under which an entry's item is shipped or imported; None if it is neither."""
-        key = item_key(self.kind, entry.title, entry.cells)
-        return self._shipped.get(key) or self._imported_id(entry.id, entry.title, entry.cells)
+        return self._known_id(entry.id, entry.title, entry.cells)
 
-    def _imported_id(self, identity: str, title: str, cells: Mapping[str, str]) -> str | None:
-        known = self._ids.get(item_key(self.kind, title, cells)) or self._ids.get(cells.get(SPOTIFY_ID, ""))
-        return known or (identity if identity in self.rows else None)
+    def _known_id(self, identity: str, title: str, cells: Mapping[str, str]) -> str | None:
+        for name in (*other_ids(cells), item_key(self.kind, title, cells)):
+            if known := self._shipped.get(name) or self._ids.get(name):
+                return known
+        if identity in self.rows:
+            return identity
+        if self.kind == "movies" and not cells.get("year"):
+            films = self._by_title.get(title_key(title), set())
+            return next(iter(films)) if len(films) == 1 else None
+        return None
 
     def entries_to_import(self, source: Source) -> list[Entry]:
         """Return the entries that are new or may improve a row, and count the others."""
@@ -140,15 +162,18 @@ class ImportedTable:
         chosen = []
         for entry in source.entries:
             identity = self.id_of(entry)
-            if identity is None or (identity in self.rows and self._may_improve(self.rows[identity], entry)):
+            if identity is None or self._may_improve(identity, entry):
                 chosen.append(entry)
-            elif identity in self.rows:
-                self.already_imported += 1
-            else:
+            elif identity in self._shipped_ids:
                 self.skipped[SHIPPED] += 1
+            else:
+                self.already_imported += 1
         return chosen
 
-    def _may_improve(self, row: Row, entry: Entry) -> bool:
+    def _may_improve(self, identity: str, entry: Entry) -> bool:
+        row = self.rows.get(identity, {})
+        if identity in self._shipped_ids:
+            return any(entry.cells.get(column) and not row.get(column) for column in OPTIONAL_COLUMNS[self.kind])
         if any(cell and not row.get(column) for column, cell in entry.cells.items()) or _is_same_artist_unsplit(
             row, entry.cells
         ):
@@ -170,10 +195,16 @@ class ImportedTable:
             if errors:
                 self.skipped[errors[0]] += 1
                 continue
-            known = self._imported_id(cells["id"], cells["title"], cells)
+            known = self._known_id(cells["id"], cells["title"], cells)
             if known is None:
                 self._store(cells)
                 self.added += 1
+            elif known in self._shipped_ids:
+                old = self.rows.get(known, {})
+                completed = {column: cells[column] or old.get(column, "") for column in OPTIONAL_COLUMNS[self.kind]}
+                self.rows[known] = {**cells, **completed, "id": known, KEY_COLUMN: self._shipped_ids[known]}
+                self.skipped[SHIPPED] += 1
+                self.completed += 1
             elif (better := _improved(self.rows[known], cells)) != self.rows[known]:
                 self._store(better)
                 self.improved += 1
@@ -182,7 +213,7 @@ class ImportedTable:
 
     def save(self) -> None:
         """Write the table atomically, if it has changed."""
-        if not self.added and not self.improved and not self.invalid:
+        if not (self.added or self.improved or self.completed or self.invalid):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".part")
@@ -200,17 +231,43 @@ class ImportedTable:
             f"Read {row_count:,} rows ({source.format}): {self.added:,} added,{improved} "
             f"{self.already_imported:,} already imported, {sum(self.skipped.values()):,} skipped."
         ]
-        if not self.added and not self.improved:
+        if self.completed:
+            lines.append(f"{self.completed:,} of the shipped catalogue have a rating or a link to their page now.")
+        elif not self.added and not self.improved:
             lines.append("Nothing new.")
         if self.invalid:
             lines.append(f"  {self.invalid:,} invalid rows of an earlier import were dropped from {self.path}.")
         lines += [f"  {count:,} skipped: {reason}" for reason, count in self.skipped.most_common()]
+        lines += _describe_unread(source)
         return "\n".join(lines)
 
     @property
     def is_fruitless(self) -> bool:
         """Whether not one of the rows read is in the catalogue now."""
         return not (self.added or self.improved or self.already_imported or self.skipped[SHIPPED])
+
+
+def other_ids(cells: Mapping[str, str]) -> list[str]:
+    """Return an item's ids on other sites, each with its column; TMDB numbers films and series separately."""
+    return [
+        f"{column}:{cells[column]}" + (f":{cells.get('kind')}" if column == TMDB_ID else "")
+        for column in ID_COLUMNS
+        if cells.get(column)
+    ]
+
+
+def title_key(title: str) -> str:
+    """Return the key of a film's title alone, for files without years."""
+    return item_key("movies", title, {"year": ""})
+
+
+def _describe_unread(source: Source) -> list[str]:
+    lines = []
+    for column in dict.fromkeys(column for column, _ in source.unread):
+        cells = Counter({cell: count for (name, cell), count in source.unread.items() if name == column})
+        [(example, _)] = cells.most_common(1)
+        lines.append(f"  {cells.total():,} unreadable in the column {column}, left out: such as {example!r}")
+    return lines
 
 
 def import_entries(

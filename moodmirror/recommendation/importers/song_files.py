@@ -103,10 +103,11 @@ def read_all(paths: Sequence[Path]) -> Source:
         raise SourceError(f"{paths[0]} is a folder without files of songs. {_supported()}")
     source = merge_sources(sources)
     plays = sum(entry.plays for entry in source.entries)
-    return Source(
-        f"{source.format}, {plays:,} plays" if plays else source.format,
-        _mark_liked(source.entries),
-        source.skipped + left_out,
+    return replace(
+        source,
+        format=f"{source.format}, {plays:,} plays" if plays else source.format,
+        entries=_mark_liked(source.entries),
+        skipped=source.skipped + left_out,
     )
 
 

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from moodmirror.csv_files import CsvFileError, detect_dialect, read_records
 from moodmirror.emotions import MoodVector
 
 MAX_LISTED_COLUMNS: Final = 12  # in the error message for an unknown format
+MAX_SHOWN_CELL: Final = 40  # characters of a cell, in a report
 FAULT: Final = "\0fault"  # in a row: why it can't be read; no column has this name
 # What pandas, R, SQL and spreadsheets write for a missing value.
 TITLES_OR_MISSING: Final = frozenset({"NA", "N/A", "n/a", "None", "none", "-", "--", "–", "—"})
@@ -31,7 +32,7 @@ class Entry:
     `cells` are the known values of its table's other columns; `words` its genres, keywords and tags, in lower case; `text`
     is its description; `features` are a song's audio features, in the order of :data:`song_mood.AUDIO_FEATURES`. `mood`,
     float32 [7], is the mood that the file itself names. `liked` is true if the file's owner rates it high or plays it often;
-    `plays` is how often they did.
+    `plays` is how often they did. `unread` are the column and the content of cells that could not be read.
     """
 
     id: str
@@ -43,15 +44,20 @@ class Entry:
     mood: MoodVector | None = None
     liked: bool = False
     plays: int = 0
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed file: the name of its `format`, its `entries`, and the number of `skipped` rows by reason."""
+    """A parsed file: the name of its `format`, its `entries`, and the number of `skipped` rows by reason.
+
+    `unread` counts the cells that could not be read, by column and content.
+    """
 
     format: str
     entries: list[Entry]
     skipped: Counter[str]
+    unread: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -76,22 +82,40 @@ def read_csv(path: Path) -> tuple[list[str], Rows]:
     row that does not fit the columns gives the reason in its cell :data:`FAULT`. Raises SourceError if the file can't be
     read.
     """
-    rows = []
+    columns, rows = open_csv(path)
+    return columns, list(rows)
+
+
+def open_csv(path: Path) -> tuple[list[str], Iterator[dict[str, str]]]:
+    """Return the columns of a CSV file, and its rows one by one, as :func:`read_csv` does."""
     try:
         records = read_records(path, detect_dialect(path))
         columns = [column.strip() for column in next(records, [])]
-        record: list[str] = []
-        for record in records:
-            rows.append(_row(columns, [cell.strip() for cell in record]))
     except CsvFileError as error:
         raise SourceError(str(error)) from None
+    return columns, _rows(columns, records)
+
+
+def _rows(columns: Sequence[str], records: Iterator[list[str]]) -> Iterator[dict[str, str]]:
+    row, record = None, []
+    try:
+        for record in records:
+            if row is not None:
+                yield row
+            row = row_of_record(columns, record)
+    except CsvFileError as error:
+        raise SourceError(str(error)) from None
+    if row is None:
+        return
     # An opening quotation mark that is never closed makes the rest of the file one cell.
-    if rows and len(record) < len(columns) and (lines := record[-1].count("\n")):
-        rows[-1][FAULT] = f"a quotation mark is never closed, so that the {lines:,} lines after it are not read"
-    return columns, rows
+    if len(record) < len(columns) and (lines := record[-1].count("\n")):
+        row[FAULT] = f"a quotation mark is never closed, so that the {lines:,} lines after it are not read"
+    yield row
 
 
-def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+def row_of_record(columns: Sequence[str], record: Sequence[str]) -> dict[str, str]:
+    """Return a row of a record's cells, as :func:`read_csv` does."""
+    cells = [cell.strip() for cell in record]
     missing = {column for column, cell in zip(columns, cells, strict=False) if cell in MISSING_VALUES}
     row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
     for column in missing:
@@ -138,22 +162,35 @@ def parse_entries(file_format: FileFormat, rows: Iterable[Mapping[str, str]]) ->
             entries.append(file_format.parse_row(row))
         except ValueError as error:
             skipped[str(error)] += 1
-    return merge_sources([Source(file_format.name, entries, skipped)])
+    return merge_sources([Source(file_format.name, entries, skipped, count_unread(entries))])
+
+
+def count_unread(entries: Iterable[Entry]) -> Counter[tuple[str, str]]:
+    """Count the cells of entries that could not be read."""
+    return Counter(cell for entry in entries for cell in entry.unread)
+
+
+def unread_cell(column: str, cell: str) -> tuple[str, str]:
+    """Return the column and the beginning of a cell that could not be read."""
+    return column, cell if len(cell) <= MAX_SHOWN_CELL else f"{cell[:MAX_SHOWN_CELL]}…"
 
 
 def merge_sources(sources: Sequence[Source]) -> Source:
     """Return one source of all entries, each id once with what any of its rows knows; plays are added up."""
     entries: dict[str, Entry] = {}
     skipped: Counter[str] = Counter()
+    unread: Counter[tuple[str, str]] = Counter()
     for source in sources:
         skipped += source.skipped
+        unread += source.unread
         for entry in source.entries:
             if entry.id not in entries:
                 entries[entry.id] = entry
             else:
                 entries[entry.id] = _merged(entries[entry.id], entry)
                 skipped["duplicate of an earlier row"] += not entry.plays  # a play of a song is no row of its own
-    return Source(", ".join(dict.fromkeys(source.format for source in sources)), list(entries.values()), +skipped)
+    formats = ", ".join(dict.fromkeys(source.format for source in sources))
+    return Source(formats, list(entries.values()), +skipped, unread)
 
 
 def _merged(first: Entry, second: Entry) -> Entry:
