@@ -115,6 +115,11 @@ def mood_vector(weights: Mapping[str, float]) -> MoodVector:
     return vector
 
 
+def shares_by_name(vector: MoodVector) -> dict[str, float]:
+    """Return the shares of a mood vector, [7], by emotion."""
+    return {emotion: float(share) for emotion, share in zip(EMOTIONS, vector, strict=True)}
+
+
 def parse_mood_vector(text: str) -> MoodVector:
     """Return the mood vector of a text: a JSON object of weights by emotion, or seven numbers in the order of EMOTIONS.
 

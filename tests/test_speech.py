@@ -301,6 +301,27 @@ class TestServedModel:
         assert recognizer.predict(path) == EMOTIONS[vector.argmax()]
         assert recognizer.classes_ == EMOTIONS
 
+    def test_a_list_of_sounds_has_the_predictions_of_each_and_says_how_far_it_is(self, recognizer, tmp_path, capsys):
+        path = tmp_path / "note.wav"
+        soundfile.write(path, tone(), SAMPLE_RATE)
+        sounds = [path, (tone() * 0.5, SAMPLE_RATE), str(path)]
+        vectors = recognizer.predict_proba(sounds)
+        assert vectors.shape == (3, 7)
+        for vector, sound in zip(vectors, sounds, strict=True):
+            np.testing.assert_array_equal(vector, recognizer.predict_proba(sound))
+        assert recognizer.predict(sounds) == [recognizer.predict(sound) for sound in sounds]
+        assert recognizer.predict_proba([]).shape == (0, 7)
+        assert capsys.readouterr().err == ""
+        SpeechEmotionRecognizer.load(verbose=1).predict(sounds)
+        assert f"Reading 1 of 3: {path}" in capsys.readouterr().err
+
+    def test_probabilities_have_the_names_of_their_emotions(self, recognizer):
+        sound = (tone(), SAMPLE_RATE)
+        by_name = recognizer.predict_proba_by_name(sound)
+        assert list(by_name.values()) == pytest.approx(recognizer.predict_proba(sound))
+        assert max(by_name, key=by_name.__getitem__) == recognizer.predict(sound)
+        assert recognizer.predict_proba_by_name([sound]) == [by_name]
+
     def test_a_live_window_and_a_python_call_give_the_same_vector(self, recognizer):
         samples = speech_like(3.0)
         reading = recognizer.read_window(samples)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
 from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError
-from moodmirror.recognition.text import MIN_WEIGHT, TextEmotionRecognizer, TextEncoder
+from moodmirror.recognition.text import MAX_SENTENCES, MIN_WEIGHT, TextEmotionRecognizer, TextEncoder
 from moodmirror.recognition.text_input import MAX_CHARACTERS, TextError, decode_text, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
 from moodmirror.recognition.text_network import MAX_TOKENS, TEXT_FILES, TOKENIZER_FILE, padded_length
@@ -93,6 +93,24 @@ class TestRecognizer:
         assert (probabilities >= 0).all()
         assert recognizer.classes_ == EMOTIONS
         assert recognizer.predict(texts)[0] == "happy"
+
+    def test_probabilities_have_the_names_of_their_emotions(self, recognizer):
+        [by_name] = recognizer.predict_proba_by_name(["What a wonderful day!"])
+        assert tuple(by_name) == EMOTIONS
+        assert max(by_name, key=by_name.__getitem__) == "happy"
+
+    def test_a_text_of_thousands_of_sentences_is_read_as_a_whole_and_its_first_ones_one_by_one(self, recognizer):
+        text = " ".join(f"Day {number} was awful." for number in range(900))
+        reading = recognizer.read(text)
+        assert (reading.sentence_count, len(reading.sentences)) == (900, MAX_SENTENCES)
+        assert reading.label == recognizer.predict([text])[0]
+        assert all(end <= reading.sentences[-1].end for _, end, _ in recognizer.explain(text, reading))
+
+    def test_repeated_texts_have_one_result(self, recognizer):
+        texts = ["I am happy.", "I am sad.", "I am happy."]
+        moods = recognizer.predict_proba(texts)
+        np.testing.assert_array_equal(moods[0], moods[2])
+        np.testing.assert_allclose(moods[1], recognizer.predict_proba(["I am sad."])[0], atol=1e-5)
 
     def test_an_empty_list_gives_an_empty_result(self, recognizer, encoder):
         assert recognizer.predict_proba([]).shape == (0, 7)

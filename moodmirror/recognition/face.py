@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.emotions import EMOTIONS, MoodVector, shares_by_name
 from moodmirror.recognition.face_detector import (
     FAR_SEARCH,
     TILTED_SEARCHES,
@@ -125,6 +125,10 @@ class FaceEmotionRecognizer:
     def predict(self, faces: Faces) -> list[str]:
         """Return the most probable emotion of each face, uint8 [n, 48, 48]. Raises as :meth:`predict_proba` does."""
         return [EMOTIONS[index] for index in self.predict_proba(faces).argmax(axis=1)]
+
+    def predict_proba_by_name(self, faces: Faces) -> list[dict[str, float]]:
+        """Return the probabilities of the seven emotions of each face by name. Raises as :meth:`predict_proba` does."""
+        return [shares_by_name(vector) for vector in self.predict_proba(faces)]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Recognize emotions in speech: :class:`SpeechEmotionRecognizer` reads windows of three seconds."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, parse_emotion, plain_name
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, parse_emotion, plain_name, shares_by_name
 from moodmirror.recognition.audio import Samples, SoundError, read_sound, resample
 from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, trained_emotions, verified_model_bytes
 from moodmirror.recognition.speech_features import Features, network_features, split_windows
@@ -54,14 +55,20 @@ class SpeechEmotionRecognizer:
     classes_: Final = EMOTIONS
 
     def __init__(
-        self, model: Any, emotions: Sequence[str] | None = None, features: Callable[[Samples], Features] | None = None
+        self,
+        model: Any,
+        emotions: Sequence[str] | None = None,
+        features: Callable[[Samples], Features] | None = None,
+        *,
+        verbose: bool | int = False,
     ) -> None:
         """Wrap a fitted `model`: one with scikit-learn's ``predict_proba``, or a function of a batch as Keras' and LiteRT's.
 
         Its outputs, [n, classes], are in the order of its ``classes_`` if these are names of emotions (or of LABELS),
         else of `emotions` if there are as many, else of LABELS or of EMOTIONS. With `emotions`, the other emotions get
         probability 0. `features` computes the model's input from a window, float32 [n ≤ 48,000] at 16 kHz: by default
-        ``classic_features`` for models with ``predict_proba``, and :func:`network_features` for others.
+        ``classic_features`` for models with ``predict_proba``, and :func:`network_features` for others. With `verbose`, the
+        progress of reading a list of sounds is printed to standard error.
 
         Raises ValueError for unknown emotions, or none.
         """
@@ -69,6 +76,7 @@ class SpeechEmotionRecognizer:
         unknown = [emotion for emotion in selected if emotion not in LABEL_TO_EMOTION]
         if unknown or not selected:
             raise ValueError(f"emotions must be some of {', '.join(LABEL_TO_EMOTION)}, not {', '.join(unknown) or 'none'}")
+        self._verbose = bool(verbose)
         mapped = {LABEL_TO_EMOTION[name] for name in selected}
         self.emotions: Final = tuple(emotion for emotion in EMOTIONS if emotion in mapped)
         predict = getattr(model, "predict_proba", None)
@@ -79,30 +87,69 @@ class SpeechEmotionRecognizer:
         self._class_orders = (names,) if named else (selected, LABELS, EMOTIONS)
 
     @classmethod
-    def load(cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None) -> Self:
+    def load(
+        cls, models_dir: Path = MODELS_DIR, *, emotions: Sequence[str] | None = None, verbose: bool | int = False
+    ) -> Self:
         """Load the trained network, over the emotions that it was trained on, or over some of them.
 
         Raises ModelError if it is missing or its hash is not that of the manifest.
         """
         name = f"{MODEL_NAME}.tflite"
         content = verified_model_bytes(name, MAKE_COMMAND, models_dir)
-        return cls(LiteRTModel(content), emotions or trained_emotions(name, models_dir))
+        return cls(LiteRTModel(content), emotions or trained_emotions(name, models_dir), verbose=verbose)
 
-    def predict_proba(self, sound: Sound) -> MoodVector:
-        """Return the probabilities of the seven emotions, float32 [7].
+    @overload
+    def predict_proba(self, sound: Sound) -> MoodVector: ...
+
+    @overload
+    def predict_proba(self, sound: list[Sound]) -> npt.NDArray[np.float32]: ...
+
+    def predict_proba(self, sound: Sound | list[Sound]) -> npt.NDArray[np.float32]:
+        """Return the probabilities of the seven emotions, float32 [7]; for a list of n sounds float32 [n, 7].
 
         `sound` is a path or a pair (float32 samples [n] in −1…1, rate in Hz). A sound longer than 3 s is read in windows of
         3 s every second; their predictions are averaged, weighted by their share of speech and their signal-to-noise ratio.
         If no window holds speech, all have equal weights.
         Raises SoundError for a sound that can't be read or is silent.
         """
+        if isinstance(sound, list):
+            vectors = np.empty((len(sound), len(EMOTIONS)), dtype=np.float32)
+            for row, each in enumerate(sound):
+                if self._verbose:
+                    name = each if isinstance(each, str | Path) else "samples"
+                    print(f"Reading {row + 1} of {len(sound)}: {name}", file=sys.stderr)
+                vectors[row] = self.predict_proba(each)
+            return vectors
         parts, weights = weighted_windows(load_samples(sound))
         mean = np.average(self._predict_windows(parts), axis=0, weights=weights)
         return np.asarray(mean / mean.sum(), dtype=np.float32)
 
-    def predict(self, sound: Sound) -> str:
-        """Return the most probable emotion of a sound. Raises SoundError as :meth:`predict_proba` does."""
+    @overload
+    def predict(self, sound: Sound) -> str: ...
+
+    @overload
+    def predict(self, sound: list[Sound]) -> list[str]: ...
+
+    def predict(self, sound: Sound | list[Sound]) -> str | list[str]:
+        """Return the most probable emotion of a sound, or of each of a list. Raises SoundError as :meth:`predict_proba`."""
+        if isinstance(sound, list):
+            return [EMOTIONS[index] for index in self.predict_proba(sound).argmax(axis=1)]
         return EMOTIONS[int(self.predict_proba(sound).argmax())]
+
+    @overload
+    def predict_proba_by_name(self, sound: Sound) -> dict[str, float]: ...
+
+    @overload
+    def predict_proba_by_name(self, sound: list[Sound]) -> list[dict[str, float]]: ...
+
+    def predict_proba_by_name(self, sound: Sound | list[Sound]) -> dict[str, float] | list[dict[str, float]]:
+        """Return the probabilities of the seven emotions by name, of a sound or of each of a list.
+
+        Raises SoundError as :meth:`predict_proba` does.
+        """
+        if isinstance(sound, list):
+            return [shares_by_name(vector) for vector in self.predict_proba(sound)]
+        return shares_by_name(self.predict_proba(sound))
 
     def read_window(self, samples: Samples) -> SpeechReading | None:
         """Return the reading of one window, float32 [n ≤ 48,000] at 16 kHz; None if it holds no speech."""

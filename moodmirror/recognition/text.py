@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin
+from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, shares_by_name
 from moodmirror.recognition.model_files import MODELS_DIR
 from moodmirror.recognition.text_input import Texts, clean_text, clean_texts, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
@@ -113,6 +113,10 @@ class TextEmotionRecognizer:
     def predict(self, texts: Texts) -> list[str]:
         """Return the most probable emotion of each text. Raises TextError as :meth:`predict_proba` does."""
         return [EMOTIONS[index] for index in self.predict_proba(texts).argmax(axis=1)]
+
+    def predict_proba_by_name(self, texts: Texts) -> list[dict[str, float]]:
+        """Return the probabilities of the seven emotions of each text by name. Raises TextError as :meth:`predict_proba`."""
+        return [shares_by_name(vector) for vector in self.predict_proba(texts)]
 
     def detect_language(self, text: str) -> str:
         """Return the ISO 639 code of a text's language. Raises TextError for a text that is empty or too long."""
