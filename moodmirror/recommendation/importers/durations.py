@@ -20,13 +20,13 @@ _UNIT_NAMES: Final = {
 }
 _UNITS: Final = {name: minutes for minutes, names in _UNIT_NAMES.items() for name in names.split()}
 _NUMBER_WORDS: Final = {
-    "one and a half": "1 1/2", "two and a half": "2 1/2", "three and a half": "3 1/2", "half an": "1/2",
-    "half a": "1/2", "half": "1/2", "halbe": "1/2", "media": "1/2", "quarter of an": "1/4", "a quarter of an": "1/4",
-    "three quarters of an": "3/4", "a couple of": "2", "a": "1", "an": "1", "one": "1", "eine": "1", "une": "1",
-    "una": "1", "two": "2", "zwei": "2", "deux": "2", "dos": "2", "due": "2", "three": "3", "drei": "3", "four": "4",
+    "one and a half": "1 1/2", "two and a half": "2 1/2", "three and a half": "3 1/2",
+    "half an": "1/2", "half a": "1/2", "half": "1/2", "halbe": "1/2", "media": "1/2", "quarter of an": "1/4",
+    "a quarter of an": "1/4", "three quarters of an": "3/4", "a couple of": "2", "a": "1", "an": "1", "one": "1",
+    "eine": "1", "une": "1", "una": "1", "two": "2", "zwei": "2", "deux": "2", "dos": "2", "due": "2", "three": "3",
+    "drei": "3", "four": "4",
     "five": "5", "six": "6", "eight": "8", "ten": "10", "twelve": "12", "fifteen": "15", "twenty": "20",
-    "thirty": "30", "forty": "40", "forty five": "45", "forty-five": "45", "fifty": "50", "sixty": "60",
-    "ninety": "90",
+    "thirty": "30", "forty": "40", "forty five": "45", "forty-five": "45", "fifty": "50", "sixty": "60", "ninety": "90",
 }  # fmt: skip
 _UNIT: Final = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _WORDS: Final = re.compile(

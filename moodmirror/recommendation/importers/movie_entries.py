@@ -36,7 +36,8 @@ UNRELEASED: Final = frozenset({"rumored", "planned", "in production", "post prod
 GENRE_NAMES: Final[Mapping[str, str]] = {
     "sci-fi": "science fiction", "scifi": "science fiction", "romantic": "romance", "dramas": "drama", "comedies": "comedy",
     "documentaries": "documentary", "docuseries": "documentary", "thrillers": "thriller", "mysteries": "mystery",
-    "musicals": "musical", "sports": "sport", "kids": "children", "kids'": "children", "anime": "animation",
+    "musicals": "musical", "sports": "sport",
+    "kids": "children", "kids'": "children", "children's": "children", "anime": "animation",
     "animated": "animation", "historical": "history", "westerns": "western", "biographical": "biography",
     "biopic": "biography", "noir": "film-noir", "stand-up comedy": "comedy", "romcom": "romance",
 }  # fmt: skip
@@ -171,7 +172,7 @@ class MovieParser:
         if minutes is None:
             unread.append(unread_cell(column, cell))
         genres = [] if self.columns.cell(row, "genres").startswith("(") else names("genres")
-        rating, votes = number("rating", 100), number("votes", float("inf"))
+        rating, votes = number("rating", 100), _count(self.columns.cell(row, "votes"))
         directors = names("director") or [self._directors.get(self.columns.cell(row, "tmdb_id"), "")]
         cells = {
             "year": year,
@@ -185,7 +186,7 @@ class MovieParser:
             **self._ids(row),
             # An average without votes is 0, and says nothing.
             RATING: "" if not rating else f"{rating / 10 if rating > 10 else rating:.2g}",
-            VOTES: f"{votes:.0f}" if votes else "",
+            VOTES: str(votes or ""),
         }
         words = (*names("words"), *self._tags.get(row.get("movieId", ""), ()))
         return cells, normalized_values(words), unread
@@ -226,6 +227,12 @@ def genre_names(genres: Iterable[str]) -> tuple[str, ...]:
         if known or not _SHELF.search(genre):
             found += known or [genre.replace("|", "/")]
     return tuple(dict.fromkeys(found))
+
+
+def _count(cell: str) -> int:
+    """Return a count, whatever separates its thousands; 0 if the cell is none."""
+    match = re.fullmatch(r"(\d{1,3}(?:[,.' ]\d{3})+|\d{1,10})(?:\.0+)?", cell)
+    return int(re.sub(r"\D", "", match[1])) if match else 0
 
 
 def _number(cell: str) -> float | None:
