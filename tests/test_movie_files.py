@@ -212,7 +212,7 @@ class TestExports:
         assert found["Made-up Best"].text == ""
         done = flask("import", "movies", folder)
         assert done.exit_code == 0, done.output
-        assert "2 of them are liked" in done.output
+        assert "Liked, because played often or rated high: 2." in done.output
         assert "nothing tells their mood" in done.output
 
     def test_a_liked_film_of_the_shipped_catalogue_is_found(self, tmp_path, flask):
@@ -221,7 +221,7 @@ class TestExports:
         done = flask("import", "movies", write_csv(tmp_path / "ratings.csv", [row]))
         assert done.exit_code == 0
         assert "1 skipped: already in the shipped catalogue" in done.output
-        assert "1 of them are liked" in done.output
+        assert "Liked, because played often or rated high: 1." in done.output
 
     def test_own_ratings_at_imdb_are_likes_beside_the_public_rating(self, tmp_path):
         row = {"Const": "tt0000001", "Your Rating": "8", "Date Rated": "2020-01-01", "Title": "Made-up Vow",
