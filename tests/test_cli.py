@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -277,13 +278,14 @@ def test_analyze_reads_voices_with_another_speech_model(tmp_path):
 
     count = len(classic_features(np.zeros(48_000, np.float32)))
     leaf = {"feature": [0], "threshold": [0.0], "left": [-1], "right": [-1], "roots": [0], "shares": [[0.75, 0.25]]}
+    arrays: dict[str, Any] = {name: np.array(values) for name, values in leaf.items()}
     np.savez(
         tmp_path / "model.npz",
         kind=np.array("bagging"),
         classes=np.array(["happy", "sad"]),
         mean=np.zeros(count, np.float32),
         scale=np.ones(count, np.float32),
-        **{name: np.array(values) for name, values in leaf.items()},  # type: ignore[arg-type]
+        **arrays,
     )
     speech = np.sin(np.arange(48_000) / 16_000 * 2 * np.pi * 180) * (1 + np.sin(np.arange(48_000) / 700)) / 3
     (tmp_path / "voice.wav").write_bytes(wav(speech))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -355,7 +356,7 @@ def test_augmented_faces_differ_and_keep_their_shape():
 def test_the_strength_of_augmentation_is_set():
     """Without any of it a face stays as it is; a shift alone moves it, by at most as much as is set."""
     face = make_faces(4)[0][3]  # its bar is in the middle
-    off = dict.fromkeys(("mirror", "rotation", "shift", "zoom_in", "zoom_out", "relit", "hidden"), 0.0)
+    off: dict[str, Any] = dict.fromkeys(("mirror", "rotation", "shift", "zoom_in", "zoom_out", "relit", "hidden"), 0.0)
     rng = np.random.default_rng(0)
     same = [augment(face, rng, FaceTraining(**off)) for _ in range(100)]
     assert sum((picture == face).all() for picture in same) > 50  # a few are blurred, noisy, small or compressed

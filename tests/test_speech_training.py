@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -500,12 +501,12 @@ class TestModels:
 
     def test_pickled_objects_and_endless_trees_in_an_archive_are_refused(self, tmp_path):
         path = tmp_path / "model.npz"
-        scales = {"mean": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
+        scales: dict[str, Any] = {"mean": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
         np.savez(path, allow_pickle=True, kind=np.array("mlp"), classes=np.array(["happy", {}], dtype=object), **scales)
         with pytest.raises(ModelError, match="allow_pickle"):
             load_speech_model(path)
         tree = {"feature": [0], "threshold": [0.0], "left": [0], "right": [0], "roots": [0], "shares": [[1.0, 0.0]]}
-        arrays = {name: np.array(values) for name, values in tree.items()}
+        arrays: dict[str, Any] = {name: np.array(values) for name, values in tree.items()}
         np.savez(path, kind=np.array("bagging"), classes=np.array(["happy", "sad"]), **scales, **arrays)
         with pytest.raises(ModelError, match="trees are inconsistent"):
             load_speech_model(path)

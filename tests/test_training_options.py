@@ -35,13 +35,9 @@ def test_every_setting_has_an_option(monkeypatch, command, module, settings_type
     arguments, expected = [command, "--data", "x"], {}
     for field in fields(settings_type):
         arguments.append(field.metadata["flag"] or f"--{field.name.replace('_', '-')}")
-        if field.name == "quick":
-            value = True
-        elif field.name == "emotions":
-            value = ["happy", "sad"]
-        else:
-            text = field.metadata["choices"][-1] if field.metadata["choices"] else "x"
-            value = {int: 3, float: 0.125, str: text, tuple: ["/a.keras", "/b.keras"]}[type(field.default)]
+        text = field.metadata["choices"][-1] if field.metadata["choices"] else "x"
+        names = ["happy", "sad"] if field.name == "emotions" else ["/a.keras", "/b.keras"]
+        value = {int: 3, float: 0.125, str: text, tuple: names, bool: True}[type(field.default)]
         arguments += value if isinstance(value, list) else [] if value is True else [str(value)]
         expected[field.name] = value
     if command == "text":  # there --model is no setting: it selects another training
