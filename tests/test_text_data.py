@@ -2,13 +2,19 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
+import train
 from moodmirror.emotions import EMOTIONS
+from moodmirror.training import text_corpora
 from moodmirror.training.corpora import CorpusError
+from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_augmentation import add_typing_errors, augment
-from moodmirror.training.text_corpora import load_text_corpora
+from moodmirror.training.text_calibration import calibrate
+from moodmirror.training.text_corpora import load_for_training, load_text_corpora, only_emotions
 from moodmirror.training.text_evaluation import read_cases
 from moodmirror.training.text_patterns import pattern_sentences
+from moodmirror.training.text_tfidf import TfidfEmotionRecognizer
 from tests.small_text_model import LABEL_WORDS, write_corpora
 
 pytestmark = pytest.mark.training
@@ -65,6 +71,62 @@ class TestCorpora:
             (folder / path).write_text(content)
         with pytest.raises(CorpusError, match=message):
             load_text_corpora(folder)
+
+    def test_chosen_emotions(self, tmp_path):
+        folder = write_corpora(tmp_path)
+        corpora = load_for_training(folder, TextTraining(emotions=("happy", "angry")))
+        assert corpora.emotions == ("angry", "happy")
+        for split in (*corpora.training.values(), corpora.development, corpora.tweets, corpora.everyday):
+            assert split is not None
+            assert len(split) > 0
+            assert {EMOTIONS[index] for index in np.flatnonzero(split.labels.any(axis=0))} <= {"angry", "happy"}
+        assert any("that --emotions does not name: GoEmotions" in note for note in corpora.notes)
+        some = only_emotions(sentences(), ("sad", "fear"))
+        assert {EMOTIONS[index] for index in some.labels.argmax(axis=1)} == {"sad", "fear"}
+
+    def test_a_quick_run_has_a_part_of_the_texts(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(text_corpora, "QUICK_TEXTS", (50, 20))
+        corpora = load_for_training(write_corpora(tmp_path), TextTraining(quick=True))
+        assert (len(corpora.training["GoEmotions"]), len(corpora.development)) == (50, 20)
+
+    def test_one_class_is_an_error(self, tmp_path, capsys):
+        folder = write_corpora(tmp_path)
+        for name in ("train", "dev"):
+            path = folder / "goemotions" / f"{name}.tsv"
+            happy = [line for line in path.read_text().splitlines() if "happy" in line]
+            path.write_text("\n".join(happy) + "\n")
+        for model in ("transformer", "tfidf"):
+            command = ["text", "--data", str(folder), "--model", model, "--run-dir", str(tmp_path / "run")]
+            assert train.main([*command, "--models-dir", str(tmp_path / "models")]) == 1
+            assert "of one class only, happy" in capsys.readouterr().err
+
+    def test_other_labels_are_left_out_and_counted(self, tmp_path):
+        folder = write_corpora(tmp_path)
+        with (folder / "carer" / "train.txt").open("a") as file:
+            file.write("i feel odd;oddness\nim bored;boredom\nso bored;boredom\n")
+        corpora = load_text_corpora(folder)
+        assert "left out, lines of train.txt with another label: boredom 2, oddness 1" in corpora.notes
+
+    def test_the_word_count_model_of_some_emotions_gives_the_others_nothing(self, tmp_path, capsys):
+        folder, models = write_corpora(tmp_path / "data"), tmp_path / "models"
+        command = ["text", "--data", str(folder), "--model", "tfidf", "--models-dir", str(models), "--emotions", "anger,joy"]
+        assert train.main(command) == 0
+        moods = TfidfEmotionRecognizer.load(models).predict_proba(["so very happy then", "the day was furious and"])
+        assert [EMOTIONS[index] for index in moods.argmax(axis=1)] == ["happy", "angry"]
+        assert moods[:, [EMOTIONS.index(name) for name in ("sad", "fear", "neutral")]].max() == 0
+        assert train.main([*command, "--evaluate"]) == 0
+        assert "macro-F1" in capsys.readouterr().out
+
+    def test_the_calibration_gives_untrained_emotions_nothing(self, tmp_path):
+        corpora = load_for_training(write_corpora(tmp_path), TextTraining(emotions=("happy", "angry")))
+        calibration = calibrate(corpora, lambda texts: np.zeros((len(texts), len(EMOTIONS)), np.float32))
+        moods = softmax(calibration.factor * np.zeros(len(EMOTIONS)) + calibration.bias)
+        assert moods[[EMOTIONS.index("happy"), EMOTIONS.index("angry")]].sum() == 1
+
+
+def sentences():
+    """Return sentences of every emotion."""
+    return pattern_sentences(500, np.random.default_rng(1))
 
 
 class TestPatternsAndAugmentation:

@@ -10,6 +10,7 @@ Only GoEmotions is required; other missing corpora are skipped and listed in the
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,8 +187,8 @@ def load_text_corpora(path: Path) -> TextCorpora:
     notes.append(f"{int((~is_new).sum())} training texts excluded because the development part contains them")
     training["GoEmotions"] = training["GoEmotions"].select(is_new)
     if (path / "carer").is_dir():
-        training["CARER"] = _load_carer(path / "carer" / "train.txt")
-        held_out["tweets"] = _load_carer(path / "carer" / "val.txt")
+        training["CARER"] = _load_carer(path / "carer" / "train.txt", notes)
+        held_out["tweets"] = _load_carer(path / "carer" / "val.txt", notes)
     else:
         notes.append("no carer/")
     if (path / "dailydialog").is_dir():
@@ -230,14 +231,20 @@ def _load_goemotions(path: Path, emotion_of_fine: npt.NDArray[np.int_]) -> TextS
     return TextSplit.from_labels(texts, labels, fine=fine)
 
 
-def _load_carer(path: Path) -> TextSplit:
+def _load_carer(path: Path, notes: list[str]) -> TextSplit:
     texts, labels = [], []
-    for number, line in enumerate(_read_lines(path), start=1):
+    others: Counter[str] = Counter()
+    for line in _read_lines(path):
         text, _, label = line.rpartition(";")
-        if label not in CARER_EMOTIONS:
-            raise CorpusError(f"{path}, line {number}: expected text;label with one of {', '.join(CARER_EMOTIONS)}")
-        texts.append(text)
-        labels.append(EMOTIONS.index(CARER_EMOTIONS[label]))
+        if label in CARER_EMOTIONS:
+            texts.append(text)
+            labels.append(EMOTIONS.index(CARER_EMOTIONS[label]))
+        elif line:
+            others[label] += 1
+    if not texts:
+        raise CorpusError(f"{path}, line 1: expected text;label with one of {', '.join(CARER_EMOTIONS)}")
+    if others:
+        notes.append(left_out_note(f"lines of {path.name} with another label", others))
     return TextSplit.from_labels(texts, _one_hot(labels), impossible=("disgust", "neutral"))
 
 
