@@ -173,7 +173,29 @@ def packets() -> tuple[Handler, list[bytes]]:
     return handle, [*MESSAGES, *(text.encode() for text in (*events, *attached, *INVALID_PACKETS))]
 
 
-TARGETS: Final = {target.__name__: target for target in (frames, sounds, clips, pictures, texts, bodies, packets)}
+def tables() -> tuple[Handler, list[bytes]]:
+    """Return the handler and inputs for files that the host imports: songs and dishes."""
+    from moodmirror.recommendation.importers import generic_csv, song_files
+    from moodmirror.recommendation.importers.imported_table import ImportedTable
+    from moodmirror.recommendation.importers.source_files import SourceError
+    from tests.test_song_files import FORMS
+
+    path = Path(tempfile.mkdtemp()) / "table"
+    imported = ImportedTable(path, "songs")
+
+    def handle(content: bytes) -> None:
+        path.write_bytes(content)
+        with suppress(SourceError):
+            for entry in song_files.read_all([path]).entries:
+                imported.id_of(entry)
+        with suppress(SourceError):
+            generic_csv.read(path, "food")
+
+    dishes = "name;tags;minutes\nSoup;cosy,warm;PT1H\n"
+    return handle, [*(text.encode() for text in FORMS.values()), dishes.encode("utf-16")]
+
+
+TARGETS: Final = {target.__name__: target for target in (frames, sounds, clips, pictures, texts, tables, bodies, packets)}
 
 
 def fuzz_in_process(name: str, options: list[str]) -> None:

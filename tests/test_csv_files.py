@@ -75,6 +75,11 @@ class TestDialects:
         path.write_text('title,artists,"tags;genres"\n' + "Song,A;B;C,x;y\n" * 50, encoding="utf-8")
         assert rows_of(path) == (["title", "artists", "tags;genres"], [["Song", "A;B;C", "x;y"]] * 50)
 
+    def test_separators_in_the_header_alone_do_not_separate(self, tmp_path):
+        path = tmp_path / "songs.csv"
+        path.write_text("title,roles (singer;band;guest)\nSong,A;B\nWake,C\n", encoding="utf-8")
+        assert rows_of(path) == (["title", "roles (singer;band;guest)"], [["Song", "A;B"], ["Wake", "C"]])
+
     def test_a_wrong_declaration_of_the_separator_is_ignored(self, tmp_path):
         path = tmp_path / "songs.csv"
         path.write_text("sep=;\n" + csv_text(), encoding="utf-8")

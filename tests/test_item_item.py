@@ -192,3 +192,16 @@ class TestCoLikesJob:
         CoLikesJob(database, recommender).refresh()
         rows = recommender.with_taste(liking("a")).recommend(SAD, "songs", exclude=["a"])
         assert rows[0].item.id == "e"
+
+
+def test_counts_under_several_ids_of_one_item_add_up():
+    parts = count((6, ["a", "b"]), (6, ["a2", "b"]), (5, ["a", "a2", "c"])).renamed({"a2": "a"})
+    index_of = {"a": 0, "b": 1, "c": 2}
+    predicted = ItemSimilarity(index_of, [parts]).predict(np.array([0]), np.array([1.0], dtype=np.float32))
+    # 22 likes of a, as those of both ids are added; 12 people like it with b, and 5 under both ids, counted twice, with c.
+    whole = CoLikeCounts(
+        ("a", "b", "c"), np.array([22, 12, 5]), np.array([[0, 1], [0, 2]], dtype=np.int64), np.array([12, 10])
+    )
+    expected = ItemSimilarity(index_of, [whole]).predict(np.array([0]), np.array([1.0], dtype=np.float32))
+    np.testing.assert_allclose(predicted, expected)
+    assert predicted[0] == 0, "an item is not similar to itself"

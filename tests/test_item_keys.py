@@ -174,6 +174,14 @@ class TestEarlierImports:
         assert best.item.id == "made-up-song"
         assert "others who liked September like it too" in best.why
 
+    def test_the_length_of_a_local_file_is_no_id_any_more(self, tmp_path):
+        self.earlier_table(tmp_path)
+        path = tmp_path / "songs.csv"
+        header, *rows = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join([f"{header},spotify_id", *(f"{row},215" for row in rows)]), encoding="utf-8")
+        table = ImportedTable(tmp_path, "songs")
+        assert {row["spotify_id"] for row in table.rows.values()} == {""}
+
     def test_an_entry_is_known_under_the_id_of_the_earlier_import(self, tmp_path):
         self.earlier_table(tmp_path)
         table = ImportedTable(tmp_path, "songs")

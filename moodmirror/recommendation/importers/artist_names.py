@@ -62,12 +62,12 @@ class ArtistSplitter:
         """
         if cell.startswith("["):
             return _parse_list(cell)
-        if count == 1:
-            return [_unescaped(cell)]
         if not re.search(r"[,;|]", cell):
             return [cell]
         text = _THOUSANDS.sub(_KEPT_COMMA, cell)
         for name in self.names:
+            if name.partition(",")[0].lower() not in text.lower():
+                continue
             pattern = re.escape(name).replace(r"\&", "(?:&|and)")
             text = re.sub(rf"(?<![^\s,]){pattern}(?=\s*,|$)", _keep_commas, text, flags=re.IGNORECASE)
         parts = [part.strip() for part in re.split(self.separator, text) if part.strip()]
