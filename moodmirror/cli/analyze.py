@@ -14,11 +14,13 @@ from flask.cli import with_appcontext
 
 from moodmirror.cli import reports
 from moodmirror.cli.analyze_inputs import FileInput, TextInput, find_inputs
-from moodmirror.live.messages import analysis_message, mood_message, reading_message
+from moodmirror.cli.help_notice import print_help_notice, terminal_country
+from moodmirror.live.messages import analysis_message, help_message, mood_message, reading_message
 from moodmirror.media.analysis_result import Analysis, combine
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion, unsupported_language_notice
 from moodmirror.media.file_analysis import analyze as analyze_file
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.speech_model_file import load_speech_model
 from moodmirror.recognition.text import TextEmotionRecognizer
@@ -128,13 +130,15 @@ def _analyze_inputs(
                 analysis = _analyze_input(services, value, show_progress)
                 analyses.append(analysis)
                 text = value.name if isinstance(value, TextInput) else ""
-                analyzed.append(reports.AnalyzedInput(value.name, analysis_message(analysis), text))
+                analyzed.append(reports.AnalyzedInput(value.name, analysis_message(analysis, terminal_country()), text))
             except (MediaError, TextError) as error:
                 errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: {error}")
             except OSError as error:
                 errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: it can't be opened: {error.strerror}.")
             show_progress(1.0)
     mood = mood_message(combine(analyses)) | {"at": None} if together else None
+    if any(each.message["help"] for each in analyzed):
+        print_help_notice()
     match output_format:
         case "json":
             for name, message, _ in analyzed:
@@ -179,6 +183,8 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
         except TextError as error:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
+    if any(is_crisis_statement(text) for _, text in texts):
+        print_help_notice()
     recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # this process serves no visitors
     if output_format == "csv":
         click.echo(reports.csv_line(["line", "text", *reports.COLUMNS[2:]]), nl=False)
@@ -196,7 +202,8 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
                     "notices": [] if supported else [unsupported_language_notice(language)],
                 }
                 if output_format == "json":
-                    click.echo(json.dumps({"line": number, "text": text, **message}))
+                    help_notice = help_message(terminal_country()) if is_crisis_statement(text) else None
+                    click.echo(json.dumps({"line": number, "text": text, **message, "help": help_notice}))
                 elif output_format == "csv":
                     click.echo(reports.csv_line([str(number), text, *reports.figure_cells(message)]), nl=False)
                 else:

@@ -6,8 +6,10 @@ import click
 from flask.cli import with_appcontext
 
 from moodmirror.cli.emotion_choice import EmotionChoice
+from moodmirror.cli.help_notice import print_help_notice
 from moodmirror.emotions import mood_vector
 from moodmirror.live.preferences import read_text_query
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.recommendation.ranking_modes import MODES
@@ -60,6 +62,9 @@ def recommend(
         raise click.UsageError('Give a mood, a wish, or both: --mood sad, --wish "a bowl of soup".')
     given_filters = {name: value for name, value in filters.items() if value is not None}
     kinds = tuple(dict.fromkeys(kind)) or KINDS
+    states_crisis = is_crisis_statement(wish)
+    if states_crisis:
+        print_help_notice()
     try:
         services = current_services()
         tables = services.recommender.recommend_each(
@@ -70,7 +75,8 @@ def recommend(
             given_filters,
             towards=towards,
             seed=seed,
-            text_query=read_text_query(services, wish),
+            text_query=None if states_crisis else read_text_query(services, wish),
+            comforting=states_crisis,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

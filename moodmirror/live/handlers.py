@@ -40,6 +40,7 @@ from moodmirror.live.peer_events import PeerEvents
 from moodmirror.live.preferences import PreferenceError, TextQueryError
 from moodmirror.live.publisher import Publisher, reload_session
 from moodmirror.live.recommendation_session import FeedbackError
+from moodmirror.live.safe_tables import SafeTables
 from moodmirror.live.session import Session
 from moodmirror.logs import log_connection
 from moodmirror.media.errors import DecoderError
@@ -95,12 +96,15 @@ class LiveServer:
         if sign_ins:
             sign_ins.on_changed.append(self._on_spotify_changed)
         services.camera.subscribe(self._emit_camera_status)
-        self._peer_events = PeerEvents(services.config.redis_url, self._reload_visitor, self._disconnect_visitor)
+        self._safe_tables = SafeTables()
+        self._peer_events = PeerEvents(
+            services.config.redis_url, self._reload_visitor, self._disconnect_visitor, self._set_safe_tables_of
+        )
         services.on_visitor_deleted.extend((self._disconnect_visitor, self._peer_events.publish_deleted))
         handlers: dict[str, Handler] = {
             FrameInput.event: self._on_frame,
             AudioInput.event: partial(self._on_input, AudioInput.event),
-            TextInput.event: partial(self._on_input, TextInput.event),
+            TextInput.event: self._on_text,
             "watch": self._on_watch,
             "choose": self._on_choose,
             "show": self._on_show,
@@ -108,6 +112,7 @@ class LiveServer:
             "preferences": self._on_preferences,
             "others": self._on_others,
             "feedback": self._on_feedback,
+            "safe_tables": self._on_safe_tables,
         }
         assert set(handlers) == set(CLIENT_EVENTS)
         # A visitor is identified by the request that opens the connection. Messages don't need a request context: creating
@@ -166,12 +171,20 @@ class LiveServer:
         session.recommendations.reload()
         session.publish_taste()
         self._show_spotify(session)
+        visitor = session.recommendations.visitor
+        if visitor is not None and (
+            visitor in self._safe_tables or any(one.recommendations.comforting for one in self._sessions_of(visitor))
+        ):
+            session.set_safe_tables(on=True)
 
     def _on_disconnect(self, sid: str, reason: Any = None) -> None:
         with self._lock:
             session = self._sessions.pop(sid, None)
         self._auth.release(sid)
         if session:
+            visitor = session.recommendations.visitor
+            if visitor is not None and session.recommendations.comforting:
+                self._safe_tables.set(visitor, on=True)
             self._room.remove(session)
 
     def _open_sessions(self) -> list[Session]:
@@ -235,6 +248,11 @@ class LiveServer:
         self._metrics.readings.labels(each.source).inc(readings)
         return acknowledgement
 
+    def _on_text(self, session: Session, text: str) -> BaseModel:
+        """Offer help at once if the text states a crisis, and read its mood."""
+        self._check_text(session, TextInput.event, text)
+        return self._on_input(TextInput.event, session, text)
+
     def _on_frame(self, session: Session, frame: bytes) -> BaseModel:
         """Return the faces in a frame, and the pause until the next one."""
         acknowledgement = self._on_input(FrameInput.event, session, frame)
@@ -288,7 +306,8 @@ class LiveServer:
         return EmptyAck()
 
     def _on_preferences(self, session: Session, payload: PreferencesPayload) -> BaseModel:
-        """Set how to make the visitor's tables."""
+        """Set how to make the visitor's tables, and offer help at once if the wish states a crisis."""
+        self._check_text(session, "preferences", payload.wish)
         return self._change_tables(session, lambda: session.recommendations.set_preferences(payload))
 
     def _on_others(self, session: Session, kind: str) -> BaseModel:
@@ -319,6 +338,30 @@ class LiveServer:
             return ErrorAck(error=str(error))
         session.skip_throttle()
         return EmptyAck()
+
+    def _on_safe_tables(self, session: Session, on: bool) -> BaseModel:
+        """Set whether the visitor's tables show only what comforts."""
+        self._set_safe_tables(session, on=on)
+        return EmptyAck()
+
+    def _check_text(self, session: Session, event: str, text: str) -> None:
+        """Make the page show the help notice, and all tables of the visitor safe, if a text states a crisis."""
+        if session.check_text(event, text):
+            session.set_safe_tables(on=True, statement=True)
+            self._set_safe_tables(session, on=True)
+
+    def _set_safe_tables(self, session: Session, *, on: bool) -> None:
+        """Set it for all of the visitor's connections, here and in the other processes."""
+        visitor = session.recommendations.visitor
+        session.set_safe_tables(on=on)
+        if visitor is not None:
+            self._set_safe_tables_of(visitor, on)
+            self._peer_events.publish_safe_tables(visitor, on=on)
+
+    def _set_safe_tables_of(self, visitor: str, on: bool) -> None:
+        self._safe_tables.set(visitor, on=on)
+        for session in self._sessions_of(visitor):
+            session.set_safe_tables(on=on)
 
     # Changes of visitors' data
 
@@ -352,6 +395,7 @@ class LiveServer:
 
     def _disconnect_visitor(self, visitor: str) -> None:
         """Disconnect a visitor whose data was deleted; their pages connect again with a new id."""
+        self._safe_tables.set(visitor, on=False)
         for session in self._sessions_of(visitor):
             self._disconnect(session.name)
 

@@ -185,6 +185,26 @@ class Row(Item):
     liked: bool = Field(description="by the visitor; always false in the HTTP API, which uses nobody's taste")
 
 
+class HelpLine(BaseModel):
+    """A help line: a phone number, or a number to text with the word to send, or both; empty where it has none."""
+
+    name: str
+    phone: str
+    text: str
+    url: str
+    hours: str
+
+
+class HelpNotice(BaseModel):
+    """Help for a person who states suicidality or self-harm: show it at once, above everything."""
+
+    message: str = Field(description="what to say to the person, in plain text")
+    country: str | None = Field(description="ISO 3166 code of the country of the lines; null where the locale implies none")
+    lines: list[HelpLine]
+    emergency: str | None = Field(description="the emergency number of the country")
+    directory: str = Field(description="a site that lists the help lines of most countries")
+
+
 # Messages of clients
 
 
@@ -305,6 +325,12 @@ class OthersPayload(RootModel[Kind]):
     model_config = ConfigDict(strict=True)
 
 
+class SafeTablesPayload(RootModel[bool]):
+    """Whether the visitor's tables show only what comforts; false shows everything again."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class ConnectAuth(BaseModel):
     """The credentials with which a client connects."""
 
@@ -420,6 +446,13 @@ class LowPayload(RootModel[bool]):
     """Whether the mood has been very low for minutes."""
 
 
+class HelpPayload(BaseModel):
+    """Help for a person in a crisis: emitted at once for a text or wish that states one, and when `safe_tables` changes."""
+
+    statement: bool = Field(description="whether such a statement was just found: show the help notice")
+    safe_tables: bool = Field(description="whether the tables show only what comforts, until the visitor chooses otherwise")
+
+
 class CatalogueItem(Item):
     """An item with its table."""
 
@@ -483,6 +516,7 @@ CLIENT_EVENTS: Final[Mapping[str, ClientEvent]] = {
     "preferences": ClientEvent(PreferencesPayload, awaited=True),
     "feedback": ClientEvent(FeedbackPayload, (FeedbackAck,)),
     "others": ClientEvent(OthersPayload),
+    "safe_tables": ClientEvent(SafeTablesPayload),
 }
 """The events of clients by name."""
 
@@ -493,6 +527,7 @@ SERVER_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
     "faces": FacesPayload,
     "course": CoursePayload,
     "low": LowPayload,
+    "help": HelpPayload,
     "taste": TastePayload,
     "spotify": SpotifyPayload,
 }

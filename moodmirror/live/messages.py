@@ -8,6 +8,7 @@ import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.fusion import Mood, Source
+from moodmirror.help_lines import DIRECTORY_URL, help_lines, help_notice
 from moodmirror.live import message_schemas as schemas
 from moodmirror.media.analysis_result import Analysis, Segment
 from moodmirror.recognition.audio import Samples
@@ -176,8 +177,24 @@ def text_ack(reading: TextReading | None, words: Sequence[tuple[int, int, float]
     return schemas.TextAck.model_validate(fields)
 
 
-def analysis_message(analysis: Analysis) -> dict[str, Any]:
-    """Return the analysis of a file or a text: one shape for all kinds, with None or empty for what a kind does not have."""
+def help_message(country: str | None) -> dict[str, Any]:
+    """Return the notice with the help lines of a country; without any for None."""
+    lines = help_lines().get(country or "", ())
+    fields = {
+        "message": help_notice(country),
+        "country": country if lines else None,
+        "lines": [{name: getattr(line, name) for name in schemas.HelpLine.model_fields} for line in lines],
+        "emergency": lines[0].emergency if lines else None,
+        "directory": DIRECTORY_URL,
+    }
+    return schemas.HelpNotice.model_validate(fields).model_dump()
+
+
+def analysis_message(analysis: Analysis, country: str | None = None) -> dict[str, Any]:
+    """Return the analysis of a file or a text: one shape for all kinds, with None or empty for what a kind does not have.
+
+    `country` is that of the help lines for a text that states a crisis.
+    """
     return {
         "kind": analysis.kind,
         **reading_message(analysis.vector),
@@ -201,6 +218,7 @@ def analysis_message(analysis: Analysis) -> dict[str, Any]:
             }
             for reading in analysis.readings
         ],
+        "help": help_message(country) if analysis.states_crisis else None,
     }
 
 
@@ -244,12 +262,15 @@ def recommendations_message(
     towards: str | None = None,
     seed: int = 0,
     text_query: TextQuery | None = None,
+    comforting: bool = False,
 ) -> dict[str, Any]:
     """Return the `k` best rows of each table for a mood vector, or None, as the HTTP API sends them.
 
     Raises ValueError as Recommender.recommend_each does.
     """
-    tables = recommender.recommend_each(mood, KINDS, k, mode, filters, towards=towards, seed=seed, text_query=text_query)
+    tables = recommender.recommend_each(
+        mood, KINDS, k, mode, filters, towards=towards, seed=seed, text_query=text_query, comforting=comforting
+    )
     return {kind: [row_fields(kind, row) for row in rows] for kind, rows in tables.items()}
 
 

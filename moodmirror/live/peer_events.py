@@ -1,4 +1,6 @@
-"""Events about visitors between the processes of one site: their taste has changed, or their data was deleted.
+"""Events about visitors between the processes of one site.
+
+Their taste has changed, their data was deleted, or their tables show only what comforts.
 
 Without these events each process would find out from the database within seconds; with them the visitor's other windows
 are updated at once.
@@ -22,11 +24,18 @@ CHANNEL: Final = "mood-mirror:visitors"
 class PeerEvents:
     """Publishes events to the other processes and receives theirs; without Redis it does nothing."""
 
-    def __init__(self, url: str | None, on_changed: Callable[[str], None], on_deleted: Callable[[str], None]) -> None:
-        """After :meth:`start`, call `on_changed` or `on_deleted` with the visitor's id for each event, in its own thread."""
+    def __init__(
+        self,
+        url: str | None,
+        on_changed: Callable[[str], None],
+        on_deleted: Callable[[str], None],
+        on_safe_tables: Callable[[str, bool], None],
+    ) -> None:
+        """After :meth:`start`, call a function with the visitor's id for each event, in its own thread."""
         self._process = secrets.token_hex(8)  # Redis also delivers a process's own events
         self._on_changed = on_changed
         self._on_deleted = on_deleted
+        self._on_safe_tables = on_safe_tables
         self._redis = connect(url) if url else None
         self._subscriber = Subscriber(url, [CHANNEL], self._receive) if url else None
 
@@ -37,11 +46,15 @@ class PeerEvents:
 
     def publish_changed(self, visitor: str) -> None:
         """Publish that a visitor's opinions or saved items have changed in the database."""
-        self._publish(visitor, deleted=False)
+        self._publish(visitor)
 
     def publish_deleted(self, visitor: str) -> None:
         """Publish that a visitor's data was deleted."""
-        self._publish(visitor, deleted=True)
+        self._publish(visitor, forgotten=True)
+
+    def publish_safe_tables(self, visitor: str, *, on: bool) -> None:
+        """Publish whether a visitor's tables show only what comforts."""
+        self._publish(visitor, safe_tables=on)
 
     def close(self) -> None:
         """Close the connections to Redis."""
@@ -50,16 +63,22 @@ class PeerEvents:
         if self._redis:
             self._redis.close()
 
-    def _publish(self, visitor: str, *, deleted: bool) -> None:
+    def _publish(self, visitor: str, *, forgotten: bool = False, safe_tables: bool | None = None) -> None:
         # While Redis is known to be unavailable, publishing would only wait for its timeout.
         if self._redis is None or self._subscriber is None or not self._subscriber.connected:
             return
         try:
-            self._redis.publish(CHANNEL, json.dumps({"from": self._process, "visitor": visitor, "forgotten": deleted}))
+            message = {"from": self._process, "visitor": visitor, "forgotten": forgotten, "safe_tables": safe_tables}
+            self._redis.publish(CHANNEL, json.dumps(message))
         except (RedisError, OSError) as error:
             LOGGER.warning("can't notify the other processes, they will find the change in the database: %s", error)
 
     def _receive(self, channel: str, content: bytes) -> None:
         message = json.loads(content)
-        if message["from"] != self._process:
+        if message["from"] == self._process:
+            return
+        safe_tables = message.get("safe_tables")  # a process of an earlier release sends none
+        if safe_tables is not None:
+            self._on_safe_tables(message["visitor"], safe_tables)
+        else:
             (self._on_deleted if message["forgotten"] else self._on_changed)(message["visitor"])

@@ -14,6 +14,7 @@ from moodmirror.emotions import MoodVector
 from moodmirror.live.message_schemas import CatalogueItem, FeedbackPayload, PreferencesPayload, TableRow, TastePayload
 from moodmirror.live.messages import ROWS_PER_TABLE, item_fields, row_fields
 from moodmirror.live.preferences import Preferences, read_preferences
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.importers.liked_songs import LikedSongs
 from moodmirror.recommendation.taste import Taste
@@ -44,6 +45,8 @@ class RecommendationSession:
         self._taste = Taste()
         self._recommender = services.recommender.with_taste(self._taste)
         self._preferences = Preferences()
+        self.comforting = False  # whether the tables show only what comforts
+        self._query_states_crisis = False  # such a text query names nothing that the tables should look for
         self._saved: tuple[tuple[str, str], ...] = ()  # (kind, id), newest first
         self._exists = False  # whether the database has a record of the visitor
         # Changes to write once the database is available again.
@@ -67,9 +70,12 @@ class RecommendationSession:
         return True
 
     def make_tables(self, mood: MoodVector | None) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows of each table for a mood, float32 [7], or for the text query alone, and mark them as shown."""
+        """Return the rows of each table for a mood, float32 [7], or for the text query alone, and mark them as shown.
+
+        Where they only comfort, they need neither a mood nor a query.
+        """
         preferences, recommender, tables = self._preferences, self._recommender, {}
-        lists = self._liked_songs.lists if self._liked_songs else {}
+        lists = self._liked_songs.lists if self._liked_songs and not self.comforting else {}
         mode, towards = (preferences.mode, preferences.towards) if mood is not None else ("match", None)
         for kind in KINDS:
             recommendations = recommender.recommend(
@@ -80,8 +86,9 @@ class RecommendationSession:
                 preferences.filters.get(kind),
                 towards=towards,
                 seed=preferences.seed,
-                text_query=preferences.text_query,
+                text_query=None if self.comforting and self._query_states_crisis else preferences.text_query,
                 only=lists.get(preferences.song_list) if kind == "songs" else None,
+                comforting=self.comforting,
             )
             self._taste.mark_shown(kind, [recommendation.item.id for recommendation in recommendations])
             saved = set(self._saved)
@@ -107,6 +114,7 @@ class RecommendationSession:
         """Replace the preferences. Raises PreferenceError, TextQueryError, or FeedbackError if too frequent."""
         self._count_click()
         self._preferences = read_preferences(self._services, payload)
+        self._query_states_crisis = is_crisis_statement(payload.wish)
 
     def replace_rows(self, kind: str) -> None:
         """Replace a table's rows by others. Raises FeedbackError if too frequent."""

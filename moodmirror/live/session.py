@@ -8,10 +8,11 @@ import numpy as np
 
 from moodmirror.fusion import Mood, Reading, Source
 from moodmirror.live.inputs import AudioInput, FrameInput, Input, TextInput
-from moodmirror.live.message_schemas import SpotifyPayload
+from moodmirror.live.message_schemas import HelpPayload, SpotifyPayload
 from moodmirror.live.messages import mood_message
 from moodmirror.live.recommendation_session import RecommendationSession
 from moodmirror.mood import HISTORY_STEP_SECONDS, MoodState
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.services import Services
 
 MOOD_SECONDS: Final = 0.125  # minimum between two moods: the page's bars are animated at eight steps per second
@@ -103,6 +104,7 @@ class Session(Audience):
         )
         self._tables_mood: Mood | None = None
         self._tables_from_query = False  # made for the text query alone, as there was no mood
+        self._statements: set[str] = set()  # the events whose newest text states a crisis
         self._has_rows = False  # whether the visitor's page shows rows
         inputs: tuple[Input, ...] = (
             FrameInput(self.state, services.frame_decoders, services.face_analyzer),
@@ -142,7 +144,7 @@ class Session(Audience):
         if not unthrottled and steady and same_audience and not _has_moved(mood, before):
             return
         self._tables_version, self._tables_published_at, self._tables_mood = version, now, mood
-        if mood is None and not self.recommendations.has_text_query:
+        if mood is None and not self.recommendations.has_text_query and not self.recommendations.comforting:
             # Rows stay while a mood fades, because the visitor may read them with the face turned away. If the mood or the
             # query was removed, or the visitor left the camera room, nothing supports them any more.
             removed = self._tables_from_query or audience.state.was_cleared or not same_audience
@@ -157,6 +159,23 @@ class Session(Audience):
         if _visible_content(tables) != _visible_content(self._tables):
             self._tables, self._has_rows = tables, True
             self._emit("recommendations", tables, to=self.name)
+
+    def check_text(self, event: str, text: str) -> bool:
+        """Return whether a text states a crisis that the last text of the same event did not state."""
+        if not is_crisis_statement(text):
+            self._statements.discard(event)
+            return False
+        is_new = event not in self._statements
+        self._statements.add(event)
+        return is_new
+
+    def set_safe_tables(self, *, on: bool, statement: bool = False) -> None:
+        """Set whether the tables show only what comforts; with `statement`, make the page show the help notice."""
+        if not statement and on == self.recommendations.comforting:
+            return
+        self.recommendations.comforting = on
+        self._emit("help", HelpPayload(statement=statement, safe_tables=on).model_dump(), to=self.name)
+        self.skip_throttle()
 
     def publish_taste(self) -> None:
         """Emit the visitor's stored data."""

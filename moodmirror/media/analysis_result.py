@@ -42,7 +42,8 @@ class Analysis:
     is the ISO 639 code of its language, and `language_known` whether that is supported; both are None for other kinds.
     `readings` hold what each of its sources says of the whole, for :func:`combine`. `notices` are sentences for the user
     about what was read differently than they may expect, for example that the file is incomplete and only a part of it was
-    read.
+    read. `states_crisis` is true if a text, of whatever kind of file, states suicidality or self-harm
+    (:mod:`moodmirror.recognition.crisis_statements`).
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Analysis:
     weight: float | None = None
     notices: Sequence[str] = ()
     readings: Sequence[Reading] = ()
+    states_crisis: bool = False
 
     @property
     def label(self) -> str | None:

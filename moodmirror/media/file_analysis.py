@@ -14,6 +14,7 @@ from moodmirror.media.decoder_client import AudioChunk, DecodedChunk, FileHeader
 from moodmirror.media.formats import KINDS, Kind
 from moodmirror.media.image_analysis import analyze_image
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer, SpeechReading
 from moodmirror.recognition.text import TextEmotionRecognizer, TextReading
@@ -115,6 +116,7 @@ def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
         weight=reading.weight,
         notices=_text_notices(reading),
         readings=[Reading(reading.vector, "text", reading.weight, 0.0)] if reading.language_known else (),
+        states_crisis=is_crisis_statement(text),
     )
 
 

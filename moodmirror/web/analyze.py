@@ -12,6 +12,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
+from moodmirror.help_lines import country_of_locale
 from moodmirror.live.message_schemas import Mood
 from moodmirror.live.messages import analysis_message, mood_message
 from moodmirror.media.analysis_result import Analysis, combine
@@ -208,7 +209,7 @@ def _analyze_parts(
                             break
                         yield None if progress is None else (number + progress) / len(parts)
             analyses.append(analysis)
-            answers.append(schemas.Part(name=name, analysis=schemas.Analysis(**analysis_message(analysis)), problem=None))
+            answers.append(schemas.Part(name=name, analysis=_analysis_schema(analysis), problem=None))
         except (MediaError, TextError) as error:
             problem = schemas.Problem(**problem_body(*_unreadable_problem(error)))
             answers.append(schemas.Part(name=name, analysis=None, problem=problem))
@@ -264,7 +265,12 @@ def _line(message: dict[str, Any]) -> str:
 
 
 def _response_body(analysis: Analysis) -> dict[str, Any]:
-    return schemas.Analysis(**analysis_message(analysis)).model_dump(mode="json")
+    return _analysis_schema(analysis).model_dump(mode="json")
+
+
+def _analysis_schema(analysis: Analysis) -> schemas.Analysis:
+    country = country_of_locale(request.headers.get("Accept-Language", ""))
+    return schemas.Analysis(**analysis_message(analysis, country))
 
 
 def _uploaded_file() -> BinaryIO:

@@ -6,9 +6,11 @@ from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
 from moodmirror.emotions import mood_vector, parse_mood_vector
+from moodmirror.help_lines import country_of_locale
 from moodmirror.live.message_schemas import Mood
-from moodmirror.live.messages import mood_message, recommendations_message
+from moodmirror.live.messages import help_message, mood_message, recommendations_message
 from moodmirror.live.preferences import TextQueryError, read_text_query
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.services import current_services
 from moodmirror.web import schemas
@@ -50,6 +52,7 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
     """Recommend songs, movies, food and activities for a mood or a mood vector, for a wish in free text, or for both.
 
     A wish without a mood uses the mode match. No visitor's taste has an influence: the same query has the same result.
+    A wish that states suicidality or self-harm gets rows that comfort, and help to show at once.
     Repeated and unknown parameters are refused, so that a typing error does not go unnoticed.
     """
     for name in request.args:
@@ -67,6 +70,8 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
     if vector is None and not options.wish.strip():
         return problem(400, "No mood and no wish", "give a mood, as mood=sad, a wish, as wish=a+bowl+of+soup, or both")
     filters = options.model_dump(include=set(FILTERS), exclude_none=True)
+    states_crisis = is_crisis_statement(options.wish)
+    comforting = states_crisis if options.comforting is None else options.comforting
     services = current_services()
     try:
         tables = recommendations_message(
@@ -77,10 +82,15 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
             filters,
             towards=options.towards,
             seed=options.seed,
-            text_query=read_text_query(services, options.wish),
+            # A statement of a crisis names nothing that the tables should look for.
+            text_query=None if states_crisis and comforting else read_text_query(services, options.wish),
+            comforting=comforting,
         )
     except TextQueryError as error:
         return problem(400, "Invalid wish", str(error))
     except ValueError as error:
         return problem(400, "Invalid mode or filter", str(error))
+    if not states_crisis:
+        return schemas.Recommendations(**tables).model_dump(exclude={"help"})
+    tables["help"] = help_message(country_of_locale(request.headers.get("Accept-Language", "")))
     return schemas.Recommendations(**tables).model_dump()

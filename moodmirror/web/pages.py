@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
+from moodmirror.help_lines import COUNTRY_NAMES, DIRECTORY_URL, country_of_locale, help_lines
 from moodmirror.live.message_schemas import MAX_QUERY_CHARACTERS, MAX_TEXT_CHARACTERS
 from moodmirror.live.messages import camera_message
 from moodmirror.recognition.model_files import ModelError
@@ -52,6 +53,10 @@ def index() -> str:
         keep_days=RETENTION_DAYS,
         certainty=model_accuracy,
         spotify=current_services().config.spotify,
+        help_lines=help_lines(),
+        help_country=country_of_locale(request.headers.get("Accept-Language", "")),
+        help_directory=DIRECTORY_URL,
+        country_names=COUNTRY_NAMES,
     )
 
 

@@ -11,6 +11,7 @@ from moodmirror.live.message_schemas import (
     Emotion,
     EmotionName,
     FusedReading,
+    HelpNotice,
     Mode,
     Mood,
     Reading,
@@ -60,6 +61,7 @@ class Analysis(FusedReading):
     weight: Share | None
     notices: list[str] = Field(description="sentences about what was read in part only, or differently than expected")
     readings: list[SourceReading] = Field(description="what each source says of the whole, for the event `show`")
+    help: HelpNotice | None = Field(description="help to show at once, if the text states suicidality or self-harm")
 
 
 class Problem(BaseModel):
@@ -115,6 +117,7 @@ class Recommendations(BaseModel):
     movies: list[Row]
     food: list[Row]
     activities: list[Row]
+    help: HelpNotice | None = Field(None, description="help to show at once, if the wish states suicidality or self-harm")
 
 
 class MyData(BaseModel):
@@ -131,6 +134,12 @@ class TextBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str
+
+
+_COMFORTING: Final = (
+    "true: only rows that comfort, for a person in a crisis; false: everything; left out: true if the wish states "
+    "suicidality or self-harm"
+)
 
 
 class RecommendationOptions(BaseModel):
@@ -150,6 +159,7 @@ class RecommendationOptions(BaseModel):
     wish: str = Field(
         "", max_length=MAX_QUERY_CHARACTERS, description="a query in free text; ranks together with the mood, or alone"
     )
+    comforting: bool | None = Field(None, description=_COMFORTING)
 
 
 _filters: Any = {name: (str | None, Field(None, description=meaning)) for name, meaning in FILTERS.items()}

@@ -2,7 +2,7 @@
 
 import { openConnection } from "./connection.js";
 import { askConsent, withdrawConsent } from "./consent.js";
-import { byId } from "./dom.js";
+import { openHelpNotice } from "./help_notice.js";
 import { openAudioInput } from "./inputs/audio_input.js";
 import { openFileInput } from "./inputs/file_input.js";
 import { openTextInput } from "./inputs/text_input.js";
@@ -24,11 +24,13 @@ const stopAudio = openAudioInput(socket, {
   askConsent: () => askConsent("microphone"),
   onSwitch: (open) => showOpen("microphone", open),
 });
+const help = openHelpNotice(socket);
 const textInput = openTextInput(socket);
 const file = openFileInput(socket, {
   onPreview: (name) => mirror.showFile(name),
   onMoodSet: () => moodChoice.show(null, true),
   onMoodCleared: () => moodChoice.choose(null),
+  onStatement: help.showStatement,
 });
 const moodChoice = openMoodChoice(socket, { onChoose: file.releaseMood, onClear: file.remove });
 const mirror = new Mirror(socket, { removeFile: file.remove, showOpen });
@@ -50,6 +52,7 @@ function stopEverything() {
 
 // The server stores nothing of a connection that ended: send everything again.
 socket.on("connect", () => {
+  help.resend();
   mirror.resume();
   moodChoice.resend();
   textInput.send();
@@ -61,7 +64,6 @@ socket.on("mood", (mood) => {
   textInput.showMood(mood);
   showMoodInHistory(mood);
 });
-socket.on("low", (low) => {
-  byId("help", HTMLElement).hidden = !low;
-});
+socket.on("low", help.showLow);
+socket.on("help", help.show);
 socket.on("recommendations", tables.show);

@@ -136,6 +136,15 @@ export interface FrameAck {
 export type FramePayload = ArrayBuffer | ArrayBufferView | Blob;
 
 /** An item's page on another site, or a search for it there. */
+/** Emitted at once when a text or a wish states suicidality or self-harm, and when the tables become safe or end to be. */
+export interface HelpPayload {
+  /** whether such a statement was just found: show the help notice */
+  statement: boolean;
+  /** whether the tables show only what comforts, until the visitor chooses otherwise */
+  safe_tables: boolean;
+}
+
+/** A search for an item on another site. */
 export interface Link {
   name: string;
   url: string;
@@ -185,6 +194,9 @@ export interface PreferencesPayload {
 
 /** All four tables, best row first; empty when there is neither a mood nor a text query any more. */
 export type RecommendationsPayload = Partial<Record<Kind, TableRow[]>>;
+
+/** Whether the visitor's tables show only what comforts; false shows everything again. */
+export type SafeTablesPayload = boolean;
 
 /** A sentence of a text; positions count Unicode characters from 0. */
 export interface Sentence {
@@ -359,6 +371,7 @@ export interface ClientToServerEvents {
   preferences: (payload: PreferencesPayload, callback: (answer: Acknowledgement<EmptyAck>) => void) => void;
   feedback: (...parameters: [payload: FeedbackPayload] | [payload: FeedbackPayload, callback: (answer: Acknowledgement<FeedbackAck>) => void]) => void;
   others: (...parameters: [payload: OthersPayload] | [payload: OthersPayload, callback: (answer: Acknowledgement<EmptyAck>) => void]) => void;
+  safe_tables: (...parameters: [payload: SafeTablesPayload] | [payload: SafeTablesPayload, callback: (answer: Acknowledgement<EmptyAck>) => void]) => void;
 }
 
 /** Events that the server emits. */
@@ -369,6 +382,7 @@ export interface ServerToClientEvents {
   faces: (payload: FacesPayload) => void;
   course: (payload: CoursePayload) => void;
   low: (payload: LowPayload) => void;
+  help: (payload: HelpPayload) => void;
   taste: (payload: TastePayload) => void;
   spotify: (payload: SpotifyPayload) => void;
 }

@@ -42,13 +42,14 @@ const clip = byId("file-preview-video", HTMLVideoElement);
 
 /**
  * Set up the file section. `onPreview` receives the name of a file that is shown in place of the camera, and null when it is
- * removed; `onMoodSet` is called when the files' mood becomes the visitor's, `onMoodCleared` when that ends.
+ * removed; `onMoodSet` is called when the files' mood becomes the visitor's, `onMoodCleared` when that ends, `onStatement`
+ * when a file's text states a crisis.
  *
  * Returns `remove`, which removes all files and their mood, and `releaseMood` for when the visitor has chosen another mood.
  * @param {ServerSocket} socket
- * @param {{ onPreview: (name: string | null) => void, onMoodSet: () => void, onMoodCleared: () => void }} options
+ * @param {{ onPreview: (name: string | null) => void, onMoodSet: () => void, onMoodCleared: () => void, onStatement: () => void }} options
  */
-export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
+export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onStatement }) {
   /** @type {XMLHttpRequest | null} */
   let upload = null;
   /** @type {File[]} */
@@ -195,6 +196,7 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared }) {
     list.append(item);
     files.push(file);
     showList();
+    if (analysis.help) onStatement();
     showAnalysis(analysis);
     say();
     if (analysis.readings.length === 0) return;

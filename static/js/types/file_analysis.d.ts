@@ -21,4 +21,5 @@ export interface FileAnalysis {
   faces: TrackedFace[];
   notices: string[]; // sentences for the visitor
   readings: SourceReading[]; // for the event "show"
+  help: object | null; // there is help to show: the text states a crisis
 }
