@@ -30,7 +30,7 @@ class Visitor:
         self.server = server
         self.client = socketio.Client(reconnection=False)
         self.received: dict[str, queue.Queue[Any]] = {
-            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course", "taste")
+            name: queue.Queue() for name in ("mood", "recommendations", "camera", "course", "taste", "low", "help")
         }
         for name, messages in self.received.items():
             self.client.on(name, messages.put)

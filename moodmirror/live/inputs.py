@@ -20,6 +20,7 @@ from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.speech_features import STEP_SAMPLES, WINDOW_SAMPLES, WINDOW_SECONDS
@@ -205,13 +206,14 @@ class TextInput(Input):
             return text_ack(None)
         recognizer = self._open_recognizer()
         try:
-            reading = recognizer.read(payload)
+            reading, states_crisis = recognizer.read(payload), is_crisis_statement(payload)
             if not reading.language_known:
                 self._mood.clear("text")
-                return text_ack(reading)
-            words = recognizer.explain(payload, reading)  # before the mood changes: the page shows both at the same time
+                return text_ack(reading, states_crisis=states_crisis)
+            # Before the mood changes: the page shows both at the same time.
+            words = () if states_crisis else recognizer.explain(payload, reading)
             self._add_reading(Reading(reading.vector, "text", reading.weight, time.monotonic()))
-            return text_ack(reading, words)
+            return text_ack(reading, words, states_crisis=states_crisis)
         except TextError as error:
             raise InputError(str(error)) from None
 

@@ -396,6 +396,7 @@ class TextAck(Reading):
     weight: Share = Field(description="how reliable the reading is")
     course: list[Sentence]
     words: list[Word] = Field(description="the most influential words, in their order")
+    states_crisis: bool = Field(description="whether the text states suicidality or self-harm")
 
 
 class SupersededAck(BaseModel):

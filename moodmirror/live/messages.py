@@ -151,7 +151,9 @@ def audio_ack(packet: Samples, state: str, reading: SpeechReading | None = None)
     return schemas.AudioAck.model_validate(fields)
 
 
-def text_ack(reading: TextReading | None, words: Sequence[tuple[int, int, float]] = ()) -> schemas.TextAck:
+def text_ack(
+    reading: TextReading | None, words: Sequence[tuple[int, int, float]] = (), *, states_crisis: bool = False
+) -> schemas.TextAck:
     """Return the acknowledgement of a text: its emotions, sentence by sentence in `course`, and its most influential words.
 
     Positions count Unicode characters from 0, the end is exclusive. The label is null for an empty text (None).
@@ -174,7 +176,7 @@ def text_ack(reading: TextReading | None, words: Sequence[tuple[int, int, float]
             "course": [{"start": start, "end": end, **reading_message(vector)} for start, end, vector in reading.sentences],
             "words": _influential(words),
         }
-    return schemas.TextAck.model_validate(fields)
+    return schemas.TextAck.model_validate({**fields, "states_crisis": states_crisis})
 
 
 def help_message(country: str | None) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def run_to_completion(
 
 def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
     """Analyze a text, sentence by sentence. Raises TextError if it can't be read."""
-    reading = recognizer.read(text)
+    reading, states_crisis = recognizer.read(text), is_crisis_statement(text)
     segments = [Segment(vector, {"text": 1.0}, start=start, end=end) for start, end, vector in reading.sentences]
     return Analysis(
         "text",
@@ -110,13 +110,13 @@ def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
         {"text": 1.0},
         leading_share(reading.vector, segments),
         segments=segments,
-        words=recognizer.explain(text, reading) if reading.language_known else (),
+        words=recognizer.explain(text, reading) if reading.language_known and not states_crisis else (),
         language=reading.language,
         language_known=reading.language_known,
         weight=reading.weight,
         notices=_text_notices(reading),
         readings=[Reading(reading.vector, "text", reading.weight, 0.0)] if reading.language_known else (),
-        states_crisis=is_crisis_statement(text),
+        states_crisis=states_crisis,
     )
 
 

@@ -2,7 +2,7 @@
 
 :class:`TextEmotionRecognizer` and :class:`TextEncoder` share one :class:`TextNetwork`, the transformer trained by
 ``train.py text``. Only English is supported: a text in another language is reported as such and gets a nearly neutral mood
-vector. Texts are never logged or stored.
+vector, and a text that states suicidality or self-harm mostly sadness. Texts are never logged or stored.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, shares_by_name
+from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.model_files import MODELS_DIR
 from moodmirror.recognition.text_input import Texts, clean_text, clean_texts, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
@@ -23,7 +24,11 @@ UNSUPPORTED_NEUTRAL_SHARE: Final = 0.9  # weight of neutral in the mood vector o
 MIN_WEIGHT: Final = 0.05  # of a reading without information
 EXPLAIN_MAX_TOKENS: Final = 320  # tokens run to explain one text: 100 ms on one thread
 MAX_SENTENCES: Final = 400  # of a text, which are read one by one: half a second on one thread
+# Weight of sad in the mood vector of a statement of suicidality or self-harm. The network learned from forums, where "kill"
+# is mostly written in anger, and where there is hardly any such statement.
+CRISIS_SAD_SHARE: Final = 0.8
 NEUTRAL: Final = EMOTIONS.index("neutral")
+SAD: Final = EMOTIONS.index("sad")
 
 _WORD: Final = re.compile(r"\S+")
 
@@ -99,7 +104,8 @@ class TextEmotionRecognizer:
     def predict_proba(self, texts: Texts) -> Vectors:
         """Return the probabilities of the seven emotions, float32 [n, 7], of n texts; n may be 0.
 
-        A text in an unsupported language is nearly neutral. Raises TextError for a text that is empty or too long.
+        A text in an unsupported language is nearly neutral, and one that states suicidality or self-harm mostly sad. Raises
+        TextError for a text that is empty or too long.
         """
         clean = clean_texts(texts)
         if not clean:
@@ -108,6 +114,8 @@ class TextEmotionRecognizer:
         for row, text in enumerate(clean):
             if self._language.detect(text) not in LANGUAGES:
                 moods[row] = _nearly_neutral(moods[row])
+            elif is_crisis_statement(text):
+                moods[row] = _mixed_with(SAD, CRISIS_SAD_SHARE, moods[row])
         return moods
 
     def predict(self, texts: Texts) -> list[str]:
@@ -135,6 +143,13 @@ class TextEmotionRecognizer:
         language = self._language.detect(text)
         if language not in LANGUAGES:
             moods = np.stack([_nearly_neutral(mood) for mood in moods])
+        elif is_crisis_statement(text):
+            moods = np.stack(
+                [
+                    _mixed_with(SAD, CRISIS_SAD_SHARE, mood) if is_crisis_statement(part) else mood
+                    for part, mood in zip(parts, moods, strict=True)
+                ]
+            )
         by_sentence = moods if len(all_spans) == 1 else moods[1:]
         return TextReading(
             vector=moods[0],
@@ -209,7 +224,11 @@ class TextEncoder:
 
 
 def _nearly_neutral(mood: MoodVector) -> MoodVector:
-    """Mix a mood vector with neutral, whose weight is UNSUPPORTED_NEUTRAL_SHARE."""
-    vector = (mood * (1 - UNSUPPORTED_NEUTRAL_SHARE)).astype(np.float32)
-    vector[NEUTRAL] += UNSUPPORTED_NEUTRAL_SHARE
+    return _mixed_with(NEUTRAL, UNSUPPORTED_NEUTRAL_SHARE, mood)
+
+
+def _mixed_with(emotion: int, share: float, mood: MoodVector) -> MoodVector:
+    """Mix a mood vector with one emotion, whose weight is `share`."""
+    vector = (mood * (1 - share)).astype(np.float32)
+    vector[emotion] += share
     return vector

@@ -137,6 +137,7 @@ export type FramePayload = ArrayBuffer | ArrayBufferView | Blob;
 
 /** An item's page on another site, or a search for it there. */
 /** Emitted at once when a text or a wish states suicidality or self-harm, and when the tables become safe or end to be. */
+/** Help for a person in a crisis: emitted at once for a text or wish that states one, and when `safe_tables` changes. */
 export interface HelpPayload {
   /** whether such a statement was just found: show the help notice */
   statement: boolean;
@@ -319,6 +320,8 @@ export interface TextAck {
   course: Sentence[];
   /** the most influential words, in their order */
   words: Word[];
+  /** whether the text states suicidality or self-harm */
+  states_crisis: boolean;
 }
 
 /** The content of the text box; an empty text removes the reading of the last one. */

@@ -12,6 +12,7 @@ const DEBOUNCE_MS = 250; // without a key before the text is sent
 const MAX_DEBOUNCE_MS = 1000; // text is sent this often while the visitor types without a pause
 const ANSWER_TIMEOUT_MS = 10_000; // the first answer may have to wait until the server has loaded its model
 const LANGUAGE_NAMES = new Intl.DisplayNames(["en"], { type: "language" });
+const CRISIS = "You don’t have to go through this alone. Help is shown at the top of this page.";
 const MOOD_WAIT_MS = 500; // a mood is published within a quarter of a second
 const COUNT_THRESHOLD = 0.8; // of the length that is read: above it, the number of characters is shown
 
@@ -36,6 +37,7 @@ export function openTextInput(socket) {
   let firstChangeAt = null; // time of the first change that was not sent yet
   let waitTimer = 0;
   let sending = false;
+  let statesCrisis = false; // the last answer's text
   let sendAgain = false; // the text has changed since it was sent
   /** @type {{ text: string, words: Highlight[] }} */
   let analyzed = { text: "", words: [] }; // the last answer
@@ -81,9 +83,11 @@ export function openTextInput(socket) {
    * @param {Acknowledgement<TextAck>} answer
    */
   function show(text, answer) {
-    analyzed = { text, words: answer.error === undefined ? toHighlights(text, answer.words) : [] };
+    statesCrisis = answer.error === undefined && answer.states_crisis;
+    analyzed = { text, words: answer.error === undefined && !statesCrisis ? toHighlights(text, answer.words) : [] };
     render();
     if (answer.error !== undefined) setStatus(status, answer.error, { announce: true });
+    else if (statesCrisis) setStatus(status, CRISIS);
     else if (!answer.language_known) setStatus(status, unsupportedLanguage(answer.language), { announce: true });
     else if (answer.label === null) setStatus(status, instructions);
     else sayEmotion(answer.label);
@@ -94,6 +98,7 @@ export function openTextInput(socket) {
    * @param {Emotion} emotion
    */
   function sayEmotion(emotion) {
+    if (statesCrisis) return;
     const cut = analyzed.text.length > maxCharacters ? ` Only the first ${format(maxCharacters)} characters are read.` : "";
     const explanation = analyzed.words.length ? " The words that counted most are highlighted." : "";
     setStatus(status, `Your words sound ${adjective(emotion)}.${cut}${explanation}`, { announce: cut !== "" });
