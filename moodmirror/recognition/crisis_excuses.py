@@ -14,7 +14,7 @@ _BETWEEN: Final = (
 )
 DENIAL_BEFORE: Final = re.compile(
     rf"\b(?:not|never|nor|neither|stopped|without|instead of|rather than|nobody|no longer|no desire to"
-    rf"|no intention (?:of|to)|no plans? (?:to|of)|far from|talked me out of|free (?:of|from))(?: {_BETWEEN})*$"
+    rf"|no intention (?:of|to)|no plans? (?:to|of)|far from|over my|past my|talked me out of|free (?:of|from))(?: {_BETWEEN})*$"
 )
 NO_DENIAL: Final = re.compile(
     r"\b(?:want to|going to|wish to) not\b|\bcan not (?:stop|help)|\bnot know (?:why|how|if)|\bnot only\b"

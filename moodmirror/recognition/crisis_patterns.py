@@ -40,12 +40,12 @@ _PILLS: Final = _any(
     "antidepressants", "insulin", "benzos", "opioids", "fentanyl", "heroin", "drugs",
 )  # fmt: skip
 _HEIGHT: Final = (
-    r"(?:\w+ ){0,2}?(?:bridge|building|roof|rooftop|cliff|balcony|window|tower|ledge|overpass|viaduct|skyscraper|edge)\b"
+    r"(?:\w+ ){0,2}?(?:bridge|building|roof|rooftop|cliff|balcony|window|tower|ledge|overpass|viaduct|skyscraper|edge|floor|garage|high place)\b"
     r"(?! into the (?:pool|water|lake|river|sea))"
 )
 _LIMB: Final = r"(?:wrists?|arms?|legs?|thighs?|veins?|skin|throat|stomach|forearms?)\b(?! (?:care|fat|hair))"
 _LARGE_DOSE: Final = (
-    r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|the (?:whole|entire)|an? (?:whole |entire "
+    r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|so many|a lot of|lots of|loads of|the (?:whole|entire)|an? (?:whole |entire "
     r"|full )?(?:bottle|handful|bunch|pack|box)(?: full)? of|\d\d+)"
 )
 
@@ -74,7 +74,7 @@ _ACT: Final = _any(
     r"bleed(?:ing)? (?:out|to death)",
     r"blow(?:ing)? my (?:own )?(?:brains?|head)(?: out| off)",
     r"put(?:ting)? (?:a|the|this) (?:bullet|gun) (?:in|through|to|into) my (?:own )?(?:head|brain|mouth|skull|temple)",
-    rf"(?:jump(?:ing)?|throw(?:ing)? myself|leap(?:ing)?|step(?:ping)?|fall(?:ing)?) (?:off|from|out) (?:of )?{_HEIGHT}",
+    rf"(?:(?:jump|leap|step|fall)(?:ing)?|(?:throw|hurl|fling|launch|yeet)(?:ing)? myself) (?:off|from|out) (?:of )?{_HEIGHT}",
     (
         r"(?:jump(?:ing)?|throw(?:ing)? myself|walk(?:ing)?|step(?:ping)?|run(?:ning)?) (?:in front of|into|under"
         r"|onto) (?:\w+ ){0,3}?(?:train|bus|truck|lorry|car|traffic|tracks|rails|subway|tram)s?\b"
@@ -82,7 +82,12 @@ _ACT: Final = _any(
     r"jump(?:ing)? to my death",
     r"l(?:ie|ying|ay) (?:down )?on the (?:train |railway )?tracks",
     r"driv(?:e|ing) (?:my car |the car )?(?:off (?:a|the) (?:bridge|cliff)|into (?:a|the) (?:tree|wall|river|lake))",
-    r"drink(?:ing)? bleach",
+    r"driv(?:e|ing) into (?:oncoming )?traffic",
+    r"drink(?:ing)? (?:bleach|poison|antifreeze)",
+    r"set(?:ting)? myself on fire",
+    r"end(?:ing)? my (?:pain|misery)\b",
+    r"od(?:ing)?\b",
+    rf"rope{_END}",
     rf"(?:tak(?:e|ing)|swallow(?:ing)?|eat(?:ing)?|down(?:ing)?) {_LARGE_DOSE} (?:\w+ )?{_PILLS}(?! (?:as|for|with|like)\b)",
 )  # fmt: skip
 # Death itself: "i am going to die" is mostly a figure of speech, but nobody wants to die as one.
@@ -96,10 +101,15 @@ _DEATH: Final = _any(
     r"(?:go to sleep|fall asleep|sleep)(?: \w+)? (?:and )?(?:never|not) wake up",
     r"not (?:exist|be alive|wake up|be here anymore|be in this world)\b",
     r"never wake up",
+    r"be (?:unalived|gone from this world)\b",
+    r"(?:disappear|vanish) from (?:this|the) (?:world|earth|planet|face)",
+    rf"bleed{_END}",
+    r"crash(?:ing)? my car\b",
+    r"be part of this world anymore",
     r"(?:be|being) dead\b(?! (?:tired|sexy|serious|honest|wrong|sure|weight|last|on time))",
     r"leav(?:e|ing) this (?:world|earth|life)\b(?! (?:a |better))",
     # "die laughing", "die of embarrassment" and "die for that dress" are figures of speech.
-    r"(?:die|dying)\b(?! (?:laughing|inside|hard|another|happy|rich|old|my|young|for|before|someday|one day"
+    r"(?:die|dying)\b(?! (?:laughing|inside|hard|another|happy|rich|old|my|young|for|before|next to|beside|someday|one day"
     r"|a (?:hero|legend|king|queen)|knowing|on (?:stage|the dance floor)|surrounded|without regrets|with dignity"
     r"|as|in (?:your|his|her) arms|in new|in style|in a blaze|in battle|trying|with (?:laughter|embarrassment"
     r"|shame|envy)"
@@ -130,7 +140,7 @@ _WANT: Final = _any(
     r"fantasi[sz]\w+ (?:about|of)",
     r"ways? (?:to|of)",
     r"how to",
-    r"how do i",
+    r"how (?:do|can|could) i",
     r"prepared to",
     r"hop(?:e|ing) to",
     r"choose to", r"better to", r"obsessed with", r"idea of", r"longing to", r"begging to", r"pray(?:ing)? to", r"prefer to",
@@ -158,7 +168,6 @@ _INTENT: Final = _any(
     r"must",
     r"would",
     r"close to",
-    r"how can i",
     r"how (?:i can|should i)",
     r"before i",
     r"then i",
@@ -166,7 +175,7 @@ _INTENT: Final = _any(
     r"determined to", r"chose to", r"telling me to", r"scared of", r"afraid of", r"attempt(?:ed|ing)?",
 )  # fmt: skip
 _HARM: Final = _any(
-    r"(?:hurt(?:ing)?|harm(?:ing|ed)?|injur(?:e|ing)|mutilat(?:e|ing)) myself",
+    r"(?:hurt(?:ing)?|harm(?:ing|ed)?|injur(?:e|ing)|mutilat(?:e|ing)|(?:hit|punch|bit|starv)(?:e|ing|ting)?) myself(?! (?:in the|with)\b)",
     (
         rf"(?:cut(?:ting)?|burn(?:ing|ed)?|carv(?:e|ing)) (?:myself|into myself"
         rf"|(?:into )?my (?:own )?{_LIMB})(?! (?:an?|some|off|out|loose|short|free)\b)"
@@ -182,7 +191,8 @@ _WISH_NOT: Final = _any(
 )
 _LIVE: Final = _any(
     rf"live(?! without (?!{_LOVED}))(?! to \w+){_PLACE_AFTER_LIVE}(?! (?:with (?!this|myself)|like (?!this)|through|off))",
-    r"be alive", r"be living", r"exist\b",
+    r"be alive", r"be living", r"exist\b", r"be part of (?:this|the) world",
+    rf"go on{_END}",
     (
         r"(?:keep|go on|carry on|continue|keep on) (?:living|existing|breathing|being alive|to live|with my life"
         r"|my life)(?! (?:in|with|at|here|there)\b)"
@@ -269,6 +279,10 @@ STATEMENTS: Final = tuple(
             r"\bi (?:am|would be) a danger to myself|\bi am not safe (?:with|from|around|by) myself|\bi (?:might"
             r"|am going to|will) do something to myself"
         ),
+        r"\bi (?:\w+ ){0,2}(?:drank|swallowed) (?:\w+ )?(?:bleach|poison|antifreeze)|\b(?:took|taken) an overdose\b",
+        rf"\b(?:find|where|looking for|high|which)\b.* {_HEIGHT} to jump (?:off|from)\b",
+        r"\blethal dose\b|\benough (?:\w+ ){0,3}to (?:die|kill me|kill myself)\b|\bpainless (?:death|suicide)\b",
+        r"\bi (?:\w+ ){0,3}(?:bottle|handful) of (?:\w+ )?pills (?:in my hand|in front of me)",
         # Self-harm
         rf"{_I}(?P<core>(?:{_INTENT}|started|start|keep|kept|back to|been|again) {_HARM})",
         (
@@ -276,9 +290,10 @@ STATEMENTS: Final = tuple(
             rf"|loose|short|free)\b)"
         ),
         (
-            rf"\bi (?:\w+ ){{0,3}}{_HARM} (?:again|every (?:day|night)|to (?:feel|cope|punish)|because|when (?:i|it)"
+            rf"\bi (?:\w+ ){{0,3}}?(?P<core>{_HARM}) (?:again|every (?:day|night)|to (?:feel|cope|punish)|because|when (?:i|it)"
             rf"|until|so (?:much|deep|that)|with (?:a |my )?(?:razor|blade|knife|cigarettes?|lighter))"
         ),
+        r"\bi (?:have been|am) cutting(?=$|,| and\b| again| more| because| when)|\bi cut (?:again|deeper|too deep|so deep)\b",
         r"\burges? to (?:cut|selfharm|harm|hurt myself)\b|\brelapsed (?:and|into|with|on) (?:\w+ )?(?:cut|self)",
         r"\bi (?:\w+ ){0,3}(?:started|start|back to|can not stop|keep) cutting(?: (?:again|myself))?(?=$|,)",
         (
@@ -307,6 +322,7 @@ STATEMENTS: Final = tuple(
             r"|dying|death|suicide|be dead|being dead|kill|end it)\b"
         ),
         r"\b(?:dying|death|suicide|being dead) is all (?:that )?i (?:can )?(?:want|think|wish|dream)",
+        r"\bsuicid(?:e|al thoughts) (?:is|are) (?:\w+ )?(?:on my mind|in my (?:head|mind)|all i)",
         (
             r"\bsuicide (?:is|feels like|seems|looks like|sounds like|might be|would be) (?:\w+ ){0,3}(?:(?:only"
             r"|best|last|easiest) (?:\w+ )?(?:way|option|answer|solution|choice|thing)|answer|solution|way out)"
@@ -359,7 +375,7 @@ STATEMENTS: Final = tuple(
             r"|with))|be dead(?! (?:by now|after|tired))|not exist|not be alive|never have been born)\b"
         ),
         (
-            r"\brather (?:be dead|die|not exist|not be alive)(?: than (?:live|be alive|keep|go on|go through"
+            r"\brather (?:be dead|die|not exist|not be alive)(?: than (?:live|alive|be alive|keep|go on|go through"
             r"|continue|face|exist|feel|spend|wake|stay alive|have to live|suffer|endure|be here)\b|$|, | right now"
             r"| tonight)"
         ),
@@ -377,7 +393,23 @@ STATEMENTS: Final = tuple(
             r"|end it)\b(?! (?:of|laughing))|\bi (?:will )?die (?:tonight|today)\b"
         ),
         r"\bi will be dead (?:by )?(?:the |tomorrow |in the )?(?:tomorrow|tonight|morning|soon|monday)\b",
-        r"\bi will not be alive\b|\bmy last (?:day|night|hours|week) (?:alive|on (?:this )?earth|of my life|in this world)",
+        r"\bi (?:will not|am not going to|do not plan to) be alive\b|\bmy last (?:day|night|hours|week) (?:alive|on (?:this )?earth|of my life|in this world)",
+        r"\b(?:life|living|existence|hopeless|unbearable)\b.*\bi (?:\w+ )?want (?:it|this|everything)(?: all)? to (?:end|be over|stop)\b",
+        r"\bi (?:would|will|might) be (?:\w+ )?(?:happier|better|at peace|free) (?:off )?(?:dead|not (?:being )?alive|not here anymore|gone forever)\b",
+        r"\bwhy (?:can not|could not|do not|did not|will not|am|did|have|should) i (?:not )?(?:die\b|be dead|dead\b|been born|born\b|surviv)",
+        r"\b(?:stop|end|over|peace|happy|free|rest)\b(?: \w+){0,4} (?:when|once|until|if) i am dead\b|\buntil i am dead\b",
+        r"\bwish (?:\w+ ){1,5}(?:had|would have) killed me\b",
+        r"\bhope i get (?:hit|run over|killed|shot)\b",
+        r"\b(?:prefer|choose) death (?:over|to)\b|\bdeath (?:\w+ ){0,2}?(?:is|would be) (?:preferable|a (?:gift|mercy|release|relief))\b",
+        r"\b(?:dying|death|killing myself) (?:is|seems|feels like) (?:\w+ )?(?:the|my) only (?:way|option|answer|solution|choice|escape)",
+        r"\b(?:want|need|long for) (?:eternal|everlasting) (?:sleep|rest|peace)\b",
+        r"\bi (?:regret|hate that i) surviv(?:ing|ed)\b",
+        r"\bi am (?:now )?(?:ending (?:it all|it|everything|my life)|leaving this (?:world|life|earth))(?=$|,| and\b| now| tonight| today| forever| for good| because)",
+        r"\buse (?:it|this|that|them|the \w+) on myself\b",
+        r"\bi (?:am|feel) (?:\w+ ){1,4}?(?:and|so) (?:i )?(?:should|deserve to|need to) (?:be dead|die)\b(?! (?:of|from|laughing))",
+        r"\bif only i (?:was|were|could be|had|could) (?:dead|die|died|never been born|not exist)\b",
+        r"\bi (?:\w+ ){0,2}attempted (?:suicide|last night|yesterday|again|today|this (?:week|morning))\b",
+        r"^i?kms (?:tonight|today|soon|now)\b",
         # No wish to live
         rf"\b{_WISH_NOT} (?:have to )?{_LIVE}",
         (
@@ -410,7 +442,7 @@ STATEMENTS: Final = tuple(
             r"|living anymore|being alive|existing|life(?! \w)|this life(?! \w))"
         ),
         (
-            r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?! \w)|life(?! \w)"
+            r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?: this life| like this|(?! \w))|life(?! \w)"
             r"|this life|being alive)|existing)|\bi have had enough of (?:life|living|this life)\b"
         ),
         r"^(?:so |too )?(?:tired|sick|done) (?:of|with) (?:living|being alive|existing|life)$",
@@ -429,7 +461,7 @@ STATEMENTS: Final = tuple(
         ),
         r"\bi (?:\w+ ){0,2}(?:given up|give up|giving up|gave up) on (?:life|living|my life)\b",
         (
-            r"\bi (?:\w+ ){0,2}(?:lost|losing) (?:the|my|all|any) (?:will|reason|desire) to (?:live|be alive|exist)"
+            r"\bi (?:\w+ ){0,2}(?:losing my|lost (?:the|my|all|any)) (?:will|reason|desire) to (?:live|be alive|exist)"
             r"|\bno (?:will|desire|wish|motivation) to (?:live|be alive)|\bwill to live is gone"
         ),
         (
@@ -442,6 +474,11 @@ STATEMENTS: Final = tuple(
             r"|mind)(?: me)?(?: at all)? if i (?:\w+ )?(?:died|was dead|were dead|am dead|was gone|were gone"
             r"|disappeared|killed|die|did not exist|hanged|ended)"
         ),
+        r"\bnot (?:\w+ )?want (?:this|my) life anymore\b|\bnot care about (?:living|my life|being alive)\b",
+        r"\b(?:no|not have the|lost the|not have any|not enough) (?:\w+ )?(?:strength|energy|courage|power) (?:left )?to (?:live\b|go on living|keep living|stay alive|exist)",
+        r"\b(?:being alive|existing) (?:hurts|is (?:torture|unbearable|too (?:hard|much|painful)|exhausting|pointless|hell))",
+        r"\bif i (?:died|killed myself|(?:was|were) (?:gone|dead)|disappeared|ended it)(?: \w+){0,3},? (?:nobody|no one|noone|who) would\b",
+        r"\bi (?:can not|could not) (?:bear|stand|take) (?:being alive|living|existing)(?! (?:here|there|in|with|at|on|near)\b)",
         # Without blanks, and the bare short form
         (
             r"(?:^|\W)(?:i?w(?:antto|anna)(?:die|killmyself)|i?w?i?l?l?killmyself|end(?:ing)?mylife|wishi(?:was"

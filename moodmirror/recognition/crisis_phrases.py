@@ -41,20 +41,20 @@ _PHRASES: Final = {
         r"(?<!ne )je veux (?:\w+ ){0,1}?(?:mourir|me tuer|me suicider|en finir|me pendre|crever)(?! de| avec)(?! d')",
         r"j'ai (?:\w+ )?envie de (?:mourir|me tuer|me suicider|en finir|crever)(?! de)(?! d')",
         (
-            r"je (?:ne |n')?(?:veux|ai) (?:plus|pas envie de) (?:vivre|exister|etre en vie)(?! (?:ici|chez|avec|dans"
+            r"je (?:ne |n')?(?:veux plus|ai (?:plus|pas) envie de|veux pas) (?:vivre|exister|etre en vie)(?! (?:ici|chez|avec|dans"
             r"|sans cafe))"
         ),
         r"je vais (?:me (?:tuer|suicider|pendre)|en finir|mettre fin a mes jours)",
         r"je (?:suis|me sens) suicidaire",
         r"je pense (?:\w+ )?(?:au suicide|a me (?:tuer|suicider))",
         r"je (?:voudrais|prefererais|aimerais) (?:etre mort|mourir(?! de)|ne plus (?:exister|vivre))",
-        r"mettre fin a (?:mes jours|ma vie)",
+        r"mettre fin a (?:mes jours|ma vie)|en finir avec (?:la|ma|cette) vie",
         r"je me (?:scarifie|mutile)",
         r"je (?:ne )?(?:peux|supporte) plus (?:de )?vivre\b(?! (?:ici|avec|chez))",
     ),
     "Spanish": (
         (
-            r"(?<!no )(?<!nunca )(?:me )?(?:quiero|quisiera|deseo) (?:\w+ )?(?:morir(?:me)?|estar muert[oa]|matarme"
+            r"(?<!no )(?<!nunca )(?<!no me )(?:me )?(?:quiero|quisiera|deseo) (?:\w+ )?(?:morir(?:me)?|estar muert[oa]|matarme"
             r"|suicidarme|ahorcarme|quitarme la vida)(?!me)(?! de)"
         ),
         r"(?<!no )me quiero (?:morir|matar|suicidar)(?! de)",
@@ -63,7 +63,7 @@ _PHRASES: Final = {
             r"|seguir vivi?end[oa]) (?:mas|asi)|no quiero (?:seguir viviendo|vivir$|estar viv[oa]|existir)"
         ),
         (
-            r"(?<!no )voy a (?:matarme|suicidarme|quitarme la vida|acabar con mi vida)|(?<!no )me voy a (?:matar"
+            r"(?<!no )(?:voy a|quiero|quisiera) (?:matarme|suicidarme|quitarme la vida|acabar con (?:mi vida|todo))|(?<!no )me voy a (?:matar"
             r"|suicidar)"
         ),
         r"(?<!no )tengo ganas de (?:morir(?:me)?|matarme|suicidarme)(?!me)(?! de)",
@@ -84,7 +84,7 @@ _PHRASES: Final = {
     ),
     "Portuguese": (
         (
-            r"(?<!nao )(?:eu )?(?:quero|queria|gostaria de) (?:\w+ )?(?:morrer|me matar|me suicidar|estar mort[oa]"
+            r"(?<!nao )(?<!nao me )(?:eu )?(?:quero|queria|gostaria de) (?:\w+ )?(?:morrer|me matar|me suicidar|estar mort[oa]"
             r"|tirar (?:a )?minha (?:propria )?vida|acabar com (?:a )?minha vida)(?! de)"
         ),
         r"nao (?:quero|aguento) mais (?:viver|existir|estar viv[oa])(?! (?:aqui|com|em))",
@@ -103,12 +103,12 @@ _PHRASES: Final = {
         ),
         r"ik (?:maak|ga) (?:er )?een (?:einde|eind) (?:aan|maken aan) mijn leven|een einde aan mijn leven maken",
         r"ik (?:denk|denk vaak) aan zelfmoord|ik ben suicidaal",
-        r"ik snij(?:d)? mezelf",
-        r"ik wou dat ik dood was",
+        r"ik snij(?:d)? mezelf|ik wil (?:mezelf|mijzelf|me) iets aandoen",
+        r"ik wou dat ik dood was|ik wil er niet meer zijn",
     ),
     "Polish": (
         (
-            r"(?<!nie )(?:ja )?chce (?:\w+ )?(?:umrzec|sie zabic|popelnic samobojstwo|skonczyc ze soba"
+            r"(?<!nie )(?:ja )?chce (?:\w+ )?(?:umrzec|sie zabic|popelnic samobojstwo|skonczyc ze soba|ze soba skonczyc"
             r"|nie zyc)(?! ze? )"
         ),
         r"nie chce (?:mi sie )?(?:juz )?(?:dluzej )?zyc(?: juz)?\b(?! (?:w|z|na|tutaj|bez kawy)\b)",
@@ -120,7 +120,7 @@ _PHRASES: Final = {
     "Swedish, Danish, Norwegian": (
         r"jag vill (?:\w+ )?(?<!inte )(?:do|ta livet av mig|ta mitt liv|ta mitt eget liv)\b(?! av)",
         r"jag vill inte leva(?: langre| mer)?\b(?! (?:i|med|har))",
-        r"jag ska ta (?:livet av mig|mitt liv)",
+        r"jag ska ta (?:livet av mig|mitt liv)|jag orkar inte (?:leva|mer med livet)",
         (
             r"jeg vil(?:le)? (?:\w+ )?(?<!ikke )(?:do|tage livet af mig|ta livet av meg|tage mit eget liv"
             r"|ta mitt eget liv|bega selvmord|begå selvmord)\b(?! af| av)"
