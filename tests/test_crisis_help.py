@@ -23,8 +23,10 @@ RECOMMENDER = Recommender.open()
 
 def all_comfort(tables: dict[str, Any]) -> bool:
     """Return whether tables have rows, and only such as comfort."""
-    return bool(tables) and all(
-        rows and all(is_comforting(kind, RECOMMENDER.item(kind, row["id"])) for row in rows) for kind, rows in tables.items()
+    items = [RECOMMENDER.item(kind, row["id"]) for kind, rows in tables.items() for row in rows]
+    kinds = [kind for kind, rows in tables.items() for _ in rows]
+    return bool(items) and all(
+        item is not None and is_comforting(kind, item) for kind, item in zip(kinds, items, strict=True)
     )
 
 

@@ -20,7 +20,7 @@ def write(page: Page, text: str) -> None:
 
 def all_comfort(page: Page) -> bool:
     return all(
-        ids and all(is_comforting(kind, RECOMMENDER.item(kind, item)) for item in ids)
+        ids and all((found := RECOMMENDER.item(kind, item)) is not None and is_comforting(kind, found) for item in ids)
         for kind in KINDS
         for ids in [row_ids(page, kind)]
     )
@@ -74,8 +74,9 @@ def test_a_wish_brings_it_too(browser, hosted):
 
 def test_a_text_file_brings_it_too(browser, hosted):
     with visiting(browser, hosted) as page:
-        file = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"I can't go on living."}
-        page.locator("#file-input").set_input_files(files=[file])
+        page.locator("#file-input").set_input_files(
+            {"name": "note.txt", "mimeType": "text/plain", "buffer": b"I can't go on living."}
+        )
         expect(page.get_by_role("region", name="You don’t have to go through this alone")).to_be_visible()
         await_rows(page, comfort=True)
 

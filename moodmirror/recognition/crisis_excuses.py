@@ -8,13 +8,15 @@ from typing import Final
 
 # Words that may stand between a denial and what it denies: "not that I want to", "never thought about".
 _BETWEEN: Final = (
-    r"(?:want|wanting|wanted|going|plan|planning|planned|to|be|being|thinking|think|thought|thoughts|about|of|do|did|have|had"
+    r"(?:want|wanting|wanted|going|plan|planning|planned|to|be|being|thinking|think|thought|thoughts|about|of|do"
+    r"|did|have|had"
     r"|try|trying|tried|feel|feeling|felt|i|that|it|is|intend|intending|considering|consider|wish|wishing|the|type|kind|one"
     r"|saying|say|said|mean|here|because|any|having|ready|like|am|was|will|would|a|as|in|been|once)"
 )
 DENIAL_BEFORE: Final = re.compile(
     rf"\b(?:not|never|nor|neither|stopped|without|instead of|rather than|nobody|no longer|no desire to"
-    rf"|no intention (?:of|to)|no plans? (?:to|of)|far from|over my|past my|talked me out of|free (?:of|from))(?: {_BETWEEN})*$"
+    rf"|no intention (?:of|to)|no plans? (?:to|of)|far from|over my|past my|talked me out of|free (?:of"
+    rf"|from))(?: {_BETWEEN})*$"
 )
 NO_DENIAL: Final = re.compile(
     r"\b(?:want to|going to|wish to) not\b|\bcan not (?:stop|help)|\bnot know (?:why|how|if)|\bnot only\b"

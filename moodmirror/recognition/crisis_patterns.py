@@ -40,12 +40,14 @@ _PILLS: Final = _any(
     "antidepressants", "insulin", "benzos", "opioids", "fentanyl", "heroin", "drugs",
 )  # fmt: skip
 _HEIGHT: Final = (
-    r"(?:\w+ ){0,2}?(?:bridge|building|roof|rooftop|cliff|balcony|window|tower|ledge|overpass|viaduct|skyscraper|edge|floor|garage|high place)\b"
+    r"(?:\w+ ){0,2}?(?:bridge|building|roof|rooftop|cliff|balcony|window|tower|ledge|overpass|viaduct|skyscraper"
+    r"|edge|floor|garage|high place)\b"
     r"(?! into the (?:pool|water|lake|river|sea))"
 )
 _LIMB: Final = r"(?:wrists?|arms?|legs?|thighs?|veins?|skin|throat|stomach|forearms?)\b(?! (?:care|fat|hair))"
 _LARGE_DOSE: Final = (
-    r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|so many|a lot of|lots of|loads of|the (?:whole|entire)|an? (?:whole |entire "
+    r"(?:all (?:of )?(?:my|the|these|those)|too many|way too many|so many|a lot of|lots of|loads of|the (?:whole"
+    r"|entire)|an? (?:whole |entire "
     r"|full )?(?:bottle|handful|bunch|pack|box)(?: full)? of|\d\d+)"
 )
 
@@ -74,7 +76,10 @@ _ACT: Final = _any(
     r"bleed(?:ing)? (?:out|to death)",
     r"blow(?:ing)? my (?:own )?(?:brains?|head)(?: out| off)",
     r"put(?:ting)? (?:a|the|this) (?:bullet|gun) (?:in|through|to|into) my (?:own )?(?:head|brain|mouth|skull|temple)",
-    rf"(?:(?:jump|leap|step|fall)(?:ing)?|(?:throw|hurl|fling|launch|yeet)(?:ing)? myself) (?:off|from|out) (?:of )?{_HEIGHT}",
+    (
+        rf"(?:(?:jump|leap|step|fall)(?:ing)?|(?:throw|hurl|fling|launch|yeet)(?:ing)? myself) (?:off|from"
+        rf"|out) (?:of )?{_HEIGHT}"
+    ),
     (
         r"(?:jump(?:ing)?|throw(?:ing)? myself|walk(?:ing)?|step(?:ping)?|run(?:ning)?) (?:in front of|into|under"
         r"|onto) (?:\w+ ){0,3}?(?:train|bus|truck|lorry|car|traffic|tracks|rails|subway|tram)s?\b"
@@ -175,7 +180,10 @@ _INTENT: Final = _any(
     r"determined to", r"chose to", r"telling me to", r"scared of", r"afraid of", r"attempt(?:ed|ing)?",
 )  # fmt: skip
 _HARM: Final = _any(
-    r"(?:hurt(?:ing)?|harm(?:ing|ed)?|injur(?:e|ing)|mutilat(?:e|ing)|(?:hit|punch|bit|starv)(?:e|ing|ting)?) myself(?! (?:in the|with)\b)",
+    (
+        r"(?:hurt(?:ing)?|harm(?:ing|ed)?|injur(?:e|ing)|mutilat(?:e|ing)|(?:hit|punch|bit|starv)(?:e|ing"
+        r"|ting)?) myself(?! (?:in the|with)\b)"
+    ),
     (
         rf"(?:cut(?:ting)?|burn(?:ing|ed)?|carv(?:e|ing)) (?:myself|into myself"
         rf"|(?:into )?my (?:own )?{_LIMB})(?! (?:an?|some|off|out|loose|short|free)\b)"
@@ -290,10 +298,14 @@ STATEMENTS: Final = tuple(
             rf"|loose|short|free)\b)"
         ),
         (
-            rf"\bi (?:\w+ ){{0,3}}?(?P<core>{_HARM}) (?:again|every (?:day|night)|to (?:feel|cope|punish)|because|when (?:i|it)"
+            rf"\bi (?:\w+ ){{0,3}}?(?P<core>{_HARM}) (?:again|every (?:day|night)|to (?:feel|cope|punish)|because"
+            rf"|when (?:i|it)"
             rf"|until|so (?:much|deep|that)|with (?:a |my )?(?:razor|blade|knife|cigarettes?|lighter))"
         ),
-        r"\bi (?:have been|am) cutting(?=$|,| and\b| again| more| because| when)|\bi cut (?:again|deeper|too deep|so deep)\b",
+        (
+            r"\bi (?:have been|am) cutting(?=$|,| and\b| again| more| because| when)|\bi cut (?:again|deeper"
+            r"|too deep|so deep)\b"
+        ),
         r"\burges? to (?:cut|selfharm|harm|hurt myself)\b|\brelapsed (?:and|into|with|on) (?:\w+ )?(?:cut|self)",
         r"\bi (?:\w+ ){0,3}(?:started|start|back to|can not stop|keep) cutting(?: (?:again|myself))?(?=$|,)",
         (
@@ -393,20 +405,44 @@ STATEMENTS: Final = tuple(
             r"|end it)\b(?! (?:of|laughing))|\bi (?:will )?die (?:tonight|today)\b"
         ),
         r"\bi will be dead (?:by )?(?:the |tomorrow |in the )?(?:tomorrow|tonight|morning|soon|monday)\b",
-        r"\bi (?:will not|am not going to|do not plan to) be alive\b|\bmy last (?:day|night|hours|week) (?:alive|on (?:this )?earth|of my life|in this world)",
-        r"\b(?:life|living|existence|hopeless|unbearable)\b.*\bi (?:\w+ )?want (?:it|this|everything)(?: all)? to (?:end|be over|stop)\b",
-        r"\bi (?:would|will|might) be (?:\w+ )?(?:happier|better|at peace|free) (?:off )?(?:dead|not (?:being )?alive|not here anymore|gone forever)\b",
-        r"\bwhy (?:can not|could not|do not|did not|will not|am|did|have|should) i (?:not )?(?:die\b|be dead|dead\b|been born|born\b|surviv)",
+        (
+            r"\bi (?:will not|am not going to|do not plan to) be alive\b|\bmy last (?:day|night|hours|week) (?:alive"
+            r"|on (?:this )?earth|of my life|in this world)"
+        ),
+        (
+            r"\b(?:life|living|existence|hopeless|unbearable)\b.*\bi (?:\w+ )?want (?:it|this"
+            r"|everything)(?: all)? to (?:end|be over|stop)\b"
+        ),
+        (
+            r"\bi (?:would|will|might) be (?:\w+ )?(?:happier|better|at peace|free) (?:off )?(?:dead"
+            r"|not (?:being )?alive|not here anymore|gone forever)\b"
+        ),
+        (
+            r"\bwhy (?:can not|could not|do not|did not|will not|am|did|have|should) i (?:not )?(?:die\b|be dead"
+            r"|dead\b|been born|born\b|surviv)"
+        ),
         r"\b(?:stop|end|over|peace|happy|free|rest)\b(?: \w+){0,4} (?:when|once|until|if) i am dead\b|\buntil i am dead\b",
         r"\bwish (?:\w+ ){1,5}(?:had|would have) killed me\b",
         r"\bhope i get (?:hit|run over|killed|shot)\b",
-        r"\b(?:prefer|choose) death (?:over|to)\b|\bdeath (?:\w+ ){0,2}?(?:is|would be) (?:preferable|a (?:gift|mercy|release|relief))\b",
-        r"\b(?:dying|death|killing myself) (?:is|seems|feels like) (?:\w+ )?(?:the|my) only (?:way|option|answer|solution|choice|escape)",
+        (
+            r"\b(?:prefer|choose) death (?:over|to)\b|\bdeath (?:\w+ ){0,2}?(?:is|would be) (?:preferable|a (?:gift"
+            r"|mercy|release|relief))\b"
+        ),
+        (
+            r"\b(?:dying|death|killing myself) (?:is|seems|feels like) (?:\w+ )?(?:the|my) only (?:way|option|answer"
+            r"|solution|choice|escape)"
+        ),
         r"\b(?:want|need|long for) (?:eternal|everlasting) (?:sleep|rest|peace)\b",
         r"\bi (?:regret|hate that i) surviv(?:ing|ed)\b",
-        r"\bi am (?:now )?(?:ending (?:it all|it|everything|my life)|leaving this (?:world|life|earth))(?=$|,| and\b| now| tonight| today| forever| for good| because)",
+        (
+            r"\bi am (?:now )?(?:ending (?:it all|it|everything|my life)|leaving this (?:world|life|earth))(?=$|,"
+            r"| and\b| now| tonight| today| forever| for good| because)"
+        ),
         r"\buse (?:it|this|that|them|the \w+) on myself\b",
-        r"\bi (?:am|feel) (?:\w+ ){1,4}?(?:and|so) (?:i )?(?:should|deserve to|need to) (?:be dead|die)\b(?! (?:of|from|laughing))",
+        (
+            r"\bi (?:am|feel) (?:\w+ ){1,4}?(?:and|so) (?:i )?(?:should|deserve to|need to) (?:be dead"
+            r"|die)\b(?! (?:of|from|laughing))"
+        ),
         r"\bif only i (?:was|were|could be|had|could) (?:dead|die|died|never been born|not exist)\b",
         r"\bi (?:\w+ ){0,2}attempted (?:suicide|last night|yesterday|again|today|this (?:week|morning))\b",
         r"^i?kms (?:tonight|today|soon|now)\b",
@@ -442,7 +478,8 @@ STATEMENTS: Final = tuple(
             r"|living anymore|being alive|existing|life(?! \w)|this life(?! \w))"
         ),
         (
-            r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?: this life| like this|(?! \w))|life(?! \w)"
+            r"\b(?:am|so)(?: \w+){0,2}? (?:done|through|finished) (?:(?:with )?(?:living(?: this life| like this"
+            r"|(?! \w))|life(?! \w)"
             r"|this life|being alive)|existing)|\bi have had enough of (?:life|living|this life)\b"
         ),
         r"^(?:so |too )?(?:tired|sick|done) (?:of|with) (?:living|being alive|existing|life)$",
@@ -475,10 +512,22 @@ STATEMENTS: Final = tuple(
             r"|disappeared|killed|die|did not exist|hanged|ended)"
         ),
         r"\bnot (?:\w+ )?want (?:this|my) life anymore\b|\bnot care about (?:living|my life|being alive)\b",
-        r"\b(?:no|not have the|lost the|not have any|not enough) (?:\w+ )?(?:strength|energy|courage|power) (?:left )?to (?:live\b|go on living|keep living|stay alive|exist)",
-        r"\b(?:being alive|existing) (?:hurts|is (?:torture|unbearable|too (?:hard|much|painful)|exhausting|pointless|hell))",
-        r"\bif i (?:died|killed myself|(?:was|were) (?:gone|dead)|disappeared|ended it)(?: \w+){0,3},? (?:nobody|no one|noone|who) would\b",
-        r"\bi (?:can not|could not) (?:bear|stand|take) (?:being alive|living|existing)(?! (?:here|there|in|with|at|on|near)\b)",
+        (
+            r"\b(?:no|not have the|lost the|not have any|not enough) (?:\w+ )?(?:strength|energy|courage"
+            r"|power) (?:left )?to (?:live\b|go on living|keep living|stay alive|exist)"
+        ),
+        (
+            r"\b(?:being alive|existing) (?:hurts|is (?:torture|unbearable|too (?:hard|much|painful)|exhausting"
+            r"|pointless|hell))"
+        ),
+        (
+            r"\bif i (?:died|killed myself|(?:was|were) (?:gone|dead)|disappeared|ended it)(?: \w+){0,3},? (?:nobody"
+            r"|no one|noone|who) would\b"
+        ),
+        (
+            r"\bi (?:can not|could not) (?:bear|stand|take) (?:being alive|living|existing)(?! (?:here|there|in|with"
+            r"|at|on|near)\b)"
+        ),
         # Without blanks, and the bare short form
         (
             r"(?:^|\W)(?:i?w(?:antto|anna)(?:die|killmyself)|i?w?i?l?l?killmyself|end(?:ing)?mylife|wishi(?:was"

@@ -41,7 +41,8 @@ _PHRASES: Final = {
         r"(?<!ne )je veux (?:\w+ ){0,1}?(?:mourir|me tuer|me suicider|en finir|me pendre|crever)(?! de| avec)(?! d')",
         r"j'ai (?:\w+ )?envie de (?:mourir|me tuer|me suicider|en finir|crever)(?! de)(?! d')",
         (
-            r"je (?:ne |n')?(?:veux plus|ai (?:plus|pas) envie de|veux pas) (?:vivre|exister|etre en vie)(?! (?:ici|chez|avec|dans"
+            r"je (?:ne |n')?(?:veux plus|ai (?:plus|pas) envie de|veux pas) (?:vivre|exister"
+            r"|etre en vie)(?! (?:ici|chez|avec|dans"
             r"|sans cafe))"
         ),
         r"je vais (?:me (?:tuer|suicider|pendre)|en finir|mettre fin a mes jours)",
@@ -54,7 +55,8 @@ _PHRASES: Final = {
     ),
     "Spanish": (
         (
-            r"(?<!no )(?<!nunca )(?<!no me )(?:me )?(?:quiero|quisiera|deseo) (?:\w+ )?(?:morir(?:me)?|estar muert[oa]|matarme"
+            r"(?<!no )(?<!nunca )(?<!no me )(?:me )?(?:quiero|quisiera|deseo) (?:\w+ )?(?:morir(?:me)?"
+            r"|estar muert[oa]|matarme"
             r"|suicidarme|ahorcarme|quitarme la vida)(?!me)(?! de)"
         ),
         r"(?<!no )me quiero (?:morir|matar|suicidar)(?! de)",
@@ -63,7 +65,8 @@ _PHRASES: Final = {
             r"|seguir vivi?end[oa]) (?:mas|asi)|no quiero (?:seguir viviendo|vivir$|estar viv[oa]|existir)"
         ),
         (
-            r"(?<!no )(?:voy a|quiero|quisiera) (?:matarme|suicidarme|quitarme la vida|acabar con (?:mi vida|todo))|(?<!no )me voy a (?:matar"
+            r"(?<!no )(?:voy a|quiero|quisiera) (?:matarme|suicidarme|quitarme la vida|acabar con (?:mi vida"
+            r"|todo))|(?<!no )me voy a (?:matar"
             r"|suicidar)"
         ),
         r"(?<!no )tengo ganas de (?:morir(?:me)?|matarme|suicidarme)(?!me)(?! de)",
@@ -84,7 +87,8 @@ _PHRASES: Final = {
     ),
     "Portuguese": (
         (
-            r"(?<!nao )(?<!nao me )(?:eu )?(?:quero|queria|gostaria de) (?:\w+ )?(?:morrer|me matar|me suicidar|estar mort[oa]"
+            r"(?<!nao )(?<!nao me )(?:eu )?(?:quero|queria|gostaria de) (?:\w+ )?(?:morrer|me matar|me suicidar"
+            r"|estar mort[oa]"
             r"|tirar (?:a )?minha (?:propria )?vida|acabar com (?:a )?minha vida)(?! de)"
         ),
         r"nao (?:quero|aguento) mais (?:viver|existir|estar viv[oa])(?! (?:aqui|com|em))",

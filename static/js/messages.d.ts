@@ -135,8 +135,6 @@ export interface FrameAck {
 /** One frame of the visitor's camera as a JPEG file. */
 export type FramePayload = ArrayBuffer | ArrayBufferView | Blob;
 
-/** An item's page on another site, or a search for it there. */
-/** Emitted at once when a text or a wish states suicidality or self-harm, and when the tables become safe or end to be. */
 /** Help for a person in a crisis: emitted at once for a text or wish that states one, and when `safe_tables` changes. */
 export interface HelpPayload {
   /** whether such a statement was just found: show the help notice */
@@ -145,7 +143,7 @@ export interface HelpPayload {
   safe_tables: boolean;
 }
 
-/** A search for an item on another site. */
+/** An item's page on another site, or a search for it there. */
 export interface Link {
   name: string;
   url: string;
