@@ -222,7 +222,7 @@ def test_analyze_reports_the_language_of_texts():
     assert "German" in rows[0]["notes"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252"])
 def test_analyze_reports_the_language_of_each_line(tmp_path, encoding):
     lines = tmp_path / "lines.txt"
     spanish = "Estoy muy triste hoy y no sé qué hacer con mi vida"
@@ -261,14 +261,14 @@ def test_analyze_without_input_explains_its_arguments():
 
 def test_analyze_reads_a_file_of_lines_and_reports_unreadable_ones(tmp_path):
     lines = tmp_path / "lines.txt"
-    lines.write_bytes("\ufeffI am so happy today!\n\r\n".encode() + b"caf\xe9\n" + b"I am sad and alone.\r\n" * 600)
+    lines.write_bytes("\ufeffI am so happy today!\n\r\n".encode() + b"caf\xe9\0\1\n" + b"I am sad and alone.\r\n" * 600)
     result = flask("analyze", "--file", str(lines), "--json")
     assert result.returncode == 1
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert [answer["line"] for answer in answers] == [1, *range(4, 604)]
     assert (answers[0]["text"], answers[0]["label"]) == ("I am so happy today!", "happy")
     assert {answer["label"] for answer in answers[1:]} == {"sad"}
-    assert "line 3: The text is not UTF-8" in result.stderr
+    assert "line 3: This is no text" in result.stderr
 
 
 @pytest.mark.training  # classic features use librosa

@@ -1,6 +1,5 @@
 """`flask analyze`: read the mood of texts, recordings, pictures and clips."""
 
-import codecs
 import json
 import os
 import sys
@@ -24,17 +23,11 @@ from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.recognition.speech_model_file import load_speech_model
 from moodmirror.recognition.text import TextEmotionRecognizer
-from moodmirror.recognition.text_input import TextError, clean_text, decode_text
+from moodmirror.recognition.text_input import TextError, clean_text, decode_bytes, decode_text
 from moodmirror.recognition.text_language import LANGUAGES, language_name
 from moodmirror.services import Services, current_services
 
 BATCH_LINES: Final = 256  # large enough to keep the model busy, small enough to show progress
-BYTE_ORDER_MARKS: Final = (  # UTF-32's first: it begins like UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 MAX_INPUT_CHARACTERS: Final = 60  # of an input in a message or a row
 MAX_LABEL_CHARACTERS: Final = 24  # of an input beside a progress bar
 
@@ -215,8 +208,8 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    """Return the lines of a file in UTF-8; one in UTF-16 or UTF-32 is known by its byte order mark."""
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace").encode().splitlines()
-    return content.splitlines()
+    """Return the lines of a file of texts in UTF-8, or as they are where the file as a whole is no text."""
+    try:
+        return decode_bytes(content)[0].encode(errors="replace").splitlines()
+    except TextError:
+        return content.splitlines()

@@ -98,7 +98,7 @@ def text() -> dict[str, Any]:
 
 @bp.post("/image", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("image/*")})
 def image() -> Response | dict[str, Any]:
-    """Analyze every face in a picture: JPEG, PNG, WebP, GIF or HEIC.
+    """Analyze every face in a picture: JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP, TIFF and others (docs/file_formats.md).
 
     Send the file as the only file of a form, or as the request's body. The other routes for files work the same way.
     """
@@ -107,13 +107,13 @@ def image() -> Response | dict[str, Any]:
 
 @bp.post("/audio", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("audio/*")})
 def audio() -> Response | dict[str, Any]:
-    """Analyze the voice in a recording over time: WAV, FLAC, OGG, Opus, MP3, M4A or WebM."""
+    """Analyze the voice in a recording over time: WAV, FLAC, OGG, Opus, MP3, M4A, AAC, AIFF, WMA, AMR, WebM and others."""
     return _analyze_upload(["audio"])
 
 
 @bp.post("/video", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("video/*", "image/gif")})
 def video() -> Response | dict[str, Any]:
-    """Analyze the faces and the voice in a video over time: MP4, WebM, MOV, AVI or an animated GIF."""
+    """Analyze the faces and the voice in a video over time: MP4, WebM, MOV, MKV, AVI, MPEG …, or an animated picture."""
     return _analyze_upload(["video"])
 
 
