@@ -10,6 +10,7 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|' + r"'((?:[^'\\]|\\.)*)'", re
 _R_VECTOR: Final = re.compile(r"(?:c|list)\((.*)\)", re.DOTALL)
 _R_EMPTY: Final = re.compile(r"(?:character|logical|list|c)\(0?\)|NULL")
 _NUMPY_STRINGS: Final = re.compile(r"\[\s*(?:\"[^\"]*\"|'[^']*')(?:\s+(?:\"[^\"]*\"|'[^']*'))+\s*\]")  # no commas between
+_WORDS: Final = frozenset({"null", "true", "false", "None", "True", "False", "NaN", "Infinity"})  # that are literals
 _SEPARATORS: Final = re.compile(r"[|,;\n]")
 MAX_DEPTH: Final = 3  # of lists in lists; deeper ones are no lists of names
 
@@ -26,6 +27,8 @@ def parse_names(cell: str) -> tuple[list[str], bool]:
         return _parse_r_vector(vector[1])
     if _NUMPY_STRINGS.fullmatch(text):
         return _quoted_strings(text), True
+    if text[0].isalpha() and text not in _WORDS and not text.startswith(("c(", "list(")):
+        return _split(text), True  # no literal begins so; trying would take most of the time of an import
     try:
         value = _parse_literal(text)
     except ValueError:

@@ -115,6 +115,10 @@ class MovieParser:
             self._own_ratings[entry.id] = max(own_rating, self._own_ratings.get(entry.id, 0.0))
         return entry
 
+    def votes(self, row: Mapping[str, str]) -> int:
+        """Return the number of votes of a row's film; 0 if it is unknown."""
+        return _count(self.columns.cell(row, "votes"))
+
     def liked_ids(self) -> set[str]:
         """Return the ids of the films that the user rates high."""
         highest = max(self._own_ratings.values(), default=0.0)
@@ -172,7 +176,7 @@ class MovieParser:
         if minutes is None:
             unread.append(unread_cell(column, cell))
         genres = [] if self.columns.cell(row, "genres").startswith("(") else names("genres")
-        rating, votes = number("rating", 100), _count(self.columns.cell(row, "votes"))
+        rating, votes = number("rating", 100), self.votes(row)
         directors = names("director") or [self._directors.get(self.columns.cell(row, "tmdb_id"), "")]
         cells = {
             "year": year,

@@ -117,26 +117,29 @@ def _read_file(path: Path, limit: int, on_progress: OnProgress) -> Source:
 def _parse(
     columns: MovieColumns, parse: MovieParser, rows: Iterable[Mapping[str, str]], limit: int, on_progress: OnProgress
 ) -> Source:
-    kept: list[tuple[float, int, Entry]] = []  # a heap, the least voted first
+    kept: list[tuple[int, int, Entry]] = []  # a heap, the least voted first
     skipped: Counter[str] = Counter()
-    count = 0
+    beyond_limit = f"not among the {limit:,} films with most votes; --limit sets how many are imported"
     for count, row in enumerate(rows, start=1):
         if count % PROGRESS_ROWS == 0:
             on_progress(count)
         if FAULT in row:
             skipped[row[FAULT]] += 1
             continue
+        if len(kept) == limit and parse.votes(row) <= kept[0][0]:  # parsing the rest of the row would take long
+            skipped[beyond_limit] += 1
+            continue
         try:
             entry = parse(row)
         except ValueError as error:
             skipped[str(error)] += 1
             continue
-        ranked = (float(entry.cells[VOTES] or 0), -count, entry)  # of equally voted films, the first
+        ranked = (parse.votes(row), -count, entry)  # of equally voted films, the first
         if len(kept) < limit:
             heapq.heappush(kept, ranked)
         else:
             heapq.heappushpop(kept, ranked)
-            skipped[f"not among the {limit:,} films with most votes; --limit sets how many are imported"] += 1
+            skipped[beyond_limit] += 1
     entries = [entry for _, _, entry in sorted(kept, key=lambda ranked: -ranked[1])]
     liked = parse.liked_ids()
     entries = [replace(entry, liked=True) if entry.id in liked else entry for entry in entries]
