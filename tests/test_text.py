@@ -410,3 +410,25 @@ class TestModelFiles:
         assert metrics["keras_litert_agreement"] >= 0.99
         assert metrics["everyday"]["accuracy"] >= 0.75
         assert metrics["development"]["expected_calibration_error"] <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("text", "emotions"),
+    [
+        ("I'm bored", {"sad", "neutral"}),
+        ("I am so bored of this game", {"sad", "neutral"}),
+        ("I could not be happier", {"happy"}),
+        ("I couldn’t be more proud of you", {"happy"}),
+        ("I have never been happier", {"happy"}),
+        ("Things could not be better", {"happy"}),
+        ("I couldn't be sadder", {"sad"}),
+        ("it couldn't have gone worse", {"sad", "angry", "disgust"}),
+        ("I've never felt worse", {"sad", "angry", "disgust"}),
+        ("kill me lol", {"disgust", "angry", "sad", "neutral"}),
+        ("another meeting, kill me now haha", {"disgust", "angry", "sad", "neutral"}),
+    ],
+)
+def test_idioms_that_say_the_opposite_of_their_words_are_read_as_meant(text, emotions):
+    recognizer = TextEmotionRecognizer.load()
+    assert recognizer.predict([text])[0] in emotions
+    assert EMOTIONS[int(recognizer.read(text).vector.argmax())] in emotions

@@ -15,6 +15,7 @@ import numpy as np
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, shares_by_name
 from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.model_files import MODELS_DIR
+from moodmirror.recognition.text_idioms import plain_idioms
 from moodmirror.recognition.text_input import Texts, clean_text, clean_texts, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
 from moodmirror.recognition.text_network import TextNetwork, Vectors
@@ -110,7 +111,7 @@ class TextEmotionRecognizer:
         clean = clean_texts(texts)
         if not clean:
             return np.empty((0, len(EMOTIONS)), np.float32)
-        moods, _ = self._network(clean)
+        moods, _ = self._network([plain_idioms(text) for text in clean])
         for row, text in enumerate(clean):
             if self._language.detect(text) not in LANGUAGES:
                 moods[row] = _nearly_neutral(moods[row])
@@ -139,7 +140,7 @@ class TextEmotionRecognizer:
         all_spans = sentence_spans(text)
         spans = all_spans[:MAX_SENTENCES]
         parts = [text] if len(all_spans) == 1 else [text, *(text[start:end] for start, end in spans)]
-        moods, _ = self._network(parts)
+        moods, _ = self._network([plain_idioms(part) for part in parts])
         language = self._language.detect(text)
         if language not in LANGUAGES:
             moods = np.stack([_nearly_neutral(mood) for mood in moods])
@@ -190,7 +191,7 @@ class TextEmotionRecognizer:
         reading = reading or self.read(text)
         leading = int(reading.vector.argmax())
         of_sentences = [float(sentence.vector[leading]) for sentence in reading.sentences]
-        moods, _ = self._network([remaining for _, _, remaining in occluded])
+        moods, _ = self._network([plain_idioms(remaining) for _, _, remaining in occluded])
         of_occluded = moods[:, leading]
         return [
             (*place, float(of_sentences[index] - share))
