@@ -53,7 +53,7 @@ def test_a_dropped_photo_shows_its_face_mood_and_tables_until_it_is_removed(brow
         await_label(page, "happy")
         await_filled_tables(page)
         expect(page.locator("#file-preview-image")).to_be_visible()
-        expect(page.locator("#sources")).to_have_text("your picture")
+        expect(page.locator("#sources")).to_have_text("picture")
         expect(page.locator("#status")).to_have_text("In the mirror: me.jpg")
         # The center of the box is the center of the face, (224, 115) of 512 pixels, scaled as the picture is.
         picture, box = (
@@ -110,8 +110,8 @@ def test_a_photo_a_voice_note_and_a_sentence_make_one_mood(browser, hosted, port
         note: FilePayload = {"name": "note.wav", "mimeType": "audio/wav", "buffer": wav(voice)}
         page.locator("#file-input").set_input_files([photo, note])
         expect(page.locator("#file-list li")).to_have_count(2)
-        expect(page.locator("#sources")).to_contain_text("your picture")
-        expect(page.locator("#sources")).to_contain_text("your recording")
+        expect(page.locator("#sources")).to_contain_text("picture")
+        expect(page.locator("#sources")).to_contain_text("recording")
         expect(page.locator("#file-status")).to_contain_text("2 of 2 files make one mood")
         page.locator("#text-input").fill("I am so sad and lonely, I keep crying.")
         expect(page.locator("#sources")).to_contain_text("text")
@@ -119,7 +119,7 @@ def test_a_photo_a_voice_note_and_a_sentence_make_one_mood(browser, hosted, port
         page.emulate_media(reduced_motion="reduce")
         assert accessibility_violations(page) == []
         page.get_by_role("button", name="Remove note.wav").click()
-        expect(page.locator("#sources")).not_to_contain_text("your recording")
+        expect(page.locator("#sources")).not_to_contain_text("recording")
         expect(page.locator("#sources li")).to_have_count(2)
         page.get_by_role("button", name="Remove the file").click()
         await_label(page, "sad")  # the text is left
@@ -129,7 +129,7 @@ def test_a_photo_a_voice_note_and_a_sentence_make_one_mood(browser, hosted, port
 def test_a_second_file_is_added_to_the_first(browser, hosted, portrait, voice):
     with visiting(browser, hosted) as page:
         add_file(page, "drop", encode_picture(portrait, "JPEG"), "me.jpg", "image/jpeg")
-        expect(page.locator("#sources")).to_have_text("your picture")
+        expect(page.locator("#sources")).to_have_text("picture")
         add_file(page, "paste", wav(voice), "note.wav", "audio/wav")
         expect(page.locator("#sources li")).to_have_count(2)
         page.get_by_role("button", name="Remove all files").click()

@@ -28,7 +28,7 @@ const help = openHelpNotice(socket);
 const textInput = openTextInput(socket);
 const file = openFileInput(socket, {
   onPreview: (name) => mirror.showFile(name),
-  onMoodSet: () => moodChoice.show(null, true),
+  onMoodSet: () => moodChoice.show(null, false),
   onMoodCleared: () => moodChoice.choose(null),
   onStatement: help.showStatement,
 });

@@ -58,6 +58,8 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onS
   let files = []; // that were read
   /** @type {string | null} */
   let previewUrl = null;
+  /** @type {string | null} */
+  let previewName = null; // of the file that is shown
   let isMood = false; // whether the files' mood is the visitor's
 
   /** @returns {SourceReading[]} */
@@ -83,7 +85,7 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onS
     clip.removeAttribute("src");
     clip.load();
     if (previewUrl) URL.revokeObjectURL(previewUrl);
-    previewUrl = null;
+    previewUrl = previewName = null;
     onPreview(null);
   }
 
@@ -109,7 +111,10 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onS
     }
     files = files.filter((other) => other !== file);
     file.item.remove();
-    hidePreview();
+    if (file.name === previewName) hidePreview();
+    clearAnalysis();
+    const last = files.at(-1);
+    if (last) showAnalysis(last.analysis);
     showList();
     if (isMood) sendMood();
     say();
@@ -122,9 +127,14 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onS
     chooseButton.textContent = files.length > 0 ? "Add a file" : "Choose a file";
   }
 
-  /** @param {File} file */
+  /**
+   * Show a file in place of the camera; a recording or a text does not take the place of a picture.
+   * @param {File} file
+   */
   function showPreview(file) {
+    if (!preview.hidden && !/^(image|video)\//.test(file.type)) return;
     hidePreview();
+    previewName = file.name;
     onPreview(file.name);
     const isImage = file.type.startsWith("image/");
     if (!isImage && !/^(video|audio)\//.test(file.type)) return;
@@ -163,7 +173,7 @@ export function openFileInput(socket, { onPreview, onMoodSet, onMoodCleared, onS
       },
       onResult: (analysis) => showResult(file.name, analysis),
       onError(message) {
-        hidePreview();
+        if (file.name === previewName) hidePreview();
         setStatus(status, files.length ? `${file.name}: ${message}` : message, { announce: true });
       },
       onEnd() {

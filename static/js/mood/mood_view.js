@@ -31,7 +31,7 @@ const LIVE_SENTENCE_STARTS = {
   chosen: "You chose",
 };
 /** The same for sources that files replace. @type {Partial<Record<Source, string>>} */
-const FILE_NAMES = { face: "your picture", speech: "your recording", text: "your text file" };
+const FILE_NAMES = { face: "picture", speech: "recording", text: "text file" };
 /** @type {Partial<Record<Source, string>>} */
 const FILE_SENTENCE_STARTS = {
   face: "Your picture looks",
