@@ -80,7 +80,8 @@ def pictures() -> tuple[Handler, list[bytes]]:
     """Return the handler and inputs for still and animated pictures."""
     import pillow_heif
 
-    from moodmirror.media.picture_decoder import ANIMATED_FORMATS, PHOTO_FORMATS
+    from moodmirror.media.formats import PHOTO_FORMATS
+    from moodmirror.media.picture_decoder import ANIMATED_FORMATS
     from tests.clips import animation, encode_picture
 
     pillow_heif.register_heif_opener()
