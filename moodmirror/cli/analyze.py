@@ -114,7 +114,9 @@ def _analyze_inputs(
     analyses: list[Analysis] = []
     with click.progressbar(length=len(inputs) * 100, label="Reading", file=sys.stderr) as bar:
         for number, value in enumerate(inputs):
-            bar.label = f"Reading {reports.shorten(value.name, MAX_LABEL_CHARACTERS)}"
+            is_file = isinstance(value, FileInput)
+            bar.label = f"Reading {reports.shorten_name(value.name, is_file=is_file, max_characters=MAX_LABEL_CHARACTERS)}"
+            name = reports.shorten_name(value.name, is_file=is_file, max_characters=MAX_INPUT_CHARACTERS)
 
             def show_progress(progress: Progress, done: int = 100 * number) -> None:
                 bar.update(done + int(100 * (progress or 0)) - bar.pos)
@@ -125,9 +127,9 @@ def _analyze_inputs(
                 text = value.name if isinstance(value, TextInput) else ""
                 analyzed.append(reports.AnalyzedInput(value.name, analysis_message(analysis, terminal_country()), text))
             except (MediaError, TextError) as error:
-                errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: {error}")
+                errors.append(f"{name}: {error}")
             except OSError as error:
-                errors.append(f"{reports.shorten(value.name, MAX_INPUT_CHARACTERS)}: it can't be opened: {error.strerror}.")
+                errors.append(f"{name}: it can't be opened: {error.strerror}.")
             show_progress(1.0)
     mood = mood_message(combine(analyses)) | {"at": None} if together else None
     if any(each.message["help"] for each in analyzed):

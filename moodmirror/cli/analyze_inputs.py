@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from moodmirror.media.formats import detect_container
+from moodmirror.media.formats import is_photo
 
 MEDIA_TYPES: Final = ("image/", "audio/", "video/")
 MAX_MAGIC_BYTES: Final = 4096
 # Of media that some systems do not know as such.
 MEDIA_SUFFIXES: Final = {
-    ".heic", ".heif", ".avif", ".webp", ".jxl", ".opus", ".m4a", ".flac", ".caf", ".amr", ".mkv", ".webm", ".3gp",
+    ".heic", ".heif", ".avif", ".webp", ".jxl",
+    ".aac", ".aif", ".aiff", ".amr", ".ape", ".caf", ".flac", ".m4a", ".mka", ".opus", ".tta", ".w64", ".wma", ".wv",
+    ".3gp", ".asf", ".flv", ".m2ts", ".mkv", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 }  # fmt: skip
 DOCUMENT_SUFFIXES: Final = {".txt", ".md", ".csv", ".json", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".zip"}
 TEXT_SUFFIXES: Final = {".txt", ".md", ""}  # of texts that are read in a folder, beside pictures, recordings and clips
@@ -112,15 +114,14 @@ def _walk(folder: Path, found: FoundInputs) -> None:
 
 
 def _is_media(path: Path) -> bool:
-    """Return whether a file is a picture, a recording or a clip by its name or first bytes; true if it can't be opened."""
+    """Return whether a file is a picture, a recording or a clip by its name, or a picture by its first bytes."""
     if (mimetypes.guess_type(path.name)[0] or "").startswith(MEDIA_TYPES) or path.suffix.lower() in MEDIA_SUFFIXES:
         return True
     try:
         with path.open("rb") as file:
-            start = file.read(MAX_MAGIC_BYTES)
+            return is_photo(file.read(MAX_MAGIC_BYTES))
     except OSError:
         return True  # it is reported when it is read
-    return bool(start) and detect_container(start) is not None
 
 
 def _files(folder: Path, found: FoundInputs) -> Iterator[Path]:

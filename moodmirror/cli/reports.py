@@ -81,7 +81,7 @@ def to_table(inputs: Sequence[AnalyzedInput], together: dict[str, Any] | None = 
     """
     rows = [("", "mood", "", "valence", "arousal", "from")]
     for analyzed in inputs:
-        rows.append((shorten(analyzed.name), *_whole_cells(analyzed.message)))
+        rows.append((shorten_name(analyzed.name, is_file=not analyzed.text), *_whole_cells(analyzed.message)))
         rows += [(f"  {detail}", "", "", "", "", "") for detail in _details(analyzed)]
         parts = _parts(analyzed)
         if len(parts) > 1:
@@ -145,6 +145,13 @@ def _parts(analyzed: AnalyzedInput) -> list[tuple[str, dict[str, Any]]]:
     return parts + [(f"face {face['number']}", face) for face in analyzed.message["faces"]]
 
 
+def shorten_name(name: str, *, is_file: bool, max_characters: int = MAX_COLUMN_CHARACTERS) -> str:
+    """Put an input's name on one line of at most `max_characters`; of a file's path, the end remains."""
+    if not is_file or len(name) <= max_characters:
+        return shorten(name, max_characters)
+    return f"…{name[1 - max_characters :]}"
+
+
 def shorten(text: str, max_characters: int = MAX_COLUMN_CHARACTERS) -> str:
     """Put a text on one line of at most `max_characters`."""
     line = " ".join(text.split())
@@ -167,7 +174,9 @@ def write_plot(inputs: Sequence[AnalyzedInput], path: Path) -> None:
     for axes, analyzed in zip(figure.subplots(len(inputs), squeeze=False)[:, 0], inputs, strict=True):
         message = analyzed.message
         parts = [(part, reading) for part, reading in _parts(analyzed) if reading["label"] is not None]
-        title = f"{shorten(analyzed.name)}: {message['label'] or nothing_recognized(message)}"
+        title = (
+            f"{shorten_name(analyzed.name, is_file=not analyzed.text)}: {message['label'] or nothing_recognized(message)}"
+        )
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_ylim(0, 1)
         if not parts:
