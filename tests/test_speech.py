@@ -104,10 +104,11 @@ class TestSound:
             (encode_sound(np.zeros(0, np.float32)), "no samples"),
             (encode_sound(np.array([0.1, np.nan] * 8000, np.float32)), "not finite"),
             (encode_sound(np.array([0.1, np.inf] * 8000, np.float32)), "not finite"),
+            (encode_sound(np.array([0.1, 1e300] * 8000), subtype="DOUBLE"), "not finite"),
             (encode_sound(tone(), rate=1), "1 Hz"),
             (encode_sound(np.zeros((1600, 64), np.float32)), "channels"),
         ],
-        ids=["empty", "mp4", "webm", "avi", "text", "no-samples", "nan", "inf", "1-hz", "channels"],
+        ids=["empty", "mp4", "webm", "avi", "text", "no-samples", "nan", "inf", "beyond-float32", "1-hz", "channels"],
     )
     def test_invalid_content_raises_a_sound_error(self, content, message):
         with pytest.raises(SoundError, match=message):

@@ -177,7 +177,8 @@ def _channels(frame: Any) -> npt.NDArray[np.float32]:
         samples = (samples.astype(np.float32) - 128) / 128
     elif samples.dtype.kind == "i":
         samples = samples / -float(np.iinfo(samples.dtype).min)
-    return np.asarray(samples, dtype=np.float32)
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, and are refused as such
+        return np.asarray(samples, dtype=np.float32)
 
 
 def decode_sound(content: bytes) -> Samples:
