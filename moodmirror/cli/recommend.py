@@ -8,11 +8,13 @@ from flask.cli import with_appcontext
 from moodmirror.cli.emotion_choice import EmotionChoice
 from moodmirror.cli.help_notice import print_help_notice
 from moodmirror.emotions import mood_vector
+from moodmirror.live.messages import item_fields
 from moodmirror.live.preferences import read_text_query
 from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.filters import FILTERS
 from moodmirror.recommendation.ranking_modes import MODES
+from moodmirror.recommendation.ratings import SORTS
 from moodmirror.services import current_services
 
 
@@ -38,6 +40,13 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
     "--kind", type=click.Choice(KINDS), multiple=True, help="A table to recommend from; repeat for several (default: all)."
 )
 @click.option("-k", type=click.IntRange(1, 100), default=5, show_default=True, help="The number of rows per table.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="match",
+    show_default=True,
+    help="rating: of the movies that fit, the best rated first.",
+)
 @click.option("--wish", default="", help="What you want, in your own words; counts in addition to the mood, or alone.")
 @_filter_options
 @with_appcontext
@@ -49,6 +58,7 @@ def recommend(
     seed: int,
     kind: tuple[str, ...],
     k: int,
+    sort: str,
     wish: str,
     **filters: str | None,
 ) -> None:
@@ -77,12 +87,16 @@ def recommend(
             seed=seed,
             text_query=None if states_crisis else read_text_query(services, wish),
             comforting=states_crisis,
+            sort=sort,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for name, rows in tables.items():
         click.secho(name.capitalize(), bold=True)
         for row in rows:
+            fields = item_fields(name, row.item)
             click.echo(f"  {row.score:.2f}  {row.item.title}: {row.item.line}\n        {row.why}")
+            if fields["rating"] is not None:
+                click.echo(f"        {fields['about']}  {fields['links'][0]['url']}")
         if not rows:
             click.echo("  No item passes these filters. Remove one of them.")

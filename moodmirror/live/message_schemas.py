@@ -30,6 +30,7 @@ from moodmirror.fusion import SOURCES, Source
 from moodmirror.recognition.audio import SAMPLE_RATE
 from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.recommendation.ranking_modes import MODES
+from moodmirror.recommendation.ratings import SORTS
 from moodmirror.recommendation.taste import VERDICTS
 
 MAX_TEXT_CHARACTERS: Final = 5000  # of the text box: a long letter, whose analysis takes up to 1.2 s of CPU
@@ -55,12 +56,14 @@ Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutr
 EmotionName = Annotated[Emotion, BeforeValidator(emotion_of_name)]  # in what clients send
 Kind = Literal["songs", "movies", "food", "activities"]
 Mode = Literal["match", "lift", "journey", "surprise"]
+Sort = Literal["match", "rating"]
 Erasable = Literal["face", "speech", "text", "chosen", "course"]
 SpotifyState = Literal["signed_out", "reading", "ready", "failed"]
 Verdict = Literal["like", "play", "skip", "hide", "save"]
 assert get_args(Emotion) == EMOTIONS
 assert get_args(Kind) == KINDS
 assert get_args(Mode) == MODES
+assert get_args(Sort) == SORTS
 assert get_args(Erasable) == (*SOURCES, "course")
 assert set(get_args(Verdict)) == {*VERDICTS, "save"}
 
@@ -171,9 +174,11 @@ class Item(BaseModel):
 
     id: str
     title: str
-    about: str = Field(description="artist or cuisine, year, genre, duration: one short line")
+    about: str = Field(description="artist or cuisine, year, genre, duration, rating: one short line")
     line: str = Field(description="a description in one sentence")
     links: list[Link]
+    rating: float | None = Field(None, description="of a film or series, 0…10, by the users of the site that it comes from")
+    votes: Count | None = Field(None, description="how many people rated it")
 
 
 class Row(Item):
@@ -299,6 +304,7 @@ class PreferencesPayload(_Payload):
         default_factory=dict, description="values by the names of the table's filters"
     )
     wish: Annotated[str, MaxCharacters(MAX_QUERY_CHARACTERS)] = Field("", description="a text query")
+    sort: Sort = Field("match", description="the order of the movies: best match, or best rated of those that fit, first")
     song_list: Annotated[str, MaxCharacters(MAX_FILTER_CHARACTERS)] = Field(
         "", description="the list of the visitor's liked songs from which to recommend songs; empty: from all songs"
     )

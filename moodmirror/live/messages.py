@@ -16,7 +16,7 @@ from moodmirror.recognition.face import Face, QualityIssue
 from moodmirror.recognition.speech import SpeechReading
 from moodmirror.recognition.text import TextReading
 from moodmirror.recommendation import Recommendation, Recommender
-from moodmirror.recommendation.catalogue import KINDS, Item
+from moodmirror.recommendation.catalogue import IMDB_ID, KINDS, RATING, TMDB_ID, VOTES, Item
 from moodmirror.recommendation.filters import Filters
 from moodmirror.recommendation.importers.imported_table import SPOTIFY_ID
 from moodmirror.recommendation.importers.spotify_ids import track_id
@@ -36,7 +36,10 @@ QUALITY_ISSUE_MESSAGES: Final[dict[QualityIssue, str]] = {
     "turned": "Your face is turned away or covered: look at the camera.",
 }
 
-TRACK_PAGE: Final = ("Spotify", "https://open.spotify.com/track/")  # of a song whose id there is known: the URL up to it
+# The pages of items whose id on a site is known: the URL up to the id.
+TRACK_PAGE: Final = "https://open.spotify.com/track/"
+IMDB_PAGE: Final = "https://www.imdb.com/title/"
+TMDB_PAGES: Final = {"film": "https://www.themoviedb.org/movie/", "series": "https://www.themoviedb.org/tv/"}
 # Sites to search for an item, by kind: the site's name, and the URL of its search up to the query.
 SEARCH_SITES: Final = {
     "songs": (
@@ -265,13 +268,14 @@ def recommendations_message(
     seed: int = 0,
     text_query: TextQuery | None = None,
     comforting: bool = False,
+    sort: str = "match",
 ) -> dict[str, Any]:
     """Return the `k` best rows of each table for a mood vector, or None, as the HTTP API sends them.
 
     Raises ValueError as Recommender.recommend_each does.
     """
     tables = recommender.recommend_each(
-        mood, KINDS, k, mode, filters, towards=towards, seed=seed, text_query=text_query, comforting=comforting
+        mood, KINDS, k, mode, filters, towards=towards, seed=seed, text_query=text_query, comforting=comforting, sort=sort
     )
     return {kind: [row_fields(kind, row) for row in rows] for kind, rows in tables.items()}
 
@@ -295,6 +299,8 @@ def item_fields(kind: str, item: Item) -> dict[str, Any]:
         "about": _about(kind, item),
         "line": item.line,
         "links": _links(kind, item),
+        "rating": float(item.facts[RATING]) if item.facts.get(RATING) else None,
+        "votes": int(item.facts[VOTES]) if item.facts.get(VOTES) else None,
     }
 
 
@@ -303,8 +309,12 @@ def _links(kind: str, item: Item) -> list[dict[str, str]]:
     query = quote(_search_query(kind, item), safe="")  # a + in a path is a plus sign
     urls = {name: url + query for name, url in SEARCH_SITES[kind]}
     if track := track_id(item.facts.get(SPOTIFY_ID, "")):
-        site, page = TRACK_PAGE
-        urls[site] = page + track
+        urls["Spotify"] = TRACK_PAGE + track
+    if imdb_id := item.facts.get(IMDB_ID):
+        urls["IMDb"] = f"{IMDB_PAGE}{imdb_id}/"
+    elif tmdb_id := item.facts.get(TMDB_ID):  # a title's own page is better than a search of IMDb
+        del urls["IMDb"]
+        urls = {"TMDB": TMDB_PAGES.get(item.facts["kind"], TMDB_PAGES["film"]) + tmdb_id, **urls}
     return [{"name": name, "url": url} for name, url in urls.items()]
 
 
@@ -320,7 +330,7 @@ def _about(kind: str, item: Item) -> str:
         case "songs":
             parts = [facts["artist"].replace("|", ", "), facts["year"], *facts["genres"].split("|")[:1]]
         case "movies":
-            parts = [facts["director"].replace("|", ", "), facts["year"], *facts["genres"].split("|")[:1]]
+            parts = [facts["director"].replace("|", ", "), facts["year"], *facts["genres"].split("|")[:1], _rating(facts)]
         case "food":
             diets = [diet for diet in facts["diet"].split("|") if diet in ("vegan", "vegetarian", "pescatarian")]
             parts = [facts["cuisine"].title(), *diets[:1], _duration(facts["minutes"])]
@@ -331,6 +341,14 @@ def _about(kind: str, item: Item) -> str:
                 f"{facts['cost']} cost" if facts["cost"] not in ("", "free") else facts["cost"],
             ]
     return " · ".join(filter(None, parts))  # columns that an imported table lacks are empty
+
+
+def _rating(facts: Mapping[str, str]) -> str:
+    """Return a rating with its number of votes, such as "★ 8.4 (34,495)"; empty if there is none."""
+    if not facts.get(RATING):
+        return ""
+    votes = f"\N{NO-BREAK SPACE}({int(facts[VOTES]):,})" if facts.get(VOTES) else ""
+    return f"★\N{NO-BREAK SPACE}{float(facts[RATING]):.1f}{votes}"
 
 
 def _duration(minutes: str) -> str:

@@ -27,7 +27,8 @@ class TextQueryError(ValueError):
 class Preferences:
     """How to make one visitor's tables. `filters` are by kind. The text query is stored in memory only.
 
-    `song_list` is the name of the list of the visitor's own songs from which to recommend; empty stands for all songs.
+    `sort` is the order of the movies. `song_list` is the name of the list of the visitor's own songs from which to
+    recommend; empty stands for all songs.
     """
 
     mode: str = "match"
@@ -36,6 +37,7 @@ class Preferences:
     filters: Mapping[str, Filters] = field(default_factory=dict)
     text_query: TextQuery | None = None
     song_list: str = ""
+    sort: str = "match"
 
 
 def read_preferences(services: Services, payload: PreferencesPayload) -> Preferences:
@@ -50,7 +52,7 @@ def read_preferences(services: Services, payload: PreferencesPayload) -> Prefere
             raise PreferenceError(str(error)) from None
     filters: dict[str, Filters] = {kind: dict(values) for kind, values in payload.filters.items()}
     text_query = read_text_query(services, payload.wish)
-    return Preferences(payload.mode, payload.towards, payload.seed, filters, text_query, payload.song_list)
+    return Preferences(payload.mode, payload.towards, payload.seed, filters, text_query, payload.song_list, payload.sort)
 
 
 def read_text_query(services: Services, text: str) -> TextQuery | None:

@@ -89,6 +89,7 @@ class RecommendationSession:
                 text_query=None if self.comforting and self._query_states_crisis else preferences.text_query,
                 only=lists.get(preferences.song_list) if kind == "songs" else None,
                 comforting=self.comforting,
+                sort=preferences.sort,
             )
             self._taste.mark_shown(kind, [recommendation.item.id for recommendation in recommendations])
             saved = set(self._saved)

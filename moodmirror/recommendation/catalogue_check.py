@@ -25,6 +25,7 @@ from moodmirror.recommendation.catalogue import (
     COSTS,
     DIETS,
     FREE_FROM,
+    IMDB_ID,
     KINDS,
     PLACES,
     CatalogueError,
@@ -65,6 +66,7 @@ def find_faults(tables: Tables) -> list[str]:
     for kind, items in tables.items():
         checks: tuple[Callable[[str, list[Item]], Iterable[str]], ...] = (
             _find_duplicates,
+            _find_shared_ids,
             _find_frequent_creators,
             _find_gaps,
             _find_imbalance,
@@ -114,6 +116,13 @@ def _similar_titles(one: str, other: str) -> bool:
     # The cheapest upper bound first, because nearly all pairs differ widely.
     ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
     return all(ratio() >= MIN_DUPLICATE_RATIO for ratio in ratios)
+
+
+def _find_shared_ids(kind: str, items: list[Item]) -> Iterable[str]:
+    counts = Counter(imdb_id for item in items if (imdb_id := item.facts.get(IMDB_ID)))
+    for imdb_id, count in counts.items():
+        if count > 1:
+            yield f"{count} rows have the id {imdb_id} of IMDb: only one of them can be right"
 
 
 def _find_frequent_creators(kind: str, items: list[Item]) -> Iterable[str]:

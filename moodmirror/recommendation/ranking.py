@@ -17,6 +17,7 @@ from moodmirror.recommendation.explanations import explain_co_likes, explain_sam
 from moodmirror.recommendation.item_item import CoLikeCounts, ItemSimilarity
 from moodmirror.recommendation.item_moods import circumplex_position
 from moodmirror.recommendation.ranking_modes import DISTANCE_COST, Target
+from moodmirror.recommendation.ratings import weighted_ratings
 from moodmirror.recommendation.taste import (
     TASTE_WEIGHT,
     ContentModel,
@@ -127,6 +128,11 @@ class RankingTable:
             return None
         known = [float(item.facts.get("popularity") or 0) / 100 for item in self.items]
         return np.clip(np.array(known, dtype=np.float32), 0, 1)
+
+    @cached_property
+    def ratings(self) -> npt.NDArray[np.float32] | None:
+        """The items' ratings weighted by their votes, float32 [n]: −1 where none is known; None if no item has one."""
+        return weighted_ratings(self.items)
 
     def select(
         self, passing: npt.NDArray[np.intp], only: Collection[str] | None, *, without: Collection[str]

@@ -37,6 +37,7 @@ from moodmirror.recommendation.ranking import (
     select_best,
 )
 from moodmirror.recommendation.ranking_modes import MODES
+from moodmirror.recommendation.ratings import SORTS
 from moodmirror.recommendation.sentence_vectors import VECTORS_FILE, CatalogueVectors
 from moodmirror.recommendation.taste import Taste
 from moodmirror.recommendation.text_query import TextQuery
@@ -130,6 +131,10 @@ class Recommender:
         table = self._tables.get(kind)
         return table.items[table.index_of[item]] if table and item in table.index_of else None
 
+    def has_ratings(self, kind: str) -> bool:
+        """Return whether any item of a kind has a rating to sort by."""
+        return self._tables[kind].ratings is not None
+
     def filter_values(self, kind: str, column: str) -> list[str]:
         """Return the values of a column, the most frequent first."""
         counts = Counter(value for item in self._tables[kind].items for value in item.facts[column].split("|") if value)
@@ -149,6 +154,7 @@ class Recommender:
         exclude: Collection[str] = (),
         comforting: bool = False,
         only: Collection[str] | None = None,
+        sort: str = "match",
     ) -> list[Recommendation]:
         """Return the `k` best items of a kind for a mood vector, [7]; fewer if fewer pass the `filters`.
 
@@ -163,21 +169,24 @@ class Recommender:
         is given, are left out, and for a low mood items that may do harm then
         (:mod:`moodmirror.recommendation.content_safety`).
 
-        With `comforting`, for a person in a crisis, only items that comfort and connect are listed, the best for that first,
-        with or without a mood, whatever the mode and `only`.
+        With the `sort` ``rating``, of the items that fit well the best rated come first, weighted by their votes, in tables
+        with ratings. A journey keeps its order.
 
-        Raises ValueError for an unknown kind, mode, emotion or filter, an invalid filter value, a k below 1, a `towards`
-        that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is not
-        seven finite non-negative numbers, some of them above 0.
+        With `comforting`, for a person in a crisis, only items that comfort and connect are listed, the best for that first,
+        with or without a mood, whatever the mode, `only` and `sort`.
+
+        Raises ValueError for an unknown kind, mode, sort, emotion or filter, an invalid filter value, a k below 1, a
+        `towards` that is missing or that the mode does not take, a mode other than match without a mood, or a vector that is
+        not seven finite non-negative numbers, some of them above 0.
         """
         if kind not in self._tables:
             raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(KINDS)}")
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
         mood = None if vector is None else _checked_mood(vector)
-        _check_mode(mode, towards)
+        _check_mode(mode, towards, sort)
         if comforting:
-            mode, towards = "match", None
+            mode, towards, sort = "match", None, "match"
         if mood is None and mode != "match":
             raise ValueError(f"the mode {mode} needs a mood to start from: give one, or use match")
         table = self._tables[kind]
@@ -202,9 +211,9 @@ class Recommender:
             shortlist, drawn = draw_unexpected(scores[0], obvious_scores[0], table.traits, passing, k=k, seed=seed)
         else:
             shortlist, drawn = select_best(scores, max(SHORTLIST_FACTOR * k, MIN_SHORTLIST)), 0
-        similarity, same_creator = table.traits.similarity(passing[shortlist])
         recommendations = []
-        for step, choice in enumerate(arrange_by_mmr(scores[:, shortlist], similarity, same_creator, k)):
+        by_rating = sort == "rating" and towards is None
+        for step, choice in enumerate(_arrange(table, passing[shortlist], scores[:, shortlist], k, by_rating=by_rating)):
             column = shortlist[choice]
             index = int(passing[column])
             item, fit = table.items[index], float(fits[min(step, len(fits) - 1), column])
@@ -242,6 +251,7 @@ class Recommender:
         seed: int = 0,
         text_query: TextQuery | None = None,
         comforting: bool = False,
+        sort: str = "match",
     ) -> dict[str, list[Recommendation]]:
         """Call :meth:`recommend` for several kinds; each filter applies only to the kinds that have it.
 
@@ -271,6 +281,7 @@ class Recommender:
                 seed=seed,
                 text_query=text_query,
                 comforting=comforting,
+                sort=sort,
             )
             for kind in kinds
         }
@@ -315,6 +326,17 @@ def _fits(
     return table.fits(ranking_targets(mood, mode, towards, k))
 
 
+def _arrange(
+    table: RankingTable, shortlist: npt.NDArray[np.intp], scores: npt.NDArray[np.float32], k: int, *, by_rating: bool
+) -> Sequence[int]:
+    """Return the positions of `k` items of a shortlist in the order of the list; `scores`, [targets, m], are theirs."""
+    if by_rating and table.ratings is not None:
+        best_rated: list[int] = np.lexsort((-scores[0], -table.ratings[shortlist]))[:k].tolist()
+        return best_rated
+    similarity, same_creator = table.traits.similarity(shortlist)
+    return arrange_by_mmr(scores, similarity, same_creator, k)
+
+
 def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
     mood = np.asarray(vector, dtype=np.float32)
     if mood.shape != (len(EMOTIONS),) or not np.isfinite(mood).all() or mood.min() < 0 or mood.max() <= 0:
@@ -323,7 +345,9 @@ def _checked_mood(vector: npt.ArrayLike) -> MoodVector:
     return shares
 
 
-def _check_mode(mode: str, towards: str | None) -> None:
+def _check_mode(mode: str, towards: str | None, sort: str) -> None:
+    if sort not in SORTS:
+        raise ValueError(f"unknown sort {sort!r}: use one of {', '.join(SORTS)}")
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
     if mode == "journey" and towards not in EMOTIONS:

@@ -85,6 +85,7 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
             # A statement of a crisis names nothing that the tables should look for.
             text_query=None if states_crisis and comforting else read_text_query(services, options.wish),
             comforting=comforting,
+            sort=options.sort,
         )
     except TextQueryError as error:
         return problem(400, "Invalid wish", str(error))

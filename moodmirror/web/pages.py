@@ -44,6 +44,7 @@ def index() -> str:
     return render_template(
         "index.html",
         filters=_filter_choices(current_services().recommender),
+        has_ratings=current_services().recommender.has_ratings("movies"),
         emotions=EMOTIONS,
         circumplex=CIRCUMPLEX,
         kinds=KINDS,

@@ -17,6 +17,7 @@ from moodmirror.live.message_schemas import (
     Reading,
     Row,
     Share,
+    Sort,
     SourceReading,
     TrackedFace,
     Word,
@@ -155,6 +156,7 @@ class RecommendationOptions(BaseModel):
     mode: Mode = "match"
     towards: EmotionName | None = Field(None, description="the emotion that a journey leads to")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="selects among the results of the mode surprise")
+    sort: Sort = Field("match", description="rating: of the movies that fit, the best rated first")
     k: int = Field(ROWS_PER_TABLE, ge=1, le=MAX_ROWS, description="rows of each table")
     wish: str = Field(
         "", max_length=MAX_QUERY_CHARACTERS, description="a query in free text; ranks together with the mood, or alone"

@@ -51,11 +51,15 @@ export interface CameraPayload {
 export interface CatalogueItem {
   id: string;
   title: string;
-  /** artist or cuisine, year, genre, duration: one short line */
+  /** artist or cuisine, year, genre, duration, rating: one short line */
   about: string;
   /** a description in one sentence */
   line: string;
   links: Link[];
+  /** of a film or series, 0…10, by the users of the site that it comes from */
+  rating?: number;
+  /** how many people rated it */
+  votes?: number;
   kind: Kind;
 }
 
@@ -187,6 +191,8 @@ export interface PreferencesPayload {
   filters?: Partial<Record<Kind, Record<string, string>>>;
   /** a text query */
   wish?: string;
+  /** the order of the movies: best match, or best rated of those that fit, first */
+  sort?: "match" | "rating";
   /** the list of the visitor's liked songs from which to recommend songs; empty: from all songs */
   song_list?: string;
 }
@@ -271,11 +277,15 @@ export interface SupersededAck {
 export interface TableRow {
   id: string;
   title: string;
-  /** artist or cuisine, year, genre, duration: one short line */
+  /** artist or cuisine, year, genre, duration, rating: one short line */
   about: string;
   /** a description in one sentence */
   line: string;
   links: Link[];
+  /** of a film or series, 0…10, by the users of the site that it comes from */
+  rating?: number;
+  /** how many people rated it */
+  votes?: number;
   /** the main reason, in one sentence */
   why: string;
   /** further reasons, in sentences */

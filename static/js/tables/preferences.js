@@ -21,6 +21,7 @@ const queryBox = byId("text-query", HTMLInputElement);
 const queryStatus = byId("query-status", HTMLElement);
 const instructions = queryStatus.textContent ?? "";
 const forms = queryAll(document, "form.filters", HTMLFormElement);
+const sort = /** @type {HTMLSelectElement | null} */ (document.getElementById("movies-sort")); // where films have ratings
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
 
 /**
@@ -44,6 +45,7 @@ export function openPreferences(socket) {
       ...(mode === "journey" && { towards: journeyTarget.value }),
       ...(mode === "surprise" && { seed }),
       ...(text && { wish: text }),
+      ...(sort?.value && { sort: sort.value }),
       ...(songList()?.value && { song_list: songList()?.value }),
     });
     let answer;
@@ -81,6 +83,7 @@ export function openPreferences(socket) {
     clearTimeout(timer);
     timer = setTimeout(send, DEBOUNCE_MS);
   });
+  sort?.addEventListener("change", send);
   for (const form of forms) setUpFilters(form, send);
   showMode();
   return send;
