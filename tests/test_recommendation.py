@@ -512,7 +512,7 @@ class TestApi:
 
     def test_links_search_for_the_exact_title(self, client):
         rows = client.get("/api/recommendations?mood=happy&k=50").get_json()
-        for kind, mark in (("songs", "/search/"), ("songs", "search_query="), ("food", "?q="), ("movies", "?q=")):
+        for kind, mark in (("songs", "/search/"), ("songs", "search_query="), ("food", "?q="), ("movies", "trailer+")):
             for row in rows[kind]:
                 [url] = [link["url"] for link in row["links"] if mark in link["url"]]
                 assert unquote(url.partition(mark)[2]).startswith(row["title"])
@@ -524,6 +524,35 @@ class TestApi:
         for identity in ("", "215", "../evil"):
             broken = replace(song, facts={**song.facts, "spotify_id": identity})
             assert "/search/" in item_fields("songs", broken)["links"][0]["url"]
+
+    def test_a_film_with_a_known_id_links_to_its_page(self):
+        film = Recommender.open().items("movies")[0]
+        for ids, url in (
+            ({"imdb_id": "tt0000001", "tmdb_id": "7"}, "https://www.imdb.com/title/tt0000001/"),
+            ({"imdb_id": "", "tmdb_id": "7"}, "https://www.themoviedb.org/movie/7"),
+            ({"imdb_id": "", "tmdb_id": "7", "kind": "series"}, "https://www.themoviedb.org/tv/7"),
+        ):
+            known = replace(film, facts={**film.facts, **ids})
+            assert item_fields("movies", known)["links"][0]["url"] == url
+        unknown = replace(film, facts={**film.facts, "imdb_id": ""})
+        assert item_fields("movies", unknown)["links"][0]["url"].startswith("https://www.imdb.com/find/")
+
+    def test_sorted_by_rating_few_votes_do_not_win(self, client):
+        films = Recommender.open().items("movies")[:6]
+        votes = (("9.9", "2"), ("8.0", "90000"), ("6.0", "80000"), ("7.0", "70000"), ("", ""), ("5.0", "60000"))
+        rated = [
+            replace(film, facts={**film.facts, "rating": rating, "votes": count})
+            for film, (rating, count) in zip(films, votes, strict=True)
+        ]
+        recommender = Recommender({"movies": rated})
+        mood = mood_vector({"happy": 1})
+        found = [row.item.id for row in recommender.recommend(mood, "movies", 6, sort="rating")]
+        assert found == [films[index].id for index in (1, 0, 3, 2, 5, 4)]  # 0 counts nearly as the mean
+        assert "★\N{NO-BREAK SPACE}8.0\N{NO-BREAK SPACE}(90,000)" in item_fields("movies", rated[1])["about"]
+        journey = [row.item.id for row in recommender.recommend(mood, "movies", 6, "journey", towards="sad", sort="rating")]
+        assert journey == [row.item.id for row in recommender.recommend(mood, "movies", 6, "journey", towards="sad")]
+        assert client.get("/api/recommendations?mood=happy&sort=rating").status_code == 200
+        assert client.get("/api/recommendations?mood=happy&sort=votes").status_code == 400
 
     def test_a_text_query_needs_no_mood(self, client):
         answer = client.get("/api/recommendations?wish=a+bowl+of+soup&k=3")
