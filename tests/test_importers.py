@@ -557,6 +557,7 @@ class TestGenericCsv:
             *(("45-60 minutes", 60), ("45–60 min", 60), ("30 min to 1 hour", 60), ("1 to 1 1/2 hours", 90), ("30+ min", 30)),
             *(("about an hour", 60), ("half an hour", 30), ("an hour and a half", 90), ("one and a half hours", 90)),
             *(("10 min|5 min", 15), ("20 mins prep, 2 hrs chilling", 140), ("20 seconds", 1), ("0 days 01:30:00", 90)),
+            *((".5 hour", 30), ("PT1H30M (90 min)", 90), ("-PT1H", None), ("prep 10 min", 10)),
             *(("a while", None), ("2147483647", None), ("5 ingredients", None), ("PT", None), ("1/0 hour", None)),
             *(("9" * 500, None), ("1" * 150 + " min", None)),
         ],

@@ -33,7 +33,7 @@ _WORDS: Final = re.compile(
     rf"\b({'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))})\s+(?=(?:{_UNIT})\b)", re.IGNORECASE
 )
 _AND_A_HALF: Final = re.compile(rf"(\d+)?\s*((?:{_UNIT}))\s+and\s+a\s+(half|quarter)\b")
-_NUMBER: Final = r"(?:\d+[ -]\d+/\d+|\d+/\d+|\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:[.,]\d+)?)"
+_NUMBER: Final = r"(?:\d+[ -]\d+/\d+|\d+/\d+|\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:[.,]\d+)?|(?<![\w.,])\.\d+)"
 _RANGE: Final = r"\s*(?:-|to|or|bis|oder|a|à|ou|o|tot)\s*"
 # A quantity, or a range of which the longer end counts; a unit between them as in "30 min to 1 hour".
 _QUANTITY: Final = re.compile(
@@ -59,8 +59,10 @@ def minutes_of(cell: str) -> int | None:
     text = _plain(cell)
     if not text:
         return 0
-    if re.fullmatch(r"[+]?p[\dtymwdhs.,]+", text):
-        minutes = _iso_minutes(text)
+    if text.startswith("-"):
+        return None
+    if iso := re.match(r"[+]?p[\dtymwdhs.,]+(?=$|\s)", text):  # a duration in words may follow, which says the same
+        minutes = _iso_minutes(iso[0])
     elif re.fullmatch(_NUMBER, text):
         minutes = _number(text)
     elif clock := _CLOCK.fullmatch(text):
