@@ -1,12 +1,15 @@
 """The recommendation tables, their buttons and preferences, and stored data, in a real browser."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import serving
+from tests.conftest import ROOT, serving
 from tests.page_helpers import accessibility_violations, await_filled_tables, pick, press, row_ids, visiting
 
 pytestmark = pytest.mark.browser
@@ -249,3 +252,28 @@ def test_a_text_query_works_without_a_mood_and_hidden_items_can_be_restored(brow
         page.get_by_label("Looking for something?").fill("")
         expect(page.locator("#food")).to_be_hidden()
         expect(page.locator(".tables .empty-state").first).to_contain_text("choose a mood")
+
+
+def test_films_are_sorted_by_rating_where_they_have_one(browser, tmp_path):
+    rows = [f"Made-up Film {number},{1950 + number},Comedy,{4 + number / 10:.1f},{5000}" for number in range(40)]
+    films = tmp_path / "films.csv"
+    films.write_text("\n".join(["title,year,genres,rating,votes", *rows]), encoding="utf-8")
+    instance = tmp_path / "instance"
+    command = [sys.executable, "-m", "flask", "import", "movies", str(films)]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "INSTANCE": str(instance)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with serving(tmp_path / "log", CAMERA="off") as server, visiting(browser, server, camera=False) as page:
+        choose_mood(page, "happy")
+        page.get_by_label("Sort movies").select_option("rating")
+        page.wait_for_function("() => document.querySelector('#movies .about').textContent.includes('★')")
+        shown = page.locator("#movies .about").all_inner_texts()
+        ratings = [float(found[1]) for text in shown if (found := re.search(r"★\s(\d\.\d)", text))]
+        assert len(ratings) > 3
+        assert ratings == sorted(ratings, reverse=True)
+
+
+def test_no_sort_is_offered_where_no_film_has_a_rating(browser, hosted):
+    with visiting(browser, hosted, camera=False) as page:
+        expect(page.locator("#movies-sort")).to_have_count(0)
