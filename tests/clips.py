@@ -40,6 +40,7 @@ RECORDING_CODECS = (
     ("w64", "pcm_s16le"),
     ("wav", "pcm_s24le"),
     ("wav", "pcm_f64le"),
+    ("wav", "pcm_s64le"),
     ("wav", "pcm_alaw"),
     ("wav", "pcm_mulaw"),
     ("wav", "adpcm_ms"),

@@ -22,6 +22,7 @@ from moodmirror.recognition.model_files import ModelError, record_in_manifest
 from moodmirror.recognition.speech import LABELS, SpeechEmotionRecognizer
 from moodmirror.recognition.speech_features import MEL_BANDS, WINDOW_FRAMES, log_mel, split_windows, subtract_noise
 from moodmirror.recognition.voice_activity import snr_weight, voice_activity
+from tests.clips import recording
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -121,6 +122,32 @@ class TestSound:
         struct.pack_into("<I", content, 4, stated)
         struct.pack_into("<I", content, content.index(b"data") + 4, stated)
         np.testing.assert_array_equal(read_sound(bytes(content)), expected)
+
+    @pytest.mark.parametrize("place", ["before", "after"])
+    def test_a_wav_with_a_chunk_longer_than_the_file_takes_no_memory_for_it(self, place):
+        content = encode_sound(tone(), subtype="PCM_16")
+        start = content.index(b"data")
+        chunk = b"LIST" + struct.pack("<I", 0x7FFFFFD1) + b"INFOISFT" + struct.pack("<I", 0x7FFFFF00) + b"Lavf"
+        impossible = content[:start] + chunk + content[start:] if place == "before" else content + chunk
+        program = f"""
+import resource, sys
+from moodmirror.recognition.audio import SoundError, read_sound
+read_sound({encode_sound(tone(seconds=0.1), subtype="PCM_16")!r})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    print(len(read_sound(sys.stdin.buffer.read())))
+except SoundError:
+    print("refused")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+        result = subprocess.run([sys.executable, "-c", program], input=impossible, capture_output=True, cwd=ROOT, check=True)
+        outcome, kilobytes = result.stdout.split()
+        assert outcome.decode() == ("refused" if place == "before" else str(len(read_sound(content))))
+        assert int(kilobytes) < 50_000
+
+    def test_whole_numbers_of_64_bits_are_read(self):
+        content = recording(tone(), "wav", "pcm_s64le")
+        np.testing.assert_allclose(read_sound(content), read_sound(encode_sound(tone())), atol=1e-4)
 
     def test_the_part_of_an_incomplete_wav_that_is_there_is_read(self):
         content = encode_sound(tone(), subtype="PCM_16")

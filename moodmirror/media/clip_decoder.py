@@ -4,7 +4,6 @@ Frames are sampled (:mod:`moodmirror.media.frame_sampler`), and sound is decoded
 (:mod:`moodmirror.recognition.audio_decoder`). Runs in the decoder process only (:mod:`moodmirror.media.decoder_worker`).
 """
 
-import io
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
@@ -51,7 +50,7 @@ def decode_clip(content: bytes, accepted: Collection[Kind]) -> Iterator[Chunk]:
     is not `accepted`.
     """
     try:
-        with open_container(io.BytesIO(content)) as container:
+        with open_container(content) as container:
             yield from _ClipDecoder(container, content, accepted).chunks()
     except av.FFmpegError:
         if content[4:8] in _MP4_BOXES and b"moov" not in content:

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -63,9 +63,10 @@ MAX_TRACKS: Final = 4  # of sound in one file, of which the first with sound is 
 
 
 @contextmanager
-def open_container(file: BinaryIO) -> Iterator[InputContainer]:
+def open_container(content: bytes) -> Iterator[InputContainer]:
     """Open a recording or clip, and close it at the end. Raises av.FFmpegError if its container is not one of DEMUXERS."""
     av.logging.set_level(None)
+    file = io.BytesIO(_without_impossible_chunks(content))
     # No protocol is allowed, so that no content makes FFmpeg open another file.
     options = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": ""}
     with av.open(file, mode="r", metadata_errors="ignore", options=options) as container:
@@ -89,6 +90,20 @@ def stated_seconds(container: InputContainer, content: bytes) -> tuple[float | N
     bits = re.search(r"\d+", codec.name)
     bytes_per_second = (int(bits[0]) if bits else 8) / 8 * codec.channels * codec.sample_rate
     return (len(content) - start if is_open_ended else stated_bytes) / max(bytes_per_second, 1), is_open_ended
+
+
+def _without_impossible_chunks(content: bytes) -> bytes:
+    """Return a WAV up to the first chunk of its header that is longer than the file: FFmpeg would allocate it first."""
+    start = 12
+    while content[8:12] == b"WAVE" and start + 8 <= len(content):
+        length = int.from_bytes(content[start + 4 : start + 8], "little")
+        is_data = content[start : start + 4] == b"data"
+        if is_data and (length == 0 or start + 8 + length > len(content)):  # open-ended, or incomplete
+            return content
+        if start + 8 + length > len(content):
+            return content[:start]
+        start += 8 + length + length % 2
+    return content
 
 
 def _wav_data(content: bytes) -> tuple[int, int]:
@@ -168,9 +183,10 @@ class SoundTrack:
 
 def _channels(frame: Any) -> npt.NDArray[np.float32]:
     """Return a frame's samples in −1…1, float32 [n, channels]."""
-    if frame.format.is_planar and frame.layout.nb_channels >= FRAME_POINTERS:
-        require_channels(frame.layout.nb_channels)
-        [frame] = AudioResampler(format=frame.format.packed).resample(frame)
+    require_channels(frame.layout.nb_channels)
+    is_unsafe = frame.format.is_planar and frame.layout.nb_channels >= FRAME_POINTERS
+    if is_unsafe or frame.format.packed.name == "s64":  # which PyAV does not convert
+        [frame] = AudioResampler(format="dbl").resample(frame)
     samples: npt.NDArray[Any] = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
     if samples.dtype == np.uint8:
@@ -187,7 +203,7 @@ def decode_sound(content: bytes) -> Samples:
     Raises SoundError if no sound can be decoded, or more than MAX_SECONDS.
     """
     try:
-        with open_container(io.BytesIO(content)) as container:
+        with open_container(content) as container:
             return _decode(container, content)
     except av.FFmpegError:
         raise SoundError("this is no sound that can be decoded: send WAV, FLAC, OGG, Opus, MP3, M4A or AAC") from None
