@@ -130,7 +130,7 @@ class Config:
         read("MAX_PER_ADDRESS", lambda text: _whole_number(text, 1, 1500))
         read("LOG_FORMAT", _log_format)
         read("METRICS_TOKEN", _secret)
-        read("TRUSTED_HOSTS", lambda text: tuple(text.replace(",", " ").split()))
+        read("TRUSTED_HOSTS", lambda text: tuple(text.lower().replace(",", " ").split()))  # as browsers send it
         read("TRUSTED_PROXIES", lambda text: _whole_number(text, 0, 9))
         read("RATE_LIMITS", _on_or_off)
         read("PROTECT_MEMORY", _on_or_off)

@@ -34,6 +34,11 @@ def test_the_defaults_serve_this_computer_only():
     assert config.database == f"sqlite:///{ROOT / 'instance' / 'mood_mirror.sqlite3'}"
 
 
+def test_host_names_have_no_case():
+    config = Config.from_environment({"TRUSTED_HOSTS": "Mirror.Example, www.MIRROR.example"})
+    assert config.trusted_hosts == ("mirror.example", "www.mirror.example")
+
+
 def test_a_missing_key_is_generated_once_and_readable_by_its_owner_only(tmp_path):
     first = stored_secret(tmp_path / "instance")
     assert len(first) >= 32
