@@ -15,6 +15,7 @@ from moodmirror.recognition.face_detector import (
     FAR_SEARCH,
     SAME_FACE_OVERLAP,
     UPRIGHT_SEARCH,
+    WIDE_RATIO,
     Box,
     FaceDetector,
     GrayImage,
@@ -26,6 +27,10 @@ from moodmirror.recognition.face_detector import (
 TILE_SIDE: Final = 0.625
 # Votes of the cascade for a face found in a tile: the additional searches also find more folds of cloth.
 TILE_FACE_VOTES: Final = 6
+
+_ONE_TILE: Final = ((0, 0),)
+_FOUR_TILES: Final = ((0, 0), (0, 1), (1, 0), (1, 1))
+_BOTH_SEARCHES: Final = (UPRIGHT_SEARCH, FAR_SEARCH)
 
 
 def analyze_image(gray: GrayImage, header: FileHeader, analyzer: FaceAnalyzer) -> Analysis:
@@ -51,12 +56,17 @@ def analyze_image(gray: GrayImage, header: FileHeader, analyzer: FaceAnalyzer) -
 
 
 def _detect_in_tiles(gray: GrayImage, detector: FaceDetector) -> Iterator[Box]:
-    """Yield faces that are small beside large ones, as in a photo of a group: each tile is searched separately."""
+    """Yield faces that are small beside large ones, as in a photo of a group: each tile is searched separately.
+
+    The detector divides a wide or tall picture itself, so that only its far search is left to do.
+    """
+    is_wide = max(gray.shape) > WIDE_RATIO * min(gray.shape)
+    side, places, searches = (1.0, _ONE_TILE, (FAR_SEARCH,)) if is_wide else (TILE_SIDE, _FOUR_TILES, _BOTH_SEARCHES)
     height, width = gray.shape
-    for row, column in (0, 0), (0, 1), (1, 0), (1, 1):
-        top, left = round(row * (1 - TILE_SIDE) * height), round(column * (1 - TILE_SIDE) * width)
-        tile = gray[top : top + math.ceil(TILE_SIDE * height), left : left + math.ceil(TILE_SIDE * width)]
-        for search in (UPRIGHT_SEARCH, FAR_SEARCH):
+    for row, column in places:
+        top, left = round(row * (1 - side) * height), round(column * (1 - side) * width)
+        tile = gray[top : top + math.ceil(side * height), left : left + math.ceil(side * width)]
+        for search in searches:
             for x, y, face_width, face_height in detector.detect(np.ascontiguousarray(tile), search).tolist():
                 candidate = (left + x, top + y, face_width, face_height)
                 box = detector.detect_near(gray, candidate, min_neighbors=TILE_FACE_VOTES)

@@ -34,7 +34,7 @@ SAME_FACE_OVERLAP: Final = 0.3  # intersection over union from which two boxes a
 # Wide and tall pictures, such as panoramas and long screenshots, which a copy of SEARCH_SIZE would shrink too much.
 WIDE_RATIO: Final = 2.0  # of the longer side to the shorter one; 16:9 is 1.78
 TILE_RATIO: Final = 4 / 3  # of the sides of a tile; half of it overlaps the next one
-MAX_TILES: Final = 200  # about: of pictures with more extreme sides, tiles are longer
+MAX_TILES: Final = 40  # about, which bounds the cost: in pictures with sides of more than 1:27, tiles are longer
 
 GrayImage = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.int_]
