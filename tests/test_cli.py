@@ -175,6 +175,16 @@ def test_analyze_walks_folders_and_says_what_it_skips(portrait, voice, tmp_path)
         "a/b",
         "clip.MP4",
         "me.heic",
+        "my report.xlsx",
+        "photo (1).jpg",
+        "IMG 1.CR3",
+        "talk.mp3 ",
+        "My Photos/*",
+        "*.xyz",
+        "my holiday photos/",
+        "C:\\My Photos",
+        "\\\\nas\\my share",
+        "~/my photos",
     ],
 )
 def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
@@ -196,6 +206,16 @@ def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
         "null\0byte",
         "50/50 chance that I am sad",
         "She said: hello.",
+        "and/or",
+        "Yes/No",
+        "10/10",
+        "either/or mp3 players are old",
+        "work/life balance is hard",
+        "/shrug I am tired",
+        "I'm happy :/",
+        ":-/",
+        "I work with .zip",
+        "I love node.js",
         "I love example.com and so on",
         "line\nme.jpg",
         "😀",
@@ -204,6 +224,33 @@ def test_what_looks_like_a_path_and_is_missing_is_no_text(path):
 )
 def test_a_sentence_is_read_as_a_text(text):
     assert [value.name for value in find_inputs([text]).inputs] == [text]
+
+
+def test_a_missing_file_in_a_folder_that_exists_is_no_text(tmp_path):
+    (tmp_path / "My Photos").mkdir()
+    missing = os.path.relpath(tmp_path / "My Photos" / "that day", start=os.getcwd())
+    assert find_inputs([missing]).inputs == []
+
+
+@pytest.mark.parametrize("content", ["", "\n \n\n"])
+@pytest.mark.parametrize("output", [(), ("--json",), ("--csv",)])
+def test_analyze_says_that_a_file_of_lines_is_empty(tmp_path, content, output):
+    lines = tmp_path / "lines.txt"
+    lines.write_text(content)
+    result = flask("analyze", "--file", str(lines), *output)
+    assert result.returncode == 0
+    assert f"{lines}: no text found" in result.stderr
+    assert len(result.stdout.splitlines()) == (output == ("--csv",))  # the names of the columns
+
+
+@pytest.mark.parametrize("option", [("--together",), ("--plot", "moods.png")])
+def test_analyze_refuses_options_that_lines_would_not_count_in(tmp_path, option):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("I am so happy today!\n")
+    result = flask("analyze", "--file", str(lines), *option)
+    assert result.returncode == 2
+    assert option[0] in result.stderr
+    assert result.stdout == ""
 
 
 def test_analyze_reads_a_text_that_looks_like_a_path_with_an_option():

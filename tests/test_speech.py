@@ -430,7 +430,7 @@ class TestWrappedModel:
         )
         np.testing.assert_allclose(vector, [0.5 if emotion in ("happy", "sad") else 0 for emotion in EMOTIONS])
 
-    @pytest.mark.parametrize("emotions", [[], ["joyful"], ["happy", "bored"]])
+    @pytest.mark.parametrize("emotions", [[], ["contempt"], ["happy", "bored"]])
     def test_unknown_emotions_raise_an_error(self, emotions):
         with pytest.raises(ValueError, match="emotions must be some of"):
             SpeechEmotionRecognizer(model=ConstantModel([1.0]), emotions=emotions)
@@ -438,6 +438,25 @@ class TestWrappedModel:
     def test_a_model_with_an_unexpected_number_of_classes_raises_an_error(self):
         with pytest.raises(ValueError, match="3 classes"):
             SpeechEmotionRecognizer(model=ConstantModel([0.2, 0.3, 0.5])).predict_proba((tone(), SAMPLE_RATE))
+
+    def test_classes_with_other_names_of_emotions_are_read_by_name(self):
+        classes = ("angry", "fearful", "happiness", "ps", "sadness", "calm", "disgusted")
+        for name, expected in zip(classes, ("angry", "fear", "happy", "surprise", "sad", "neutral", "disgust"), strict=True):
+            model = ConstantModel([float(other == name) for other in classes], classes)
+            assert SpeechEmotionRecognizer(model=model).predict((tone(), SAMPLE_RATE)) == expected
+
+    def test_emotions_may_have_other_names(self):
+        model = ConstantModel([0.25, 0.75])
+        shares = SpeechEmotionRecognizer(model=model, emotions=["Happiness", "ps"]).predict_proba_by_name(
+            (tone(), SAMPLE_RATE)
+        )
+        assert {emotion: share for emotion, share in shares.items() if share} == {"happy": 0.25, "surprise": 0.75}
+
+    def test_a_class_that_is_no_emotion_is_an_error_unless_the_emotions_are_given(self):
+        model = ConstantModel([0.0, 1.0], ("contempt", "happy"))
+        with pytest.raises(ValueError, match="'contempt', which is no emotion"):
+            SpeechEmotionRecognizer(model=model)
+        assert SpeechEmotionRecognizer(model=model, emotions=["sad", "happy"]).predict((tone(), SAMPLE_RATE)) == "happy"
 
 
 class Bomb:

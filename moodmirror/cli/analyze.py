@@ -75,13 +75,17 @@ def analyze(
       flask analyze note.wav --speech-model models/speech_emotion_mlp.npz
       flask analyze --file lines.txt --json > moods.jsonl
 
-    The exit status is 0 if all inputs were read, also where they show no face and no voice; 1 if some could not be read or a
-    model is unavailable; 2 for wrong usage.
+    The exit status is 0 if all inputs were read, also where they show no face and no voice or a file of lines is empty; 1 if
+    some could not be read or a model is unavailable; 2 for wrong usage.
     """  # noqa: D301 - click's mark for lines that it must not join
     if not inputs and not texts and lines is None:
         raise click.UsageError(
             'Give a text in quotes, a file, a folder, or --file with one text per line. Example: flask analyze "What a day!"'
         )
+    if lines is not None and together:
+        raise click.UsageError("--together makes one mood of files, folders and texts; it can't include the lines of --file")
+    if plot is not None and not inputs and not texts:
+        raise click.UsageError("--plot plots files, folders and texts; give some beside --file")
     failed = False
     try:
         if inputs or texts:
@@ -178,11 +182,15 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
         except TextError as error:
             unreadable += 1
             click.echo(f"line {number}: {error}", err=True)
+    if not texts and not unreadable:
+        click.echo(f"{file.name}: no text found", err=True)
     if any(is_crisis_statement(text) for _, text in texts):
         print_help_notice()
-    recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # this process serves no visitors
     if output_format == "csv":
         click.echo(reports.csv_line(["line", "text", *reports.COLUMNS[2:]]), nl=False)
+    if not texts:
+        return not unreadable
+    recognizer = TextEmotionRecognizer.load(threads=os.cpu_count() or 1)  # this process serves no visitors
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
         for start in range(0, len(texts), BATCH_LINES):
             batch = texts[start : start + BATCH_LINES]

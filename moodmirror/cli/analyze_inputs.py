@@ -12,18 +12,33 @@ from moodmirror.media.formats import is_photo
 
 MEDIA_TYPES: Final = ("image/", "audio/", "video/")
 MAX_MAGIC_BYTES: Final = 4096
-# Of media that some systems do not know as such.
+# Of media that some systems do not know as such; a few are refused by name when they are read.
 MEDIA_SUFFIXES: Final = {
-    ".heic", ".heif", ".avif", ".webp", ".jxl",
-    ".aac", ".aif", ".aiff", ".amr", ".ape", ".caf", ".flac", ".m4a", ".mka", ".opus", ".tta", ".w64", ".wma", ".wv",
-    ".3gp", ".asf", ".flv", ".m2ts", ".mkv", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+    ".heic", ".heif", ".avif", ".webp", ".jxl", ".qoi", ".psd", ".exr", ".hdr",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+    ".aac", ".ac3", ".aif", ".aiff", ".amr", ".ape", ".au", ".bw64", ".caf", ".flac", ".m4a", ".mka", ".oga", ".opus",
+    ".qta", ".sph", ".spx", ".tta", ".w64", ".wma", ".wv",
+    ".3gp", ".asf", ".dv", ".flv", ".insv", ".m2ts", ".mkv", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 }  # fmt: skip
-DOCUMENT_SUFFIXES: Final = {".txt", ".md", ".csv", ".json", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".zip"}
+DOCUMENT_SUFFIXES: Final = {
+    ".txt", ".md", ".log", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".html", ".htm", ".srt", ".vtt",
+    ".pdf", ".doc", ".docx", ".odt", ".rtf", ".tex", ".epub", ".xls", ".xlsx", ".ods", ".ppt", ".pptx", ".odp", ".eml",
+    ".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".m3u", ".m3u8", ".npz", ".npy", ".parquet", ".ipynb",
+}  # fmt: skip
 TEXT_SUFFIXES: Final = {".txt", ".md", ""}  # of texts that are read in a folder, beside pictures, recordings and clips
 # What systems and tools leave in folders.
 LEFTOVERS: Final = {"__MACOSX", "Thumbs.db", "desktop.ini"}
-# A path by its beginning: /home/me/a, ./a, ../a, ~/a, C:\\a, \\\\server\\a.
-_PATH_START: Final = re.compile(r"(?:\.{0,2}/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\)\S")
+# A path by its beginning, even if its names have blanks: ./a, ../a, ~/a, C:\a, \\server\a.
+_PATH_START: Final = re.compile(r"(?:\.{1,2}/|~[\w.-]*/|[A-Za-z]:\\|\\\\)\w")
+# One only if more of it looks like a path, since texts begin like this as well: /shrug, D:/
+_WEAK_PATH_START: Final = re.compile(r"(?:/|[A-Za-z]:/)\S")
+_FOLDER_END: Final = re.compile(r"\w[/\\]$")  # not :/
+_PATTERN: Final = re.compile(r"[/\\]\S*\*|^\*\.\w+$")  # of names that matched nothing: photos/*, *.xyz
+# One word with a separator that is no path: 9/10, and what people write.
+_WORD_WITH_SLASH: Final = re.compile(
+    r"\d{1,2}/\d{1,3}|\W+|and/or|either/or|yes/no|n/a|w/o|he/she|she/he|s/he|he/him|she/her|they/them|24/7|/s|km/h",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -82,22 +97,38 @@ def find_inputs(arguments: Sequence[str]) -> FoundInputs:
 def looks_like_path(text: str) -> bool:
     """Return whether a text that names nothing that exists was meant as a path.
 
-    A path begins like one, ends like a file, or is one word with a separator in it.
+    A path begins like one, ends like a file or a folder, leads into a folder that exists, is a pattern of names, or is one
+    word with a separator in it.
     """
-    if "\n" in text:
+    if "\n" in text.strip():
         return False
+    text = text.strip()
     is_word = not any(character.isspace() for character in text)
-    if _PATH_START.match(text) and (is_word or _has_file_suffix(text) or "/" in text[1:].strip("/")):
+    if is_word and _WORD_WITH_SLASH.fullmatch(text):
+        return False
+    if _PATH_START.match(text) or _PATTERN.search(text) or _FOLDER_END.search(text) or _has_file_suffix(text):
         return True
-    return _has_file_suffix(text) or (is_word and ("/" in text or "\\" in text))
+    if _WEAK_PATH_START.match(text) and (is_word or "/" in text[3:].strip("/")):
+        return True
+    return (is_word and ("/" in text or "\\" in text)) or _is_in_a_folder(text)
 
 
 def _has_file_suffix(text: str) -> bool:
-    suffix = Path(text.replace("\\", "/")).suffix.lower()
-    if not suffix or any(character.isspace() for character in suffix):
+    path = Path(text.replace("\\", "/"))
+    suffix = path.suffix.lower()
+    if not suffix or any(character.isspace() for character in (path.stem[-1], *suffix)):
         return False
     media_type = mimetypes.guess_type(f"file{suffix}")[0] or ""
     return media_type.startswith(MEDIA_TYPES) or suffix in MEDIA_SUFFIXES | DOCUMENT_SUFFIXES
+
+
+def _is_in_a_folder(text: str) -> bool:
+    """Return whether all but the last part of a text with separators is an existing folder."""
+    folder = Path(text).parent
+    try:
+        return folder != Path() and folder.is_dir() and folder != Path("/")
+    except (OSError, ValueError):
+        return False
 
 
 def _walk(folder: Path, found: FoundInputs) -> None:

@@ -32,6 +32,14 @@ def parse_label(name: str) -> str:
     return "calm" if plain_name(name) in CALM_NAMES else parse_emotion(name)
 
 
+def _known_label(name: object) -> str | None:
+    """Return the label that a name stands for; None for another name."""
+    try:
+        return parse_label(str(name))
+    except ValueError:
+        return None
+
+
 Sound = str | Path | tuple[npt.ArrayLike, float]
 
 
@@ -64,26 +72,32 @@ class SpeechEmotionRecognizer:
     ) -> None:
         """Wrap a fitted `model`: one with scikit-learn's ``predict_proba``, or a function of a batch as Keras' and LiteRT's.
 
-        Its outputs, [n, classes], are in the order of its ``classes_`` if these are names of emotions (or of LABELS),
-        else of `emotions` if there are as many, else of LABELS or of EMOTIONS. With `emotions`, the other emotions get
-        probability 0. `features` computes the model's input from a window, float32 [n ≤ 48,000] at 16 kHz: by default
-        ``classic_features`` for models with ``predict_proba``, and :func:`network_features` for others. With `verbose`, the
-        progress of reading a list of sounds is printed to standard error.
+        Its outputs, [n, classes], are in the order of its ``classes_`` if these are names of emotions that
+        :func:`parse_label` reads, else of `emotions` if there are as many, else of LABELS or of EMOTIONS. With `emotions`,
+        the other emotions get probability 0. `features` computes the model's input from a window, float32 [n ≤ 48,000] at
+        16 kHz: by default ``classic_features`` for models with ``predict_proba``, and :func:`network_features` for others.
+        With `verbose`, the progress of reading a list of sounds is printed to standard error.
 
-        Raises ValueError for unknown emotions, or none.
+        Raises ValueError for unknown emotions, or none, and for ``classes_`` with a name that is none, without `emotions`.
         """
-        selected = tuple(EMOTIONS if emotions is None else emotions)
-        unknown = [emotion for emotion in selected if emotion not in LABEL_TO_EMOTION]
-        if unknown or not selected:
+        given = tuple(EMOTIONS if emotions is None else emotions)
+        unknown = [str(name) for name in given if _known_label(name) is None]
+        if unknown or not given:
             raise ValueError(f"emotions must be some of {', '.join(LABEL_TO_EMOTION)}, not {', '.join(unknown) or 'none'}")
+        selected = tuple(parse_label(str(name)) for name in given)
         self._verbose = bool(verbose)
         mapped = {LABEL_TO_EMOTION[name] for name in selected}
         self.emotions: Final = tuple(emotion for emotion in EMOTIONS if emotion in mapped)
         predict = getattr(model, "predict_proba", None)
         self._predict: Callable[[Any], Any] = predict if predict is not None else model
         self._features = features or (network_features if predict is None else classic_feature_function())
-        names = tuple(str(name) for name in getattr(model, "classes_", ()))
-        named = bool(names) and all(name in LABEL_TO_EMOTION for name in names)
+        classes = [str(name) for name in getattr(model, "classes_", ())]
+        names = tuple(label for name in classes if (label := _known_label(name)) is not None)
+        named = bool(names) and len(names) == len(classes)
+        # Numbers of classes follow one of the orders; a name that is no emotion would shift all that follow it.
+        foreign = [name for name in classes if _known_label(name) is None and not name.isdigit()]
+        if foreign and emotions is None:
+            raise ValueError(f"the model has the class {foreign[0]!r}, which is no emotion: pass the classes as emotions")
         self._class_orders = (names,) if named else (selected, LABELS, EMOTIONS)
 
     @classmethod
