@@ -327,6 +327,19 @@ class TestInvalidInput:
         words = [text[start:end] for start, end, _ in recognizer.explain(text)]
         assert "".join(words).replace(" ", "") == "".join(words)
 
+    @pytest.mark.parametrize(
+        ("content", "text"),
+        [
+            (b"I love the caf\xe9", "I love the café"),
+            (b"Voil\xe0", "Voilà"),
+            ("I am happy café".encode("cp1252"), "I am happy café"),
+            ("schön, schön 😀".encode()[:-1], "schön, schön "),  # cut within its last character
+            ("I am happy 😀".encode()[:-1], "I am happy "),
+        ],
+    )
+    def test_a_last_byte_is_an_accented_letter_of_windows_1252_or_part_of_a_cut_character(self, content, text):
+        assert decode_text(content) == text
+
 
 class TestTokenizer:
     @pytest.fixture(scope="class")

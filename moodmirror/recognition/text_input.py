@@ -65,8 +65,10 @@ def decode_bytes(content: bytes) -> tuple[str, str]:
     try:
         return content.decode(), "utf-8"
     except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":
-            return content[: error.start].decode(), "utf-8"
+        complete = content[: error.start]
+        # One such byte after plain ASCII is rather an accented letter of an older encoding: caf\xe9.
+        if error.reason == "unexpected end of data" and not (complete.isascii() and error.start == len(content) - 1):
+            return complete.decode(), "utf-8"
     if CONTROLS.search(content):
         raise TextError(_NOT_TEXT)
     encoding = _legacy_encoding(content)
