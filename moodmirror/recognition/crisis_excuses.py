@@ -52,6 +52,8 @@ LAUGHTER: Final = re.compile(r"\b(?:lol|lmao|lmfao|rofl|haha\w*|hehe\w*|jk|jokin
 FIGURES: Final = tuple(
     re.compile(pattern)
     for pattern in (
+        r"\b(?:laugh\w*|giggl\w*) (?:so|too) (?:hard|much|loud)\b",
+        r"\bso (?:embarrass\w+|awkward|mortified|cringe\w*) (?:that )?i\b",
         (
             r"\bif i (?:have to|had to|must|hear|see|get|need to|listen|read)\b(?=.*\b(?:one more|another|again"
             r"|work there|that|this (?:song|ad|show)|anymore)\b)(?!.*\b(?:live|living|life|day|like this|pain|wake"
