@@ -140,7 +140,8 @@ def session(scene, portrait, voice, tmp_path_factory) -> Iterator[dict[str, Any]
             assert "error" in visitor.call("preferences", {"wish": f"{word} " * 200})
             cookie = visitor.cookie
         assert post(server, "/api/analyze/file", *form(photo))[0] == 200
-        assert post(server, "/api/analyze/image", photo[: len(photo) // 2], "image/jpeg")[0] == 400
+        assert post(server, "/api/analyze/image", photo[: len(photo) // 2], "image/jpeg")[0] == 200  # its upper half is read
+        assert post(server, "/api/analyze/image", b"\xff\xd8\xff" + photo[-5000:], "image/jpeg")[0] == 400
         assert post(server, "/api/analyze/audio", wav(recording), "audio/wav")[0] == 200
         assert (
             post(server, "/api/analyze/text", json.dumps({"text": f"A {word} is fun."}).encode(), "application/json")[0]
