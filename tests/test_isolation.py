@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from moodmirror.media.isolation_rules import isolation_rules
-from tests.conftest import ROOT, await_answer, free_port, need_program
+from tests.conftest import ROOT, await_answer, free_port, need_program, skip
 
-pytestmark = [
-    pytest.mark.services,
-    pytest.mark.skipif(bool(isolation_rules().missing), reason=f"this machine lacks {', '.join(isolation_rules().missing)}"),
-]
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(autouse=True)
+def _isolated_decoders() -> None:
+    if missing := isolation_rules().missing:
+        skip(f"this machine lacks {', '.join(missing)}: its decoders have resource limits only")
+
 
 ATTACKER = r"""
 import ctypes, json, mmap, os, resource, signal, socket, subprocess, sys, threading

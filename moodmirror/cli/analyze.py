@@ -14,8 +14,8 @@ from flask.cli import with_appcontext
 from moodmirror.cli import reports
 from moodmirror.cli.analyze_inputs import FileInput, TextInput, find_inputs
 from moodmirror.cli.help_notice import print_help_notice, terminal_country
-from moodmirror.live.messages import analysis_message, help_message, mood_message, reading_message
-from moodmirror.media.analysis_result import Analysis, combine
+from moodmirror.live.messages import analysis_message, combined_mood_message, help_message, reading_message
+from moodmirror.media.analysis_result import Analysis
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze_text, run_to_completion, unsupported_language_notice
 from moodmirror.media.file_analysis import analyze as analyze_file
@@ -135,7 +135,7 @@ def _analyze_inputs(
             except OSError as error:
                 errors.append(f"{name}: it can't be opened: {error.strerror}.")
             show_progress(1.0)
-    mood = mood_message(combine(analyses)) | {"at": None} if together else None
+    mood = combined_mood_message(analyses) if together else None
     if any(each.message["help"] for each in analyzed):
         print_help_notice()
     match output_format:
@@ -194,9 +194,8 @@ def _analyze_lines(file: BinaryIO, output_format: str | None) -> bool:
     with click.progressbar(length=len(texts), label="Reading", file=sys.stderr) as bar:
         for start in range(0, len(texts), BATCH_LINES):
             batch = texts[start : start + BATCH_LINES]
-            vectors = recognizer.predict_proba([text for _, text in batch])
-            for (number, text), vector in zip(batch, vectors, strict=True):
-                language = recognizer.detect_language(text)
+            vectors, languages = recognizer.predict_proba_and_languages([text for _, text in batch])
+            for (number, text), vector, language in zip(batch, vectors, languages, strict=True):
                 supported = language in LANGUAGES
                 message = {
                     **reading_message(vector),

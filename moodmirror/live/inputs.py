@@ -20,7 +20,6 @@ from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.mood import MoodState
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.speech_features import STEP_SAMPLES, WINDOW_SAMPLES, WINDOW_SECONDS
@@ -206,14 +205,14 @@ class TextInput(Input):
             return text_ack(None)
         recognizer = self._open_recognizer()
         try:
-            reading, states_crisis = recognizer.read(payload), is_crisis_statement(payload)
+            reading = recognizer.read(payload)
             if not reading.language_known:
                 self._mood.clear("text")
-                return text_ack(reading, states_crisis=states_crisis)
+                return text_ack(reading)
             # Before the mood changes: the page shows both at the same time.
-            words = () if states_crisis else recognizer.explain(payload, reading)
+            words = () if reading.states_crisis else recognizer.explain(payload, reading)
             self._add_reading(Reading(reading.vector, "text", reading.weight, time.monotonic()))
-            return text_ack(reading, words, states_crisis=states_crisis)
+            return text_ack(reading, words)
         except TextError as error:
             raise InputError(str(error)) from None
 

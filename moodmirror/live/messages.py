@@ -1,6 +1,6 @@
 """Messages of the server, built through their schemas: moods, faces, speech, text, recommendations, the camera's status."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from moodmirror.emotions import EMOTIONS, MoodVector, valence_arousal
 from moodmirror.fusion import Mood, Source
 from moodmirror.help_lines import DIRECTORY_URL, help_lines, help_notice
 from moodmirror.live import message_schemas as schemas
-from moodmirror.media.analysis_result import Analysis, Segment
+from moodmirror.media.analysis_result import Analysis, Segment, combine
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face import Face, QualityIssue
 from moodmirror.recognition.speech import SpeechReading
@@ -92,6 +92,11 @@ def mood_message(mood: Mood | None) -> dict[str, Any]:
     return schemas.Mood.model_validate(fields).model_dump()
 
 
+def combined_mood_message(analyses: Iterable[Analysis]) -> dict[str, Any]:
+    """Return the `mood` message of what several files and texts say of one person: it has no time."""
+    return mood_message(combine(analyses)) | {"at": None}
+
+
 def reading_message(vector: MoodVector | None) -> dict[str, Any]:
     """Return the fields of a :class:`message_schemas.Reading`; for None a label of null, and zeros."""
     if vector is None:
@@ -154,9 +159,7 @@ def audio_ack(packet: Samples, state: str, reading: SpeechReading | None = None)
     return schemas.AudioAck.model_validate(fields)
 
 
-def text_ack(
-    reading: TextReading | None, words: Sequence[tuple[int, int, float]] = (), *, states_crisis: bool = False
-) -> schemas.TextAck:
+def text_ack(reading: TextReading | None, words: Sequence[tuple[int, int, float]] = ()) -> schemas.TextAck:
     """Return the acknowledgement of a text: its emotions, sentence by sentence in `course`, and its most influential words.
 
     Positions count Unicode characters from 0, the end is exclusive. The label is null for an empty text (None).
@@ -169,17 +172,19 @@ def text_ack(
             "weight": 0.0,
             "course": [],
             "words": [],
+            "states_crisis": False,
         }
     else:
         fields = {
             **reading_message(reading.vector),
             "language": reading.language,
+            "states_crisis": reading.states_crisis,
             "language_known": reading.language_known,
             "weight": _rounded(reading.weight),
             "course": [{"start": start, "end": end, **reading_message(vector)} for start, end, vector in reading.sentences],
             "words": _influential(words),
         }
-    return schemas.TextAck.model_validate({**fields, "states_crisis": states_crisis})
+    return schemas.TextAck.model_validate(fields)
 
 
 def help_message(country: str | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from moodmirror.media.decoder_client import AudioChunk, DecodedChunk, FileHeader
 from moodmirror.media.formats import KINDS, Kind
 from moodmirror.media.image_analysis import analyze_image
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.crisis_statements import is_crisis_statement
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer, SpeechReading
 from moodmirror.recognition.text import TextEmotionRecognizer, TextReading
@@ -102,7 +101,7 @@ def run_to_completion(
 
 def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
     """Analyze a text, sentence by sentence. Raises TextError if it can't be read."""
-    reading, states_crisis = recognizer.read(text), is_crisis_statement(text)
+    reading = recognizer.read(text)
     segments = [Segment(vector, {"text": 1.0}, start=start, end=end) for start, end, vector in reading.sentences]
     return Analysis(
         "text",
@@ -110,13 +109,13 @@ def analyze_text(text: str, recognizer: TextEmotionRecognizer) -> Analysis:
         {"text": 1.0},
         leading_share(reading.vector, segments),
         segments=segments,
-        words=recognizer.explain(text, reading) if reading.language_known and not states_crisis else (),
+        words=recognizer.explain(text, reading) if reading.language_known and not reading.states_crisis else (),
         language=reading.language,
         language_known=reading.language_known,
         weight=reading.weight,
         notices=_text_notices(reading),
         readings=[Reading(reading.vector, "text", reading.weight, 0.0)] if reading.language_known else (),
-        states_crisis=states_crisis,
+        states_crisis=reading.states_crisis,
     )
 
 

@@ -48,7 +48,7 @@ class TextReading(MoodVectorMixin):
 
     `vector` is that of the whole text. `language` is the ISO 639 code of its language; in a language that is not supported,
     `vector` is nearly neutral. `word_count` is the number of words, `sentence_count` that of all sentences: only the first
-    MAX_SENTENCES are among the `sentences`.
+    MAX_SENTENCES are among the `sentences`. `states_crisis` is whether it states suicidality or self-harm, in any language.
     """
 
     vector: MoodVector
@@ -56,6 +56,7 @@ class TextReading(MoodVectorMixin):
     sentences: list[SentenceReading]
     word_count: int
     sentence_count: int
+    states_crisis: bool
 
     @property
     def language_known(self) -> bool:
@@ -108,16 +109,21 @@ class TextEmotionRecognizer:
         A text in an unsupported language is nearly neutral, and one that states suicidality or self-harm mostly sad. Raises
         TextError for a text that is empty or too long.
         """
+        return self.predict_proba_and_languages(texts)[0]
+
+    def predict_proba_and_languages(self, texts: Texts) -> tuple[Vectors, list[str]]:
+        """Return what :meth:`predict_proba` does, and the ISO 639 code of each text's language; raises as it does."""
         clean = clean_texts(texts)
         if not clean:
-            return np.empty((0, len(EMOTIONS)), np.float32)
+            return np.empty((0, len(EMOTIONS)), np.float32), []
         moods, _ = self._network([plain_idioms(text) for text in clean])
-        for row, text in enumerate(clean):
-            if self._language.detect(text) not in LANGUAGES:
+        languages = [self._language.detect(text) for text in clean]
+        for row, (text, language) in enumerate(zip(clean, languages, strict=True)):
+            if language not in LANGUAGES:
                 moods[row] = _nearly_neutral(moods[row])
             elif is_crisis_statement(text):
                 moods[row] = _mixed_with(SAD, CRISIS_SAD_SHARE, moods[row])
-        return moods
+        return moods, languages
 
     def predict(self, texts: Texts) -> list[str]:
         """Return the most probable emotion of each text. Raises TextError as :meth:`predict_proba` does."""
@@ -126,10 +132,6 @@ class TextEmotionRecognizer:
     def predict_proba_by_name(self, texts: Texts) -> list[dict[str, float]]:
         """Return the probabilities of the seven emotions of each text by name. Raises TextError as :meth:`predict_proba`."""
         return [shares_by_name(vector) for vector in self.predict_proba(texts)]
-
-    def detect_language(self, text: str) -> str:
-        """Return the ISO 639 code of a text's language. Raises TextError for a text that is empty or too long."""
-        return self._language.detect(clean_text(text))
 
     def read(self, text: str) -> TextReading:
         """Return the reading of a text, as a whole and sentence by sentence, up to MAX_SENTENCES.
@@ -141,10 +143,10 @@ class TextEmotionRecognizer:
         spans = all_spans[:MAX_SENTENCES]
         parts = [text] if len(all_spans) == 1 else [text, *(text[start:end] for start, end in spans)]
         moods, _ = self._network([plain_idioms(part) for part in parts])
-        language = self._language.detect(text)
+        language, states_crisis = self._language.detect(text), is_crisis_statement(text)
         if language not in LANGUAGES:
             moods = np.stack([_nearly_neutral(mood) for mood in moods])
-        elif is_crisis_statement(text):
+        elif states_crisis:
             moods = np.stack(
                 [
                     _mixed_with(SAD, CRISIS_SAD_SHARE, mood) if is_crisis_statement(part) else mood
@@ -158,6 +160,7 @@ class TextEmotionRecognizer:
             sentences=[SentenceReading(*span, vector) for span, vector in zip(spans, by_sentence, strict=True)],
             word_count=len(_WORD.findall(text)),
             sentence_count=len(all_spans),
+            states_crisis=states_crisis,
         )
 
     def explain(self, text: str, reading: TextReading | None = None) -> list[tuple[int, int, float]]:

@@ -14,8 +14,8 @@ from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMedia
 
 from moodmirror.help_lines import country_of_locale
 from moodmirror.live.message_schemas import Mood
-from moodmirror.live.messages import analysis_message, mood_message
-from moodmirror.media.analysis_result import Analysis, combine
+from moodmirror.live.messages import analysis_message, combined_mood_message
+from moodmirror.media.analysis_result import Analysis
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.file_analysis import Progress, analyze, analyze_text, run_to_completion
 from moodmirror.media.formats import KINDS, MAX_BYTES, MAX_TEXT_BYTES, Kind
@@ -214,8 +214,7 @@ def _analyze_parts(
             problem = schemas.Problem(**problem_body(*_unreadable_problem(error)))
             answers.append(schemas.Part(name=name, analysis=None, problem=problem))
         yield (number + 1) / len(parts)
-    mood = mood_message(combine(analyses)) | {"at": None}
-    return schemas.CombinedAnalysis(parts=answers, together=Mood.model_validate(mood))
+    return schemas.CombinedAnalysis(parts=answers, together=Mood.model_validate(combined_mood_message(analyses)))
 
 
 def _respond(

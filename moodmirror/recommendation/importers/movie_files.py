@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from moodmirror.csv_files import CsvFileError, detect_encoding
 from moodmirror.recommendation.catalogue import VOTES
 from moodmirror.recommendation.importers import movielens
 from moodmirror.recommendation.importers.imported_table import POPULARITY
@@ -36,6 +35,7 @@ from moodmirror.recommendation.importers.source_files import (
     count_unread,
     merge_sources,
     open_csv,
+    read_beginning,
     read_csv,
     row_of_record,
 )
@@ -174,14 +174,7 @@ def _open(path: Path) -> tuple[list[str], Iterator[Row]]:
     """Return the columns and the rows of a file."""
     if path.name in movielens.FILES:
         return movielens.open_films(path)
-    try:
-        encoding = detect_encoding(path)
-        with path.open(encoding=encoding, errors="replace") as file:
-            beginning = file.read(2000).lstrip("\ufeff \r\n\t")
-    except CsvFileError as error:
-        raise SourceError(str(error)) from None
-    except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}.") from None
+    encoding, beginning = read_beginning(path)
     first_line = beginning.partition("\n")[0]
     if beginning.startswith(("{", "[")):
         return _open_json(path, encoding)

@@ -18,7 +18,7 @@ from xml.parsers.expat import ExpatError
 
 import numpy as np
 
-from moodmirror.csv_files import CsvFileError, detect_encoding, parse_decimal
+from moodmirror.csv_files import parse_decimal
 from moodmirror.recommendation.importers.artist_names import UNAMBIGUOUS_SEPARATORS, ArtistSplitter
 from moodmirror.recommendation.importers.imported_table import POPULARITY, SPOTIFY_ID
 from moodmirror.recommendation.importers.song_columns import SongColumns, find_columns, simple_name
@@ -33,6 +33,7 @@ from moodmirror.recommendation.importers.source_files import (
     merge_sources,
     normalized_values,
     parse_entries,
+    read_beginning,
     read_csv,
 )
 from moodmirror.recommendation.importers.spotify_ids import spoken_kind, track_id
@@ -113,14 +114,7 @@ def read_all(paths: Sequence[Path]) -> Source:
 
 def read(path: Path) -> Source:
     """Parse a file of songs. Raises SourceError if it can't be read or its format is unknown."""
-    try:
-        encoding = detect_encoding(path)
-        with path.open(encoding=encoding, errors="replace") as file:
-            beginning = file.read(2000).lstrip("\ufeff \r\n\t")
-    except CsvFileError as error:
-        raise SourceError(str(error)) from None
-    except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}.") from None
+    encoding, beginning = read_beginning(path)
     if beginning.startswith(("{", "[")):
         return _read_json(path, encoding)
     if beginning.startswith("#EXTM3U") or "\n#EXTINF:" in beginning:

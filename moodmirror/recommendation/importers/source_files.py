@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from moodmirror.csv_files import CsvFileError, detect_dialect, read_records
+from moodmirror.csv_files import CsvFileError, detect_dialect, detect_encoding, read_records
 from moodmirror.emotions import MoodVector
 
 MAX_LISTED_COLUMNS: Final = 12  # in the error message for an unknown format
+BEGINNING_CHARACTERS: Final = 2000  # of a file, to tell its format
 MAX_SHOWN_CELL: Final = 40  # characters of a cell, in a report
 FAULT: Final = "\0fault"  # in a row: why it can't be read; no column has this name
 # What pandas, R, SQL and spreadsheets write for a missing value.
@@ -94,6 +95,21 @@ def open_csv(path: Path) -> tuple[list[str], Iterator[dict[str, str]]]:
     except CsvFileError as error:
         raise SourceError(str(error)) from None
     return columns, _rows(columns, records)
+
+
+def read_beginning(path: Path) -> tuple[str, str]:
+    """Return the encoding of a file and its first BEGINNING_CHARACTERS, without white space before them.
+
+    Raises SourceError if the file can't be read or is no text.
+    """
+    try:
+        encoding = detect_encoding(path)
+        with path.open(encoding=encoding, errors="replace") as file:
+            return encoding, file.read(BEGINNING_CHARACTERS).lstrip("\ufeff \r\n\t")
+    except CsvFileError as error:
+        raise SourceError(str(error)) from None
+    except OSError as error:
+        raise SourceError(f"{path} can't be read: {error.strerror}.") from None
 
 
 def _rows(columns: Sequence[str], records: Iterator[list[str]]) -> Iterator[dict[str, str]]:
