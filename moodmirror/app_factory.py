@@ -17,6 +17,7 @@ from camera import Camera
 from moodmirror.camera.relay import PublishedCamera
 from moodmirror.cli import register_commands
 from moodmirror.config import Config, ConfigError
+from moodmirror.cpu_budget import CpuBudget
 from moodmirror.live import connection_auth
 from moodmirror.live.handlers import LiveServer
 from moodmirror.logs import log_requests
@@ -80,7 +81,7 @@ def create_app(config: Config | None = None, *, secret_key: str | None = None) -
     _register_routes(app)
     log_requests(app, services.metrics)
     security.protect(app, config)
-    rate_limits.limit_requests(app, analyze.bp, enabled=config.rate_limits, redis_url=config.redis_url)
+    rate_limits.limit_requests(app, enabled=config.rate_limits, redis_url=config.redis_url)
     register_commands(app, config)
     _add_socketio(app, services, sign_ins)
     security.trust_proxies(app, config.trusted_proxies)
@@ -146,6 +147,7 @@ def _create_services(config: Config) -> Services:
         Recommender.open(imported_dir=config.imported_dir),
         _create_database(config),
         threading.BoundedSemaphore(config.max_viewers),
+        cpu_budget=CpuBudget(config.redis_url, enabled=config.rate_limits),
     )
 
 

@@ -62,7 +62,7 @@ class Metrics:
         self.rejections = Counter(
             "mood_mirror_rejections",
             "Connections refused (connections, address, visitors, authentication) or ended (too_big, slow, malformed), and "
-            "messages refused (too_fast).",
+            "messages refused (too_fast, cpu).",
             ["reason"],
             registry=self.registry,
         )

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from flask import current_app
 
 from moodmirror.config import Config
+from moodmirror.cpu_budget import CpuBudget
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.metrics import Metrics
 from moodmirror.mood import MoodState
@@ -21,6 +22,7 @@ from moodmirror.storage.database import Database
 EXTENSION: Final = "moodmirror"  # the key of the services in Flask's ``app.extensions``
 # Files analyzed at once: each may take megabytes and seconds, while the live page must stay responsive.
 MAX_CONCURRENT_ANALYSES: Final = 2
+MAX_CONCURRENT_TEXTS: Final = 2  # sent to the HTTP API: a text of the greatest length takes a second of CPU
 
 
 class CameraStatus(Protocol):
@@ -80,6 +82,8 @@ class Services:
     # Called with the id of each visitor whose data was deleted.
     on_visitor_deleted: list[Callable[[str], None]] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
+    cpu_budget: CpuBudget = field(default_factory=CpuBudget)
+    text_slots: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENT_TEXTS))
     analysis_slots: threading.Semaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENT_ANALYSES))
 
 

@@ -98,6 +98,29 @@ def test_as_many_jobs_run_at_once_as_there_are_workers_and_never_more(threads):
     assert most == 2
 
 
+def test_long_jobs_leave_the_workers_to_the_others(threads):
+    scheduler = FairScheduler(workers=1)
+    release = threading.Event()
+    started: list[str] = []
+
+    def long_job(name: str) -> None:
+        started.append(name)
+        release.wait(TIMEOUT_SECONDS)
+
+    try:
+        for name in ("first", "second"):
+            thread = threading.Thread(target=scheduler.run, args=(name, partial(long_job, name)), kwargs={"is_long": True})
+            threads.append(thread)
+            thread.start()
+        assert scheduler.run("frame", lambda: "done") == "done"
+        assert len(started) <= 1
+    finally:
+        release.set()
+    for thread in threads:
+        thread.join(TIMEOUT_SECONDS)
+    assert len(started) == 2
+
+
 def test_a_job_that_raises_frees_its_worker():
     scheduler = FairScheduler(workers=1)
     with pytest.raises(ZeroDivisionError):

@@ -20,9 +20,10 @@ from werkzeug.exceptions import SecurityError
 from werkzeug.sansio.utils import get_host
 
 from moodmirror.config import Config
+from moodmirror.cpu_budget import Client, current_client
 from moodmirror.live.message_schemas import ConnectAuth, ConnectRefusal
 from moodmirror.request_origin import is_own_origin, trusted_hosts
-from moodmirror.visitor_identity import address_key, ensure_visitor_id, visitor_id
+from moodmirror.visitor_identity import ensure_visitor_id, visitor_id
 
 TOKEN_SECONDS: Final = 300  # from GET /token to the connection: enough for the handshake of a slow phone
 CONNECTIONS_PER_VISITOR: Final = parse("30 per minute")
@@ -66,7 +67,7 @@ class ConnectionAuth:
         self._limited = config.rate_limits
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
-        self._keys: dict[str, tuple[tuple[RateLimitItem, str], ...]] = {}  # message limits by connection, with their keys
+        self._clients: dict[str, Client] = {}  # by connection
         self._open: Counter[str] = Counter()
 
     def accept(self, sid: str, auth: Any) -> None:
@@ -75,21 +76,22 @@ class ConnectionAuth:
         Raises ConnectionRefusedError with a message for the user, and the seconds after which to try again.
         """
         self._authenticate(auth)
-        visitor, address = f"visitor {visitor_id()}", address_key()
+        client = current_client()
+        assert client.visitor is not None
         with self._lock:
             if self._limited and not (
-                self._open[visitor] < MAX_OPEN_PER_VISITOR
-                and self._limiter.hit(CONNECTIONS_PER_VISITOR, visitor)
-                and self._limiter.hit(CONNECTIONS_PER_ADDRESS, address)
+                self._open[client.visitor] < MAX_OPEN_PER_VISITOR
+                and self._limiter.hit(CONNECTIONS_PER_VISITOR, client.visitor)
+                and self._limiter.hit(CONNECTIONS_PER_ADDRESS, client.address)
             ):
                 raise _refusal(TOO_MANY_CONNECTIONS, TOO_MANY_CONNECTIONS_RETRY_SECONDS)
-            self._keys[sid] = ((MESSAGES_PER_VISITOR, visitor), (MESSAGES_PER_ADDRESS, address))
-            self._open.update((visitor, address))
+            self._clients[sid] = client
+            self._open.update((client.visitor, client.address))
 
     def release(self, sid: str) -> None:
         """Delete what is stored of a closed connection, and its message counts with the last of its visitor or address."""
         with self._lock:
-            for limit, key in self._keys.pop(sid, ()):
+            for limit, key in _message_limits(self._clients.pop(sid, None)):
                 self._open[key] -= 1
                 if not self._open[key]:
                     del self._open[key]
@@ -100,7 +102,7 @@ class ConnectionAuth:
         if not self._limited:
             return True
         with self._lock:
-            return all(self._limiter.hit(limit, key) for limit, key in self._keys.get(sid, ()))
+            return all(self._limiter.hit(limit, key) for limit, key in _message_limits(self._clients.get(sid)))
 
     def _authenticate(self, auth: Any) -> None:
         origin, visitor = request.headers.get("Origin"), visitor_id()
@@ -112,6 +114,12 @@ class ConnectionAuth:
             raise _refusal(UNAUTHENTICATED, RETRY_SECONDS) from None
         if visitor is None or token_visitor != visitor or not (origin is None or is_own_origin(origin, request.environ)):
             raise _refusal(UNAUTHENTICATED, RETRY_SECONDS)
+
+
+def _message_limits(client: Client | None) -> list[tuple[RateLimitItem, str]]:
+    if client is None or client.visitor is None:
+        return []
+    return [(MESSAGES_PER_VISITOR, client.visitor), (MESSAGES_PER_ADDRESS, client.address)]
 
 
 def _refusal(message: str, retry_seconds: int) -> ConnectionRefusedError:

@@ -22,17 +22,21 @@ class FairScheduler:
 
     Each worker is a thread, which goes from one client's job to the next. If clients' own threads handed a slot to each
     other instead, it would stay empty until the next thread has woken up.
+
+    Long jobs, of a hundred times a frame's duration, have one worker of their own: clients who send nothing else must not
+    make everybody's frames wait.
     """
 
     def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._workers = workers
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._long_executor = ThreadPoolExecutor(1, thread_name_prefix="long-inference")
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting = 0
         self._submitted_at: dict[str, float] = {}  # by client
         self._pruned_at = clock()
-        self._mean_seconds = 0.0  # of a job
+        self._mean_seconds = 0.0  # of a job that is not long
 
     @property
     def waiting(self) -> int:
@@ -40,19 +44,20 @@ class FairScheduler:
         with self._lock:
             return self._waiting
 
-    def run(self, client: str, job: Callable[[], T]) -> T:
+    def run(self, client: str, job: Callable[[], T], *, is_long: bool = False) -> T:
         """Run `job` on the next free worker; return its result or raise its exception.
 
         Raises RuntimeError after :meth:`close`.
         """
         with self._lock:  # a job that is counted as waiting is in the queue
             # The context holds the connection that log records of the job name.
-            future = self._executor.submit(copy_context().run, self._execute, job)
+            executor = self._long_executor if is_long else self._executor
+            future = executor.submit(copy_context().run, self._execute, job, is_long)
             self._submitted_at[client] = self._clock()
             self._waiting += 1
         return future.result()
 
-    def _execute(self, job: Callable[[], T]) -> T:
+    def _execute(self, job: Callable[[], T], is_long: bool) -> T:
         started = self._clock()
         with self._lock:
             self._waiting -= 1
@@ -60,10 +65,9 @@ class FairScheduler:
             return job()
         finally:
             duration = self._clock() - started
-            with self._lock:
-                self._mean_seconds += SMOOTHING * (
-                    duration - self._mean_seconds
-                )  # the first job loads the model: it counts little
+            if not is_long:
+                with self._lock:  # the first job loads the model: it counts little
+                    self._mean_seconds += SMOOTHING * (duration - self._mean_seconds)
 
     def pause(self) -> float:
         """Return the seconds that each client must leave between two jobs so that all active clients can be served."""
@@ -77,3 +81,4 @@ class FairScheduler:
     def close(self) -> None:
         """Reject further jobs; running jobs are finished."""
         self._executor.shutdown(wait=False)
+        self._long_executor.shutdown(wait=False)

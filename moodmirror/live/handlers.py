@@ -16,6 +16,7 @@ from flask import request
 from flask_socketio import ConnectionRefusedError, SocketIO
 from pydantic import BaseModel, ValidationError
 
+from moodmirror.cpu_budget import BudgetSpentError, current_client
 from moodmirror.emotions import EMOTIONS, MoodVector, mood_vector
 from moodmirror.fusion import Reading, Source
 from moodmirror.live.camera_room import CameraRoom
@@ -47,7 +48,6 @@ from moodmirror.media.errors import DecoderError
 from moodmirror.recognition.model_files import ModelError
 from moodmirror.services import CameraStatus, Services
 from moodmirror.storage.database import VisitorDeletedError
-from moodmirror.visitor_identity import visitor_id
 
 if TYPE_CHECKING:  # imported only if Spotify is configured
     from moodmirror.live.spotify_sign_ins import SpotifySignIns
@@ -57,6 +57,7 @@ LOGGER = logging.getLogger("moodmirror.live")
 DISCONNECT_DELAY_SECONDS: Final = 1.0  # from an acknowledgement to the end of its connection, so that the client receives it
 # A chosen emotion leaves small shares for the others, so that ranking still distinguishes its items.
 CHOSEN_SHARE: Final = 0.88
+LONG_TEXT_CHARACTERS: Final = 1000  # takes 60 ms of CPU, more than a frame
 HISTORY: Final = "course"  # the payload of `forget` that deletes the mood history and leaves the current mood
 SITE_FULL: Final = "The site is full. Try again in a minute."
 
@@ -164,7 +165,7 @@ class LiveServer:
                 self._metrics.rejections.labels("visitors").inc()
                 self._auth.release(sid)
                 raise ConnectionRefusedError(SITE_FULL)
-            session = Session(sid, visitor_id(), self._services, self._emit, self._wake.set)
+            session = Session(sid, current_client(), self._services, self._emit, self._wake.set)
             self._sessions[sid] = session
         self._publisher.start()
         self._emit("camera", camera_message(self._services.camera.status), to=sid)
@@ -217,10 +218,14 @@ class LiveServer:
                 if event in session.inputs:
                     self._metrics.messages.labels(event, "refused").inc()
                 return _error(error_message(event, error))
-            acknowledgement = handler(session, getattr(payload, "root", payload))
+            try:
+                acknowledgement = handler(session, getattr(payload, "root", payload))
+            except BudgetSpentError as error:
+                self._metrics.rejections.labels("cpu").inc()
+                return _error(str(error))
             return acknowledgement.model_dump(exclude_unset=True)
 
-    def _on_input(self, event: str, session: Session, payload: Any) -> BaseModel:
+    def _on_input(self, event: str, session: Session, payload: Any, *, is_long: bool = False) -> BaseModel:
         """Process the payload of an input: a ``frame``, ``audio`` or ``text``."""
         each = session.inputs[event]
         count_before, submitted_at = each.reading_count, time.perf_counter()
@@ -228,10 +233,13 @@ class LiveServer:
         def process() -> BaseModel:
             self._metrics.stages.labels("wait").observe(time.perf_counter() - submitted_at)
             with self._metrics.timed(event):
-                return each.process(payload)
+                if event != TextInput.event:
+                    return each.process(payload)
+                with self._services.cpu_budget.charged(session.client):
+                    return each.process(payload)
 
         try:
-            acknowledgement = self._scheduler.run(session.name, process)
+            acknowledgement = self._scheduler.run(session.name, process, is_long=is_long)
         except InputError as error:
             self._metrics.messages.labels(event, "refused").inc()
             return ErrorAck(error=str(error))
@@ -251,7 +259,7 @@ class LiveServer:
     def _on_text(self, session: Session, text: str) -> BaseModel:
         """Offer help at once if the text states a crisis, and read its mood."""
         self._check_text(session, TextInput.event, text)
-        return self._on_input(TextInput.event, session, text)
+        return self._on_input(TextInput.event, session, text, is_long=len(text) > LONG_TEXT_CHARACTERS)
 
     def _on_frame(self, session: Session, frame: bytes) -> BaseModel:
         """Return the faces in a frame, and the pause until the next one."""
@@ -308,7 +316,8 @@ class LiveServer:
     def _on_preferences(self, session: Session, payload: PreferencesPayload) -> BaseModel:
         """Set how to make the visitor's tables, and offer help at once if the wish states a crisis."""
         self._check_text(session, "preferences", payload.wish)
-        return self._change_tables(session, lambda: session.recommendations.set_preferences(payload))
+        with self._services.cpu_budget.charged(session.client):  # a wish is read by a network
+            return self._change_tables(session, lambda: session.recommendations.set_preferences(payload))
 
     def _on_others(self, session: Session, kind: str) -> BaseModel:
         """Replace the rows of a table."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from moodmirror.cpu_budget import Client
 from moodmirror.fusion import Mood, Reading, Source
 from moodmirror.live.inputs import AudioInput, FrameInput, Input, TextInput
 from moodmirror.live.message_schemas import HelpPayload, SpotifyPayload
@@ -89,9 +90,10 @@ class Audience:
 class Session(Audience):
     """One connection: its own mood and inputs, and the tables for its audience's mood."""
 
-    def __init__(self, sid: str, visitor: str | None, services: Services, emit: Emit, wake: Callable[[], None]) -> None:
+    def __init__(self, sid: str, client: Client, services: Services, emit: Emit, wake: Callable[[], None]) -> None:
         super().__init__(sid, MoodState(), emit, wake)
-        self.recommendations = RecommendationSession(services, visitor)
+        self.client: Final = client  # whose CPU budget its messages use
+        self.recommendations = RecommendationSession(services, client.visitor)
         self.is_closed = False
         self.watching = False  # whether the visitor watches the server camera's stream
         self.audience: Audience = self  # whose mood the visitor receives; the camera room sets it

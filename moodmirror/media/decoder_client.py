@@ -6,10 +6,12 @@ A file may be made to attack its decoder, so only pixels, samples and short mess
 """
 
 import json
+import math
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Generator
+import time
+from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +80,20 @@ DecodedChunk = FileHeader | GrayFrame | AudioChunk | TextChunk | Notice
 
 
 def decode_file(
-    source: BinaryIO, accepted: Collection[Kind] = KINDS, *, timeout_seconds: float = FILE_TIMEOUT_SECONDS
+    source: BinaryIO,
+    accepted: Collection[Kind] = KINDS,
+    *,
+    timeout_seconds: float = FILE_TIMEOUT_SECONDS,
+    on_cpu_time: Callable[[float], None] | None = None,
 ) -> Generator[DecodedChunk, None, None]:
     """Decode a file in a separate process and yield its content: the FileHeader first, the rest in the file's order.
 
     `source` is read once, in small pieces, and the file is never held in this process. Closing the generator ends the
-    decoder process, and so does the timeout. Raises MediaError for a file that can't be decoded, WrongKindError if its kind
-    is not `accepted`, TooLargeError if it exceeds a limit or the timeout, and DecoderError if the decoder can't run.
+    decoder process, and so does the timeout; then `on_cpu_time` is called with the CPU time that it used, in seconds, or the
+    time that it ran if it was ended before it reported that.
+
+    Raises MediaError for a file that can't be decoded, WrongKindError if its kind is not `accepted`, TooLargeError if it
+    exceeds a limit or the timeout, and DecoderError if the decoder can't run.
     """
     process = subprocess.Popen(
         [*_COMMAND, *accepted],
@@ -97,6 +106,7 @@ def decode_file(
     assert process.stdin is not None
     assert process.stdout is not None
     timed_out = threading.Event()
+    started, reported = time.monotonic(), list[float]()
 
     def kill() -> None:
         timed_out.set()
@@ -107,12 +117,14 @@ def decode_file(
     watchdog.start()
     try:
         _send(source, process.stdin)
-        yield from _receive(process, process.stdout, timed_out)
+        yield from _receive(process, process.stdout, timed_out, reported.append)
     finally:
         watchdog.cancel()
         process.kill()
         process.stdout.close()
         process.wait()
+        if on_cpu_time is not None:
+            on_cpu_time(reported[0] if reported else time.monotonic() - started)
 
 
 def _send(source: BinaryIO, pipe: IO[bytes]) -> None:
@@ -132,7 +144,7 @@ def _send(source: BinaryIO, pipe: IO[bytes]) -> None:
 
 
 def _receive(
-    process: subprocess.Popen[bytes], pipe: IO[bytes], timed_out: threading.Event
+    process: subprocess.Popen[bytes], pipe: IO[bytes], timed_out: threading.Event, on_cpu_time: Callable[[float], None]
 ) -> Generator[DecodedChunk, None, None]:
     while True:
         header = pipe.read(decoder_protocol.CHUNK_HEADER.size)
@@ -155,6 +167,8 @@ def _receive(
                 yield TextChunk(content)
             case decoder_protocol.NOTICE:
                 yield Notice(content.decode(errors="replace"))
+            case decoder_protocol.CPU_TIME if 0 <= at < math.inf:
+                on_cpu_time(at)
             case decoder_protocol.ERROR:
                 problem, _, message = content.decode(errors="replace").partition("\n")
                 raise _ERRORS.get(problem, MediaError)(message)

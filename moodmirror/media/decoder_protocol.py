@@ -1,6 +1,6 @@
 """Wire format between a decoder process and its client: a stream of chunks, each a fixed header and its content.
 
-A stream begins with a FILE_HEADER chunk and ends with END or ERROR.
+A stream begins with a FILE_HEADER chunk and ends with CPU_TIME and END, or CPU_TIME and ERROR.
 """
 
 import json
@@ -15,7 +15,7 @@ from moodmirror.media.formats import Kind
 
 # Tag, timestamp (seconds), width and height (pixels), and the length of the content that follows (bytes).
 CHUNK_HEADER: Final = struct.Struct("<cdHHI")
-FILE_HEADER, FRAME, AUDIO, TEXT, NOTICE, ERROR, END = b"h", b"f", b"s", b"t", b"n", b"p", b"e"
+FILE_HEADER, FRAME, AUDIO, TEXT, NOTICE, CPU_TIME, ERROR, END = b"h", b"f", b"s", b"t", b"n", b"c", b"p", b"e"
 SAMPLE_RATE: Final = 16_000  # Hz, of all audio
 AUDIO_CHUNK_SAMPLES: Final = 2**17
 
@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
 
     tag: bytes
     content: bytes = b""
-    at: float = 0.0  # seconds from the start
+    at: float = 0.0  # seconds from the start; of CPU_TIME, the CPU time that the process has used
     width: int = 0  # pixels
     height: int = 0
 

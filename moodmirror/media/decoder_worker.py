@@ -13,12 +13,13 @@ import codecs
 import importlib
 import struct
 import sys
+import time
 from collections.abc import Collection, Iterator
 from typing import Final
 
 from charset_normalizer.constant import IANA_SUPPORTED
 
-from moodmirror.media.decoder_protocol import END, ERROR, TEXT, Chunk, file_header, notice, write_chunk
+from moodmirror.media.decoder_protocol import CPU_TIME, END, ERROR, TEXT, Chunk, file_header, notice, write_chunk
 from moodmirror.media.errors import MediaError
 from moodmirror.media.formats import KINDS, Kind, detect_container, is_photo, is_utf_8, may_be_text, require_kind
 from moodmirror.media.isolation import isolate
@@ -109,17 +110,17 @@ def main(accepted: list[str]) -> None:
     try:
         for chunk in decode(content, [kind for kind in KINDS if kind in accepted]):
             write_chunk(output, chunk)
-        write_chunk(output, Chunk(END))
+        last = Chunk(END)
     except (BrokenPipeError, ImportError):  # the client has closed the pipe; or a decoder is not installed
         raise
     except MediaError as error:
-        write_chunk(output, Chunk(ERROR, f"{error.problem}\n{error}".encode()))
+        last = Chunk(ERROR, f"{error.problem}\n{error}".encode())
     except MemoryError:
-        write_chunk(
-            output, Chunk(ERROR, b"too large\ndecoding this file takes more memory than the limit: make the file smaller")
-        )
+        last = Chunk(ERROR, b"too large\ndecoding this file takes more memory than the limit: make the file smaller")
     except Exception:  # libraries raise any exception for a damaged file, and their messages don't help who sent it
-        write_chunk(output, Chunk(ERROR, b"unreadable\nthe file is damaged, or its content does not match its first bytes"))
+        last = Chunk(ERROR, b"unreadable\nthe file is damaged, or its content does not match its first bytes")
+    write_chunk(output, Chunk(CPU_TIME, at=time.process_time()))
+    write_chunk(output, last)
 
 
 if __name__ == "__main__":

@@ -41,14 +41,18 @@ class Recognizers(Protocol):
 
 
 def analyze(
-    source: BinaryIO, recognizers: Recognizers, accepted: Collection[Kind] = KINDS
+    source: BinaryIO,
+    recognizers: Recognizers,
+    accepted: Collection[Kind] = KINDS,
+    on_cpu_time: Callable[[float], None] | None = None,
 ) -> Generator[Progress, None, Analysis]:
     """Analyze a file of an `accepted` kind; yields the progress and returns the Analysis.
 
-    Closing the generator ends all work on the file. Raises MediaError for a file that can't be decoded, TextError for a text
+    Closing the generator ends all work on the file. `on_cpu_time` is called with the CPU time, in seconds, that the decoder
+    process used. Raises MediaError for a file that can't be decoded, TextError for a text
     that can't be read, and DecoderError, ModelError or FileNotFoundError if the server itself can't do it.
     """
-    with closing(decode_file(source, accepted)) as chunks:
+    with closing(decode_file(source, accepted, on_cpu_time=on_cpu_time)) as chunks:
         header = next(chunks)
         assert isinstance(header, FileHeader)
         yield 0.0

@@ -12,6 +12,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
+from moodmirror.cpu_budget import CpuMeter, current_client
 from moodmirror.help_lines import country_of_locale
 from moodmirror.live.message_schemas import Mood
 from moodmirror.live.messages import analysis_message, combined_mood_message
@@ -39,6 +40,9 @@ UPLOAD_TIMEOUT_SECONDS: Final = 20.0  # without data: a stalled upload occupies 
 MAX_PARTS: Final = 8  # of a request with several files and texts
 MIN_PROGRESS_STEP: Final = 0.01  # of the whole: finer than a progress bar shows
 RETRY_AFTER_SECONDS: Final = 5  # for a client that finds all slots occupied
+# Texts take milliseconds, unless they are long: a client that sends several at once need not repeat them.
+TEXT_WAIT_SECONDS: Final = 0.25
+TEXT_RETRY_SECONDS: Final = 1
 STATUS: Final = {"unreadable": 400, "wrong kind": 415, "too large": 413}
 TITLES: Final = {"unreadable": "Can't be read", "wrong kind": "Unsupported kind", "too large": "Too large"}
 
@@ -93,7 +97,14 @@ def text() -> dict[str, Any]:
     """
     request.max_content_length = MAX_UPLOAD_BYTES["text"]
     content = _json_text() if request.is_json else _plain_text()
-    return _response_body(analyze_text(content, current_services().text_recognizer()))
+    services = current_services()
+    with services.cpu_budget.charged(current_client()):
+        if not services.text_slots.acquire(timeout=TEXT_WAIT_SECONDS):
+            raise _busy("texts", TEXT_RETRY_SECONDS)
+        try:
+            return _response_body(analyze_text(content, services.text_recognizer()))
+        finally:
+            services.text_slots.release()
 
 
 @bp.post("/image", responses=_file_responses, openapi_extensions={"requestBody": schemas.file_body("image/*")})
@@ -149,7 +160,9 @@ def together() -> Response | dict[str, Any]:
         raise BadRequest(f"The form has a field {unknown[0]!r}. Send files, and texts in fields called text.")
     if not 1 <= len(parts) <= MAX_PARTS:
         raise BadRequest(f"The form must hold one to {MAX_PARTS} files and texts, but holds {len(parts)}.")
-    return _respond(lambda services: _analyze_parts(parts, services), lambda result: result.model_dump(mode="json"))
+    return _respond(
+        lambda services, meter: _analyze_parts(parts, services, meter), lambda result: result.model_dump(mode="json")
+    )
 
 
 @bp.errorhandler(MediaError)
@@ -185,11 +198,11 @@ def _unavailable_problem(error: Exception) -> tuple[int, str, str]:
 
 def _analyze_upload(kinds: Collection[Kind]) -> Response | dict[str, Any]:
     request.max_content_length = max(MAX_UPLOAD_BYTES[kind] for kind in kinds)
-    return _respond(lambda services: analyze(_uploaded_file(), services, kinds), _response_body)
+    return _respond(lambda services, meter: analyze(_uploaded_file(), services, kinds, meter.add), _response_body)
 
 
 def _analyze_parts(
-    parts: Sequence[tuple[str, BinaryIO | str]], services: Services
+    parts: Sequence[tuple[str, BinaryIO | str]], services: Services, meter: CpuMeter
 ) -> Generator[Progress, None, schemas.CombinedAnalysis]:
     """Analyze each part, a file or a text; yields the progress and returns the analyses and the one mood of all."""
     analyses: list[Analysis] = []
@@ -200,7 +213,7 @@ def _analyze_parts(
             if isinstance(content, str):
                 analysis = analyze_text(content, services.text_recognizer())
             else:
-                with closing(analyze(content, services)) as work:
+                with closing(analyze(content, services, on_cpu_time=meter.add)) as work:
                     while True:
                         try:
                             progress = next(work)
@@ -218,17 +231,16 @@ def _analyze_parts(
 
 
 def _respond(
-    start: Callable[[Services], Generator[Progress, None, Result]], to_body: Callable[[Result], dict[str, Any]]
+    start: Callable[[Services, CpuMeter], Generator[Progress, None, Result]], to_body: Callable[[Result], dict[str, Any]]
 ) -> Response | dict[str, Any]:
     """Run an analysis in one of the slots and return its result, or stream its progress to clients that accept that."""
     services = current_services()
-    if not services.analysis_slots.acquire(blocking=False):
-        raise ServiceUnavailable(
-            f"The server is busy with other files. Try again in {RETRY_AFTER_SECONDS} s.", retry_after=RETRY_AFTER_SECONDS
-        )
     with ExitStack() as stack:
+        meter = stack.enter_context(services.cpu_budget.charged(current_client()))
+        if not services.analysis_slots.acquire(blocking=False):
+            raise _busy("files", RETRY_AFTER_SECONDS)
         stack.callback(services.analysis_slots.release)
-        analysis = stack.enter_context(closing(start(services)))
+        analysis = stack.enter_context(closing(start(services, meter)))
         if request.accept_mimetypes.best != schemas.PROGRESS_TYPE:
             return to_body(run_to_completion(analysis))
         next(analysis)  # errors in the file's header get an HTTP status of their own
@@ -239,6 +251,12 @@ def _respond(
         )
         response.call_on_close(stack.pop_all().close)  # also when the client disconnects, which cancels the analysis
         return response
+
+
+def _busy(others: str, retry_after: int) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"The server is busy with other {others}. Try again in {retry_after} s.", retry_after=retry_after
+    )
 
 
 def _progress_lines(

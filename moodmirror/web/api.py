@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
+from moodmirror.cpu_budget import current_client
 from moodmirror.emotions import mood_vector, parse_mood_vector
 from moodmirror.help_lines import country_of_locale
 from moodmirror.live.message_schemas import Mood
@@ -74,19 +75,20 @@ def recommendations(query: schemas.RecommendationQuery) -> dict[str, Any] | Resp
     comforting = states_crisis if options.comforting is None else options.comforting
     services = current_services()
     try:
-        tables = recommendations_message(
-            services.recommender,
-            vector,
-            options.mode,
-            options.k,
-            filters,
-            towards=options.towards,
-            seed=options.seed,
-            # A statement of a crisis names nothing that the tables should look for.
-            text_query=None if states_crisis and comforting else read_text_query(services, options.wish),
-            comforting=comforting,
-            sort=options.sort,
-        )
+        with services.cpu_budget.charged(current_client()):
+            tables = recommendations_message(
+                services.recommender,
+                vector,
+                options.mode,
+                options.k,
+                filters,
+                towards=options.towards,
+                seed=options.seed,
+                # A statement of a crisis names nothing that the tables should look for.
+                text_query=None if states_crisis and comforting else read_text_query(services, options.wish),
+                comforting=comforting,
+                sort=options.sort,
+            )
     except TextQueryError as error:
         return problem(400, "Invalid wish", str(error))
     except ValueError as error:

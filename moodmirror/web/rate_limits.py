@@ -1,14 +1,18 @@
-"""Limit how many requests one visitor and one address may send; further ones are answered with 429."""
+"""Limit how many requests one visitor and one address may send; further ones are answered with 429.
+
+Requests that take much CPU time have a budget of it as well (:mod:`moodmirror.cpu_budget`).
+"""
 
 import math
 import time
 from typing import Final
 
 from flask import Flask, request
-from flask.blueprints import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+from werkzeug.exceptions import TooManyRequests
 
+from moodmirror.cpu_budget import BudgetSpentError
 from moodmirror.redis_connection import connection_options
 from moodmirror.visitor_identity import address_key, visitor_id
 from moodmirror.web.problem_details import on_http_error
@@ -16,14 +20,11 @@ from moodmirror.web.problem_details import on_http_error
 # A page sends few requests once it is open; a household or an office shares an address.
 REQUESTS_PER_VISITOR: Final = "240 per minute"
 REQUESTS_PER_ADDRESS: Final = "600 per minute"
-# Analyzing a file takes seconds.
-FILES_PER_VISITOR: Final = "30 per minute"
-FILES_PER_ADDRESS: Final = "60 per minute"
 UNLIMITED_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # monitoring must not be refused
 
 
-def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_url: str | None = None) -> None:
-    """Apply the rate limits to an application. `files` is the blueprint that analyzes files, with lower limits.
+def limit_requests(app: Flask, *, enabled: bool = True, redis_url: str | None = None) -> None:
+    """Apply the rate limits to an application.
 
     The processes of one site count together in Redis; without Redis, or while it is unavailable, each counts alone.
     """
@@ -41,8 +42,6 @@ def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_
         enabled=enabled,
     )
     limiter.request_filter(lambda: request.path in UNLIMITED_PATHS)
-    limiter.limit(FILES_PER_ADDRESS)(files)
-    limiter.limit(FILES_PER_VISITOR, key_func=_visitor_key, exempt_when=_has_no_visitor)(files)
 
     def refuse(error: RateLimitExceeded) -> ResponseReturnValue:
         exceeded = limiter.current_limit
@@ -50,7 +49,11 @@ def limit_requests(app: Flask, files: Blueprint, *, enabled: bool = True, redis_
         error.description = f"Too many requests. Try again in {error.retry_after} s."
         return on_http_error(error)
 
+    def refuse_work(error: BudgetSpentError) -> ResponseReturnValue:
+        return on_http_error(TooManyRequests(str(error), retry_after=error.retry_after))
+
     app.register_error_handler(RateLimitExceeded, refuse)
+    app.register_error_handler(BudgetSpentError, refuse_work)
 
 
 def _visitor_key() -> str:
