@@ -34,7 +34,7 @@ def test_an_address_that_has_used_its_cpu_time_waits(tmp_path, scene):
         for kind, content, least_seconds in (("text", LONG_TEXT.encode(), 0.2), ("image", photo, 0.25)):
             stored.flushdb()
             assert analyze(server, kind, content)[0] == 200
-            regained_at = float(stored.get(f"mood_mirror:cpu:{HERE.address}") or 0)  # type: ignore[arg-type]
+            regained_at = float(stored.get(f"mood_mirror:cpu:{HERE.address}") or 0)
             assert regained_at - time.time() > least_seconds
         with Visitor(server) as visitor:
             # An hour's debt, as after Redis's clock was set back: a minute is waited at most.
