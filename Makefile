@@ -36,12 +36,13 @@ test-js: setup  ## Run the tests of the page's scripts that need no browser
 fuzz: setup  ## Search for inputs that harm the site, guided by code coverage; FUZZ="--seconds 600 frames" sets options
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
-bench: setup  ## Measure the cost of faces, speech, text and files, start-up, memory, and face detection
+bench: setup  ## Measure the cost of faces, speech, text, files and isolation, start-up, memory, and face detection
 	@$(BIN)/python -m benchmarks.frame
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.speech
 	@$(BIN)/python -m benchmarks.text
 	@$(BIN)/python -m benchmarks.media
+	@$(BIN)/python -m benchmarks.isolation
 
 bench-load: setup  ## Measure how many visitors are served at once; LOAD="--visitors 80 --minutes 10" sets options
 	@$(BIN)/python -m benchmarks.load $(LOAD)
