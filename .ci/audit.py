@@ -70,10 +70,11 @@ def main() -> int:
             print(f"VULNERABLE: {vulnerability}")
         for reason in not_audited:
             print(f"NOT AUDITED: {reason}")
-        print(f"{name}: {count} packages audited, {len(vulnerabilities)} known vulnerabilities.")
+        if count:
+            print(f"{name}: {count} packages audited, {len(vulnerabilities)} known vulnerabilities.")
         failed |= bool(vulnerabilities) or (required and bool(not_audited))
     if failed:
-        print("Update the vulnerable packages in requirements*.txt or package.json.", file=sys.stderr)
+        print("Update the vulnerable packages: make lock LOCK=--upgrade, or package.json.", file=sys.stderr)
     return int(failed)
 
 

