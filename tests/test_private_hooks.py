@@ -242,6 +242,7 @@ SIGNATURES = {
     "finish_request": ["self", "conn", "fs"],
     "murder_pending": ["self"],
     "_cap_keepalive": ["self", "deadline"],
+    "accept": ["self", "listener"],
 }
 # A worker that records the calls of its hooks, and an application that answers on the socket itself at /taken-over.
 RECORDER = """

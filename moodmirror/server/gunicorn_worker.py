@@ -106,9 +106,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """At shutdown, close connections without a request as early as those kept alive for another one."""
+        """At shutdown, close the port, and connections without a request as early as those kept alive for another one.
+
+        gunicorn leaves the port open until the last request in progress has ended: the kernel would accept connections
+        that nobody answers. A proxy sends those that are refused to another process.
+        """
         super()._cap_keepalive(deadline)
         self._idle_deadline = deadline
+        for listener in self.sockets:
+            accepted = -1
+            while accepted != self.nr_conns:
+                accepted = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def _on_readable(self, conn: Any, _socket: socket.socket) -> None:
         try:
