@@ -92,7 +92,7 @@ def start_app(app: Flask) -> None:
     """Start to receive what other processes publish, and to preload models. A server calls it once; commands need not."""
     services: Services = app.extensions[EXTENSION]
     for missing in isolation_rules().missing:
-        LOGGER.warning("decoders of untrusted files have resource limits only: this machine lacks %s", missing)
+        LOGGER.warning("decoders of untrusted files are isolated only in part: this machine lacks %s", missing)
     _rename_merged_items(services)
     if isinstance(services.camera, PublishedCamera):
         services.camera.start()

@@ -152,7 +152,7 @@ class Cluster:
         with pytest.raises(urllib.error.HTTPError) as answer:
             urllib.request.urlopen(request, timeout=START_SECONDS)
         answer.value.close()
-        log = self.folder / "nginx.log"
+        log = self.folder / "access.log"
         deadline = time.monotonic() + START_SECONDS
         while not (line := next((line for line in log.read_text().splitlines() if mark in line), "")):
             assert time.monotonic() < deadline, "nginx wrote no line"
@@ -171,8 +171,8 @@ class Cluster:
 
 
 def nginx_configuration(folder: Path, **values: str) -> Path:
-    """Write deploy/nginx.conf.template with its values, inside the main configuration of nginx's image; return the path."""
-    site = TEMPLATE.read_text()
+    """Write deploy/nginx.conf.template with its values, inside a main configuration as Debian's; return the path."""
+    site = TEMPLATE.read_text().replace("/var/log/nginx/", f"{folder}/").replace("/etc/nginx/", f"{folder}/nginx/")
     for name, value in values.items():
         site = site.replace(f"${{{name}}}", value)
     (folder / "site.conf").write_text(site)

@@ -1,21 +1,28 @@
 """Deployment files: what the image contains, compose.yaml, nginx's configuration."""
 
+import http.client
+import http.server
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 from typing import Any
 
+import compose_spec
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.cluster import nginx_configuration
-from tests.conftest import ROOT, need_program
+from tests.cluster import await_port, nginx_configuration
+from tests.conftest import ROOT, free_port, need_program
+from tests.documented_commands import fenced_blocks, page_section
 from tools.install import PAGE_FILES
 
 pytestmark = pytest.mark.services
@@ -49,27 +56,43 @@ for name in ("tensorflow", "librosa"):
 """
 
 
-def load_yaml(text: str) -> Any:
-    """Load a YAML document; raise ValueError where a mapping has a key twice, which PyYAML itself accepts."""
+def load_compose(text: str) -> compose_spec.PyCompose:
+    """Load a Compose file as Compose does, whose specification allows no unknown and no repeated keys.
 
-    def check(node: yaml.Node) -> None:
-        if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value]
-            if duplicates := {key for key in keys if keys.count(key) > 1}:
-                raise ValueError(f"line {node.start_mark.line + 1}: duplicate keys {sorted(duplicates)}")
-            for _, value in node.value:
-                check(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for value in node.value:
-                check(value)
+    Raises ValueError for what Compose would refuse.
+    """
+    secrets = dict(line.split("=", 1) for line in written_secrets().splitlines())
 
-    if root := yaml.compose(text, Loader=yaml.SafeLoader):
-        check(root)
-    return yaml.safe_load(text)
+    def value(variable: re.Match[str]) -> str:
+        name, operator, argument = variable.groups()
+        assert operator == "-" or name in secrets, f"{name}: {argument}"
+        return secrets.get(name, argument)
+
+    options = compose_spec.PyOptions()
+    options.apply_merge = True  # of YAML anchors
+    loaded = options.from_yaml(re.sub(r"\$\{(\w+):([-?])([^}]*)\}", value, text))
+    loaded.validate()
+    services = loaded.to_dict()["services"]
+    for name, service in services.items():
+        if unknown := set(service.get("depends_on", ())) - set(services):
+            raise ValueError(f"{name} depends on unknown services: {unknown}")
+        for key, values in service.items():
+            if isinstance(values, list) and len({str(entry) for entry in values}) < len(values):
+                raise ValueError(f"{name}: {key} has an entry twice")
+    return loaded
+
+
+def written_secrets() -> str:
+    """Run the documented command that writes .env; return the file's content."""
+    commands = fenced_blocks(page_section("### With Compose"), "sh")[0].splitlines()
+    [command] = [line for line in commands if line.endswith("> .env")]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["bash", "-ec", command], cwd=folder, check=True, timeout=30)
+        return (Path(folder) / ".env").read_text()
 
 
 def compose() -> dict[str, Any]:
-    services: dict[str, Any] = load_yaml((ROOT / "compose.yaml").read_text())
+    services: dict[str, Any] = load_compose((ROOT / "compose.yaml").read_text()).to_dict()
     return services
 
 
@@ -132,24 +155,22 @@ def test_compose_starts_every_service_and_nginx_proxies_to_every_web_process(tmp
     assert done.returncode == 0, done.stderr
 
 
-def test_compose_accepts_the_file():
-    version = subprocess.run(
-        [need_program("docker-compose"), "version", "--short"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout.removeprefix("v")
+@pytest.mark.parametrize(
+    ("present", "added"),
+    [
+        ("  web3: *web\n", "  web3: *web\n"),
+        ("    image: redis:8-alpine\n", "    image: redis:8-alpine\n"),
+        ("    image: redis:8-alpine\n", "    imagge: redis:8-alpine\n"),
+        ("      redis: {condition: service_healthy}\n", "      mariadb: {condition: service_healthy}\n"),
+        ("volumes:\n  taste:\n", "volumess: {}\n"),
+        ("      interval: 5s\n", "      interval: soon\n"),
+    ],
+)
+def test_a_compose_file_with_a_mistake_is_refused(present, added):
     text = (ROOT / "compose.yaml").read_text()
-    if version.startswith("1."):  # Debian 12's; it does not support the key `name`
-        text = re.sub(r"^name:.*\n", "", text, flags=re.MULTILINE)
-    done = subprocess.run(
-        ["docker-compose", "--file", "-", "--project-directory", str(ROOT), "--profile", "camera", "config"],
-        input=text,
-        env={**os.environ, "SECRET_KEY": "0" * 64, "POSTGRES_PASSWORD": "0" * 32},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert set(load_yaml(done.stdout)["services"]) == set(compose()["services"])
+    assert present in text
+    with pytest.raises(ValueError, match=r"."):
+        load_compose(text.replace(present, present + added))
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD"])
@@ -164,3 +185,72 @@ def test_every_vendor_file_that_the_pages_load_is_installed():
     files = [*(ROOT / "templates").glob("*.html"), *(ROOT / "static" / "js").rglob("*.js")]
     loaded = {name for file in files for name in re.findall(r"vendor/([\w.-]+)", file.read_text())}
     assert loaded == copied
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with its port and the X-Forwarded-For header that it received."""
+
+    def do_GET(self) -> None:
+        content = json.dumps([self.server.server_address[1], self.headers["X-Forwarded-For"]]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory) -> Iterator[int]:
+    """The port of nginx as configured for the site, in front of two servers that echo."""
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    processes = " ".join(f"server 127.0.0.1:{server.server_port} max_fails=0;" for server in servers)
+    main = nginx_configuration(folder, MIRROR_LISTEN=f"127.0.0.1:{port}", MIRROR_PROCESSES=processes)
+    with (folder / "log").open("wb") as log:
+        nginx = subprocess.Popen([need_program("nginx"), "-c", main], stdout=log, stderr=log)
+    try:
+        await_port(port, nginx)
+        yield port
+    finally:
+        nginx.terminate()
+        nginx.wait(30)
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def echo(port: int, peer: str, forwarded: str | None = None) -> tuple[int, str]:
+    """Ask nginx from an address of this machine; return the chosen server and the addresses it received."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(peer, 0))) as client:
+        client.request("GET", "/", headers={"X-Forwarded-For": forwarded} if forwarded else {})
+        server, addresses = json.loads(client.getresponse().read())
+        return server, addresses
+
+
+TRUSTED, STRANGER = "127.0.0.1", "127.0.0.2"
+CLIENTS = [f"198.51.100.{number}" for number in range(16)]
+
+
+def test_clients_without_a_cookie_behind_a_tls_proxy_are_spread_by_their_own_address(proxied):
+    chosen = {client: echo(proxied, TRUSTED, client)[0] for client in CLIENTS}
+    assert len(set(chosen.values())) == 2
+    for client, server in chosen.items():
+        assert echo(proxied, TRUSTED, client)[0] == server
+        assert echo(proxied, TRUSTED, f"203.0.113.9, {client}")[0] == server  # the client wrote the first address itself
+        assert echo(proxied, TRUSTED, f"{client}, {TRUSTED}")[0] == server  # two proxies of this machine
+
+
+def test_a_client_that_is_no_trusted_proxy_does_not_choose_its_process_by_a_header(proxied):
+    assert len({echo(proxied, STRANGER, client)[0] for client in CLIENTS}) == 1
+
+
+def test_the_site_gets_every_address_in_the_order_of_the_proxies(proxied):
+    assert echo(proxied, STRANGER)[1] == STRANGER
+    assert echo(proxied, STRANGER, "198.51.100.1")[1] == f"198.51.100.1, {STRANGER}"
+    assert echo(proxied, TRUSTED, "203.0.113.9, 198.51.100.1")[1] == f"203.0.113.9, 198.51.100.1, {TRUSTED}"

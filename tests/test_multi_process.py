@@ -39,9 +39,13 @@ class Visitor:
         self.client = socketio.Client()
         for name, messages in self.received.items():
             self.client.on(name, messages.put)
-        # As the page does, it fetches a token each time it connects.
-        auth = lambda: admitted(cluster.front, self.cookies)[1]  # noqa: E731
-        self.client.connect(cluster.front.url, headers={"Cookie": self.cookies}, auth=auth, transports=["websocket"])
+        self._front = cluster.front
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect as the page does, which fetches a token each time."""
+        auth = lambda: admitted(self._front, self.cookies)[1]  # noqa: E731
+        self.client.connect(self._front.url, headers={"Cookie": self.cookies}, auth=auth, transports=["websocket"])
 
     def wait_for(self, event: str, condition=lambda message: True, timeout: float = TIMEOUT_SECONDS) -> Any:
         while not condition(message := self.received[event].get(timeout=timeout)):
