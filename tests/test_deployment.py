@@ -191,7 +191,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     """Answers with its port and the X-Forwarded-For header that it received."""
 
     def do_GET(self) -> None:
-        content = json.dumps([self.server.server_address[1], self.headers["X-Forwarded-For"]]).encode()
+        content = json.dumps([self.connection.getsockname()[1], self.headers["X-Forwarded-For"]]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
