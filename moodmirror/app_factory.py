@@ -34,6 +34,7 @@ from moodmirror.recommendation.catalogue import KINDS
 from moodmirror.redis_connection import connection_options
 from moodmirror.request_origin import is_own_origin
 from moodmirror.server.packet_validation import StrictPacket
+from moodmirror.server.viewer_slots import ViewerSlots
 from moodmirror.server.websocket_limits import limit_connections
 from moodmirror.services import EXTENSION, ServerCamera, Services
 from moodmirror.storage.database import Database, DatabaseUnavailableError
@@ -146,7 +147,7 @@ def _create_services(config: Config) -> Services:
         cached_loader(TextEmotionRecognizer.load),
         Recommender.open(imported_dir=config.imported_dir),
         _create_database(config),
-        threading.BoundedSemaphore(config.max_viewers),
+        ViewerSlots(config.max_viewers),
         cpu_budget=CpuBudget(config.redis_url, enabled=config.rate_limits),
     )
 

@@ -17,6 +17,7 @@ from moodmirror.recognition.face import Face, FaceAnalyzer
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
+from moodmirror.server.viewer_slots import ViewerSlots
 from moodmirror.storage.database import Database
 
 EXTENSION: Final = "moodmirror"  # the key of the services in Flask's ``app.extensions``
@@ -78,7 +79,7 @@ class Services:
     text_recognizer: Callable[[], TextEmotionRecognizer]
     recommender: Recommender
     database: Database
-    stream_slots: threading.Semaphore  # one per viewer of the server's camera
+    stream_slots: ViewerSlots  # one per viewer of the server's camera
     # Called with the id of each visitor whose data was deleted.
     on_visitor_deleted: list[Callable[[str], None]] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)

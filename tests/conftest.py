@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,13 +185,13 @@ class Server:
 
 
 @contextmanager
-def serving(log: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
-    """Start the site under gunicorn as the Procfile does, with settings from the environment."""
+def serving(log: Path, port: int | None = None, *, launcher: Sequence[str] = (), **settings: str) -> Iterator[Server]:
+    """Start the site under gunicorn as the Procfile does, by a `launcher` if given, with settings from the environment."""
     port = port or free_port()
     command = (ROOT / "Procfile").read_text().removeprefix("web:").split()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+            [*launcher, str(Path(sys.executable).with_name(command[0])), *command[1:]],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -240,13 +240,15 @@ def admitted(server: Server, cookie: str | None = None) -> tuple[dict[str, str],
 class Viewer:
     """A viewer of the camera stream."""
 
-    def __init__(self, server: Server, *, receive_buffer: int | None = None):
+    def __init__(self, server: Server, *, receive_buffer: int | None = None, address: str | None = None):
+        """`address` is the viewer's, as a proxy reports it."""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(60)
         self.socket.connect(("127.0.0.1", server.port))
-        self.socket.sendall(b"GET /stream.mjpg HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        reported = f"X-Forwarded-For: {address}\r\n" if address else ""
+        self.socket.sendall(f"GET /stream.mjpg HTTP/1.0\r\nHost: 127.0.0.1\r\n{reported}\r\n".encode())
         self.file = self.socket.makefile("rb")
 
     def __enter__(self) -> "Viewer":

@@ -1,25 +1,30 @@
 """Faults that concern the whole server, under real gunicorn. Faults of one module are tested with that module."""
 
+import itertools
 import os
+import queue
+import secrets
 import signal
 import socket
+import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import cv2
-import psutil
 import pytest
 
-from tests.conftest import ROOT, Server, Viewer, need_program, serving
+from moodmirror.recommendation import Recommender
+from tests.conftest import ROOT, Server, Viewer, need_program, serving, skip
 from tests.test_recommendation_session import Visitor, my_data
 from tests.test_server import get, post
-from tests.test_websocket_limits import connect, smile, worker_of
+from tests.test_websocket_limits import connect, smile
 
 pytestmark = pytest.mark.services
 
@@ -70,6 +75,42 @@ def test_sigterm_closes_the_port_before_requests_in_progress_have_ended(tmp_path
         assert server.process.wait(timeout=30) == 0
 
 
+def test_one_address_that_opens_many_camera_streams_leaves_room_for_others(face_video, tmp_path):
+    greedy, other = "198.51.100.1", "198.51.100.2"
+    settings = {"CAMERA": str(face_video), "MAX_VIEWERS": "4", "TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32)}
+    with serving(tmp_path / "log", **settings) as server, ExitStack() as stack:
+
+        def watch(address: str) -> Viewer:
+            return stack.enter_context(Viewer(server, address=address))
+
+        first = watch(greedy)
+        assert next(first.parts())
+        streams = [watch(greedy) for _ in range(30)]
+        answers = [(viewer, viewer.headers()[0].split()[1]) for viewer in streams]
+        accepted = [viewer for viewer, status in answers if status == b"200"]
+        assert len(accepted) == 3
+        ended: queue.Queue[Viewer] = queue.Queue()
+
+        def read(viewer: Viewer) -> None:
+            with suppress(OSError, ValueError):
+                while viewer.file.read(65_536):
+                    pass
+            ended.put(viewer)
+
+        for viewer in accepted:
+            threading.Thread(target=read, args=(viewer,), daemon=True).start()
+        # Another address gets places from it, one by one, until both have as many; the oldest stream continues.
+        for _ in range(2):
+            assert next(watch(other).parts())
+            ended.get(timeout=60)
+        assert watch(other).headers()[0].split()[1] == b"503"
+        assert watch(greedy).headers()[0].split()[1] == b"503"
+        assert first.file.read(100_000)
+        assert ended.empty()
+        assert get(server, "/healthz")[0] == 200
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
 def test_an_unwritable_folder_disables_storage_only(tmp_path, scene):
     blocked = tmp_path / "instance"
     blocked.write_text("a file where a folder should be")  # as on a full or read-only disk, nothing can be created here
@@ -78,14 +119,6 @@ def test_an_unwritable_folder_disables_storage_only(tmp_path, scene):
         assert visitor.call("frame", smile(scene))["faces"]
         assert visitor.wait_for("recommendations")
         assert get(server, "/")[0] == 200
-
-
-@contextmanager
-def full_disk(process: psutil.Process) -> Iterator[None]:
-    """Make every write of a process to a file fail, including its log, as on a full disk."""
-    process.rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
-    yield
-    process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
 
 
 def request_as(server: Server, path: str, cookie: str, body: bytes | None = None) -> tuple[int, dict[str, str]]:
@@ -104,22 +137,62 @@ def liked_songs(server: Server, cookie: str) -> set[str]:
     return {opinion["item"] for opinion in my_data(server, cookie)["opinions"]}
 
 
-def test_on_a_full_disk_everything_works_and_feedback_is_stored_once_there_is_space(tmp_path, scene):
+def small_disk(folder: Path, megabytes: int) -> list[str]:
+    """Return the launcher of a server whose `folder` is a small disk of its own, on which its log is, too."""
+    own_mounts = [need_program("unshare"), "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
+    if subprocess.run([*own_mounts, "true"], check=False, capture_output=True).returncode:
+        skip("this machine lets no process mount a disk of its own (unshare --mount)")
+    script = 'mount -t tmpfs -o size="$1"m tmpfs "$0" && folder=$0 && shift && exec "$@" >> "$folder/log" 2>&1'
+    return [*own_mounts, "sh", "-c", script, str(folder), str(megabytes)]
+
+
+def fill(file: Path) -> None:
+    """Write a file until the disk is full."""
+    with file.open("wb", buffering=0) as output, suppress(OSError):
+        while True:
+            output.write(bytes(4096))
+
+
+def test_on_a_full_disk_visitors_notice_nothing_and_feedback_is_stored_once_there_is_space(tmp_path, scene):
     photo = cv2.imencode(".jpg", scene())[1].tobytes()
-    with serving(tmp_path / "log", CAMERA="off") as server, Visitor(server) as visitor:
-        assert visitor.send_feedback("like", SONGS[0])["kept"]
-        with full_disk(worker_of(server)):
-            assert not visitor.send_feedback("like", SONGS[1])["kept"]
-            assert not visitor.wait_for_taste(lambda taste: taste["opinions"] == 2)["kept"]
-            assert visitor.call("frame", smile(scene))["faces"]
+    songs = [item.id for item in Recommender.open().items("songs")[:12]]
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    launcher = small_disk(disk, megabytes=4)
+    with (
+        serving(tmp_path / "log", launcher=launcher, CAMERA="off", INSTANCE=str(disk / "instance")) as server,
+        ExitStack() as stack,
+    ):
+        filler = Path(f"/proc/{server.process.pid}/root{disk}/filler")  # in the server's own view of the disk
+        visitors = [stack.enter_context(Visitor(server)) for _ in range(8)]
+        assert all(visitor.send_feedback("like", songs[0])["kept"] for visitor in visitors)
+        fill(filler)
+
+        def use(visitor: Visitor) -> list[bool]:
+            """Do what visitors do, without pauses; return which of the opinions were stored at once."""
+            kept = []
+            for song in songs[1:]:
+                answer = visitor.send_feedback("like", song)
+                assert "kept" in answer, answer
+                kept.append(answer["kept"])
+                assert visitor.call("frame", smile(scene))["faces"]
+                fill(filler)  # what SQLite or the log has released
+            visitor.call("choose", "sad")
             assert visitor.wait_for_tables()
-            assert get(server, "/")[0] == 200
-            assert post(server, "/api/analyze/image", photo, "image/jpeg")[2]["label"] == "happy"
-            with Visitor(server) as newcomer:
-                newcomer.call("choose", "sad")
-                assert newcomer.wait_for_tables()
-        assert visitor.wait_for_taste(lambda taste: taste["kept"])["opinions"] == 2
-        assert liked_songs(server, visitor.cookie) == set(SONGS[:2])
+            return kept
+
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            kept = list(pool.map(use, visitors))
+        assert not all(itertools.chain(*kept)), "the disk was not full"
+        assert get(server, "/")[0] == get(server, "/readyz")[0] == 200
+        assert post(server, "/api/analyze/image", photo, "image/jpeg")[2]["label"] == "happy"
+        with Visitor(server) as newcomer:
+            newcomer.call("choose", "happy")
+            assert newcomer.wait_for_tables()
+        filler.unlink()
+        for visitor in visitors:
+            visitor.wait_for_taste(lambda taste: taste["kept"] and taste["opinions"] == len(songs))
+            assert liked_songs(server, visitor.cookie) == set(songs)
 
 
 class WallClock:

@@ -1,8 +1,10 @@
 """The HTML pages, the camera stream, and the health and metrics endpoints."""
 
 import hmac
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -21,7 +23,7 @@ from moodmirror.recommendation.filters import FILTERS_BY_KIND
 from moodmirror.server.client_socket import client_socket
 from moodmirror.services import ServerCamera, current_services
 from moodmirror.storage.database import RETENTION_DAYS
-from moodmirror.visitor_identity import ensure_visitor_id
+from moodmirror.visitor_identity import address_key, ensure_visitor_id
 from moodmirror.web.model_accuracy import model_accuracy
 
 MINUTES: Final = ("15", "30", "60", "120", "240")  # choices of the filter for free time
@@ -95,11 +97,18 @@ def stream() -> ResponseReturnValue:
     services = current_services()
     if services.camera.status.state == "off":
         return Response("This server has no camera.\n", 404, mimetype="text/plain")
+    connection = client_socket(request.environ)
+
+    def end() -> None:
+        if connection is not None:
+            with suppress(OSError):  # it has ended
+                connection.shutdown(socket.SHUT_RDWR)
+
     # Acquired here, not with the first frame: two viewers who come at once must not both get the last slot.
-    if not services.stream_slots.acquire(blocking=False):
+    release = services.stream_slots.acquire(address_key(), end)
+    if release is None:
         detail = f"The camera stream is full ({services.config.max_viewers} viewers). Try again in a minute.\n"
         return Response(detail, 503, {"Retry-After": "60"})
-    connection = client_socket(request.environ)
     if connection is not None:
         connection.settimeout(VIEWER_TIMEOUT_SECONDS)
     response = Response(
@@ -107,7 +116,7 @@ def stream() -> ResponseReturnValue:
         mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         headers={"Cache-Control": "no-store", "Connection": "close", "X-Accel-Buffering": "no"},
     )
-    response.call_on_close(services.stream_slots.release)
+    response.call_on_close(release)
     return response
 
 
