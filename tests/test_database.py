@@ -2,12 +2,16 @@
 
 import json
 import logging
+import shutil
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import alembic.command
@@ -230,6 +234,129 @@ class TestMigrations:
             older.load_visitor(ANN)
         older.close()
         assert "9999" in caplog.text
+
+
+# One visitor in the tables of each version of the schema. A new migration needs its own entry here.
+OLD_DATA = {
+    "0001": (
+        "INSERT INTO visitors (id, created_at, seen_at) VALUES ('{ann}', 1, 2)",
+        "INSERT INTO opinions (visitor, kind, item, verdict, at) VALUES ('{ann}', 'songs', 'one', 'like', 2.5)",
+        "INSERT INTO saved (visitor, kind, item, at) VALUES ('{ann}', 'food', 'soup', 1.5)",
+    )
+}
+# Later versions as they may come: a new column, then a new table that is filled from an old one.
+NEXT_STEPS = {
+    "0002": """
+        op.add_column("opinions", sa.Column("strength", sa.Double, nullable=False, server_default="1"))
+    """,
+    "0003": """
+        op.create_table("kinds", sa.Column("visitor", sa.String(32)), sa.Column("kind", sa.String(16)))
+        op.execute("INSERT INTO kinds SELECT visitor, kind FROM opinions")
+    """,
+}
+
+
+def migrations_with(folder: Path, steps: dict[str, str]) -> Path:
+    """Return a copy of the migrations with further steps; `steps` holds the body of each one's upgrade."""
+    copy = shutil.copytree(MIGRATIONS, folder / f"migrations-{len(steps)}")
+    previous = max(OLD_DATA)
+    for revision, body in steps.items():
+        (copy / "versions" / f"{revision}_next.py").write_text(
+            f"import sqlalchemy as sa\nfrom alembic import op\nrevision = {revision!r}\ndown_revision = {previous!r}\n"
+            f"def upgrade():\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
+        )
+        previous = revision
+    return copy
+
+
+def create_old_database(url: str, revision: str) -> None:
+    """Create the tables as an older version did, with a visitor's data."""
+    engine = sa.create_engine(engine_url(url))
+    if engine.url.get_backend_name() == "sqlite":
+        Path(str(engine.url.database)).parent.mkdir()
+    with engine.begin() as connection:
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, revision)
+        for statement in OLD_DATA[revision]:
+            connection.exec_driver_sql(statement.format(ann=ANN))
+    engine.dispose()
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    engine = sa.create_engine(engine_url(url))
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.exec_driver_sql(statement)]
+    engine.dispose()
+    return rows
+
+
+class TestUpgrade:
+    """An upgrade of the program, over a database with data in it."""
+
+    def test_old_data_of_every_version_is_tried(self):
+        assert {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("*.py")} == set(OLD_DATA)
+
+    @pytest.mark.parametrize("revision", sorted(OLD_DATA))
+    def test_data_of_every_older_schema_is_kept(self, url, clock, revision):
+        create_old_database(url, revision)
+        clock.now = 3.0
+        with closing(Database(url, clock)) as database:
+            assert database.load_visitor(ANN) == VisitorRecord((opinion("one", at=2.5),), (("food", "soup"),), exists=True)
+            database.save_opinion(ANN, opinion("two", at=3.5))
+            assert len(database.load_visitor(ANN).opinions) == 2
+        engine = sa.create_engine(engine_url(url))
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        engine.dispose()
+
+    def test_later_versions_keep_the_data_while_an_older_process_goes_on(self, url, clock, tmp_path, monkeypatch):
+        create_old_database(url, max(OLD_DATA))
+        clock.now = 3.0
+        with closing(Database(url, clock)) as older:
+            assert older.load_visitor(ANN).exists
+            for count in range(1, len(NEXT_STEPS) + 1):
+                steps = dict(list(NEXT_STEPS.items())[:count])
+                monkeypatch.setattr("moodmirror.storage.database.MIGRATIONS", migrations_with(tmp_path, steps))
+                with closing(Database(url, clock)) as newer:
+                    assert newer.load_visitor(ANN).opinions[0] == opinion("one", at=2.5)
+                    older.save_opinion(ANN, opinion(f"older-{count}"))
+                    newer.save_opinion(ANN, opinion(f"newer-{count}"))
+                    assert len(older.load_visitor(ANN).opinions) == len(newer.load_visitor(ANN).opinions) == 1 + 2 * count
+        assert query(url, "SELECT DISTINCT strength FROM opinions") == [(1.0,)]
+        assert query(url, "SELECT * FROM kinds") == [(ANN, "songs")] * 3
+
+    def test_a_step_that_fails_leaves_the_older_tables_as_they_were(self, url, clock, tmp_path, monkeypatch):
+        create_old_database(url, max(OLD_DATA))
+        clock.now = 3.0
+        monkeypatch.setattr(
+            "moodmirror.storage.database.MIGRATIONS",
+            migrations_with(tmp_path, {**NEXT_STEPS, "0004": 'op.execute("INSERT INTO nowhere VALUES (1)")'}),
+        )
+        with closing(Database(url, clock)) as newer, pytest.raises(DatabaseUnavailableError):
+            newer.load_visitor(ANN)
+        monkeypatch.undo()
+        with closing(Database(url, clock)) as older:
+            assert older.load_visitor(ANN).opinions == (opinion("one", at=2.5),)
+            older.save_opinion(ANN, opinion("two"))
+        assert query(url, "SELECT version_num FROM alembic_version") == [(max(OLD_DATA),)]
+
+    def test_a_step_may_take_longer_than_a_request_and_requests_do_not_wait_for_it(self, postgres, tmp_path, monkeypatch):
+        url = TemporaryDatabase(postgres).url
+        create_old_database(url, max(OLD_DATA))
+        monkeypatch.setattr("moodmirror.storage.database.STATEMENT_TIMEOUT_SECONDS", 1)
+        monkeypatch.setattr("moodmirror.storage.database.CONNECT_TIMEOUT_SECONDS", 1)
+        slow = {"0002": 'op.execute("SELECT pg_sleep(3)")'}
+        monkeypatch.setattr("moodmirror.storage.database.MIGRATIONS", migrations_with(tmp_path, slow))
+        with closing(Database(url, Clock())) as database, ThreadPoolExecutor(1) as pool:
+            upgraded = pool.submit(database.load_visitor, ANN)
+            while not query(url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%%'"):
+                assert not upgraded.done()
+            with pytest.raises(DatabaseUnavailableError):
+                database.load_visitor(ANN)
+            assert not upgraded.done()
+            assert upgraded.result(timeout=60).opinions == (opinion("one", at=2.5),)
 
 
 class TestUnavailable:

@@ -77,7 +77,12 @@ def test_sigterm_closes_the_port_before_requests_in_progress_have_ended(tmp_path
 
 def test_one_address_that_opens_many_camera_streams_leaves_room_for_others(face_video, tmp_path):
     greedy, other = "198.51.100.1", "198.51.100.2"
-    settings = {"CAMERA": str(face_video), "MAX_VIEWERS": "4", "TRUSTED_PROXIES": "1", "SECRET_KEY": secrets.token_hex(32)}
+    settings: dict[str, Any] = {
+        "CAMERA": str(face_video),
+        "MAX_VIEWERS": "4",
+        "TRUSTED_PROXIES": "1",
+        "SECRET_KEY": secrets.token_hex(32),
+    }
     with serving(tmp_path / "log", **settings) as server, ExitStack() as stack:
 
         def watch(address: str) -> Viewer:

@@ -236,7 +236,11 @@ class Database:
 
     def _prepare_schema(self) -> None:
         """Create the tables, or migrate those of an older version."""
-        with self._lock:
+        if self._schema_ready:
+            return
+        if not self._lock.acquire(timeout=CONNECT_TIMEOUT_SECONDS):  # a migration may take minutes; requests can't wait
+            raise DatabaseUnavailableError(UNAVAILABLE_MESSAGE)
+        try:
             if self._schema_ready:
                 return
             self._check_available()  # a thread that waited for the lock while another failed must not wait again
@@ -252,12 +256,15 @@ class Database:
             with self._engine.execution_options(exclusive=True).begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK_ID)))
+                    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a step takes as long as it must
                 config.attributes["connection"] = connection
                 try:
                     alembic.command.upgrade(config, "head")
                 except alembic.util.CommandError as error:  # the schema of a newer version of this program
                     raise OSError(str(error)) from error
             self._schema_ready = True
+        finally:
+            self._lock.release()
 
     def _create_engine(self) -> sa.Engine:
         # Parameters stay out of error messages: they contain who likes what.
