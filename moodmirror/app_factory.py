@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask
@@ -25,6 +24,7 @@ from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
 from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.metrics import CurrentValues
+from moodmirror.paths import ROOT
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("moodmirror")
 
-ROOT: Final = Path(__file__).resolve().parents[1]  # holds templates/ and static/
 LIVE_EXTENSION: Final = "moodmirror.live"
 SOCKETIO_CHANNEL: Final = "mood-mirror:socketio"
 MAX_BODY_BYTES: Final = 1_000_000  # of a request; the routes for files set their own limits

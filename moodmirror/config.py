@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
+from moodmirror.paths import INSTANCE_DIR
+
 LOGGER = logging.getLogger("moodmirror.config")
 
-INSTANCE: Final = Path(__file__).resolve().parents[1] / "instance"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
 # Words in placeholders for a secret, as in documentation and in files copied from it.
 PLACEHOLDER: Final = re.compile("change|secret|example|password|default|placeholder|replace|insert|todo", re.IGNORECASE)
@@ -73,7 +74,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     # The folder for the SQLite database, the generated secret key and imported tables.
-    instance: Path = INSTANCE
+    instance: Path = INSTANCE_DIR
     # Signs the cookie with the visitor's anonymous id. None: use the key generated at the first start.
     secret_key: str | None = field(default=None, repr=False)
     # None: use a SQLite file.

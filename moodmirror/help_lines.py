@@ -8,10 +8,11 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
-HELP_LINES_FILE: Final = Path(__file__).resolve().parents[1] / "data" / "help_lines.csv"
+from moodmirror.paths import DATA_DIR
+
+HELP_LINES_FILE: Final = DATA_DIR / "help_lines.csv"
 DIRECTORY_URL: Final = "https://findahelpline.com/"  # help lines of most countries, for people from the others
 DIRECTORY_NAME: Final = "Find a Helpline"
 # Languages that imply a country where the locale names none. English, Spanish, Portuguese, French, German, Dutch, Chinese

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, read_table
+from moodmirror.recommendation.catalogue import KINDS, read_table
 from moodmirror.recommendation.comforting_items import is_comforting
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.text_query import TextQuery
@@ -31,7 +32,7 @@ HARSH = {
 
 @pytest.fixture(scope="module")
 def tables():
-    return {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
+    return {kind: read_table(DATA_DIR / f"{kind}.csv", kind) for kind in KINDS}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.model_files import MODELS_DIR
+from moodmirror.paths import MODELS_DIR
 from tests.page_helpers import (
     accessibility_violations,
     await_filled_tables,

@@ -9,8 +9,9 @@ import pytest
 from moodmirror.app_factory import create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender, catalogue_check
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, read_table
+from moodmirror.recommendation.catalogue import KINDS, read_table
 from moodmirror.recommendation.content_safety import find_risks, is_low_mood
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.text_query import TextQuery
@@ -52,7 +53,7 @@ def test_low_moods_are_mostly_unpleasant():
 @pytest.fixture(scope="module")
 def with_gin():
     """The shipped catalogue, where one comforting dish is renamed Gin."""
-    tables = {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
+    tables = {kind: read_table(DATA_DIR / f"{kind}.csv", kind) for kind in KINDS}
     saddest = max(tables["food"], key=lambda item: item.vector[EMOTIONS.index("sad")] / np.linalg.norm(item.vector))
     tables["food"] = [replace(item, title="Gin") if item is saddest else item for item in tables["food"]]
     return Recommender(tables), saddest.id
@@ -103,7 +104,7 @@ def test_imported_films_are_marked_by_their_keywords_and_overviews(tmp_path):
 
 
 def test_the_catalogue_check_finds_harmful_rows_and_the_shipped_table_has_none():
-    food = read_table(CATALOGUE_DIR / "food.csv", "food")
+    food = read_table(DATA_DIR / "food.csv", "food")
     harmful = [fault for fault in catalogue_check.find_faults({"food": food}) if "harm" in fault]
     assert harmful == []
     faults = catalogue_check.find_faults({"food": [*food, replace(food[0], id="new", title="Whisky sour")]})

@@ -11,9 +11,10 @@ import pytest
 from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, CatalogueError, read_items, read_table
+from moodmirror.recommendation.catalogue import CatalogueError, read_items, read_table
 from moodmirror.recommendation.importers import movie_files, movies
 from moodmirror.recommendation.importers.durations import minutes_of
 from moodmirror.recommendation.importers.source_files import SourceError
@@ -264,7 +265,7 @@ class TestSongs:
         assert not (tmp_path / "catalogue").exists()
 
     def test_the_report_gives_the_reasons_for_skipped_rows(self, flask, tmp_path):
-        shipped = read_table(CATALOGUE_DIR / "songs.csv", "songs")[0]
+        shipped = read_table(DATA_DIR / "songs.csv", "songs")[0]
         rows = [
             *kaggle(tmp_path),
             {**kaggle(tmp_path)[0], "name": shipped.title, "artists": f"[{shipped.facts['artist']!r}]"},
@@ -639,7 +640,7 @@ class TestImportedTables:
             read_table(path, "songs", imported=True)
 
     def test_an_imported_row_with_a_shipped_id_is_ignored(self, tmp_path):
-        shutil.copy(CATALOGUE_DIR / "songs.csv", tmp_path)
+        shutil.copy(DATA_DIR / "songs.csv", tmp_path)
         assert len(read_items("songs", imported_dir=tmp_path)) == len(read_items("songs"))
 
 

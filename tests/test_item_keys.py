@@ -8,8 +8,9 @@ import pytest
 from moodmirror.app_factory import close_app, create_app, start_app
 from moodmirror.config import CameraSource, Config
 from moodmirror.emotions import mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, read_items, read_table
+from moodmirror.recommendation.catalogue import KINDS, read_items, read_table
 from moodmirror.recommendation.importers.imported_table import ImportedTable
 from moodmirror.recommendation.importers.source_files import Entry, Source
 from moodmirror.recommendation.item_item import CoLikeCounts
@@ -67,7 +68,7 @@ class TestKeys:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_no_two_shipped_items_have_the_same_key(self, kind):
-        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
+        items = read_table(DATA_DIR / f"{kind}.csv", kind)
         assert len({item_key(kind, item.title, item.facts) for item in items}) == len(items)
         assert len(read_items(kind)) == len(items)
 

@@ -16,9 +16,10 @@ from moodmirror.media import frame_decoder
 from moodmirror.media.errors import MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.face import FaceAnalyzer, FaceEmotionRecognizer, crop_faces, preprocess
 from moodmirror.recognition.face_detector import FaceDetector
-from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError, cached_loader, verified_model_bytes
+from moodmirror.recognition.model_files import MANIFEST, ModelError, cached_loader, verified_model_bytes
 from tests.conftest import running, running_frame_decoder
 
 pytestmark = pytest.mark.unit

@@ -14,8 +14,9 @@ from moodmirror.app_factory import close_app, create_app
 from moodmirror.config import Config
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS, mood_vector
 from moodmirror.live.messages import item_fields
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender, catalogue_check, ranking_modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError, Item, read_table
 from moodmirror.recommendation.explanations import EMOTION_NOUNS, FOOD_AND_ACTIVITY_TAG_PHRASES, TAG_PHRASES
 from moodmirror.recommendation.item_moods import GENRE_EMOTIONS, TAG_EMOTIONS, compute_item_mood, mood_at_position
 from moodmirror.recommendation.text_query import TextQuery
@@ -41,7 +42,7 @@ class TestItemMoods:
             assert next(iter(shares)) == max(shares, key=lambda emotion: shares[emotion])
 
     def test_genres_map_to_emotions_and_occur_in_the_tables(self):
-        tables = [read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in ("songs", "movies")]
+        tables = [read_table(DATA_DIR / f"{kind}.csv", kind) for kind in ("songs", "movies")]
         known = {genre for items in tables for item in items for genre in item.facts["genres"].split("|")}
         assert set(GENRE_EMOTIONS) <= known
         assert set(GENRE_EMOTIONS.values()) <= set(EMOTIONS)
@@ -99,7 +100,7 @@ class TestItemMoods:
 class TestCatalogue:
     @pytest.mark.parametrize("kind", KINDS)
     def test_shipped_tables_are_large_enough_for_every_emotion(self, kind):
-        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
+        items = read_table(DATA_DIR / f"{kind}.csv", kind)
         assert len(items) >= MIN_ROWS[kind]
         first_two = [EMOTIONS[index] for item in items for index in np.argsort(-item.vector)[:2]]
         assert min(first_two.count(emotion) for emotion in EMOTIONS) >= MIN_ROWS_PER_EMOTION[kind]
@@ -129,7 +130,7 @@ class TestCatalogue:
     )
     def test_an_invalid_cell_is_reported_with_file_line_and_column(self, tmp_path, kind, column, value, complaint):
         path = tmp_path / f"{kind}.csv"
-        with (CATALOGUE_DIR / path.name).open(encoding="utf-8", newline="") as original:
+        with (DATA_DIR / path.name).open(encoding="utf-8", newline="") as original:
             rows = list(csv.DictReader(original))
         rows[4][column] = value
         with path.open("w", encoding="utf-8", newline="") as copy:
@@ -144,7 +145,7 @@ class TestCatalogue:
 
     def test_every_invalid_row_is_reported(self, tmp_path):
         path = tmp_path / "food.csv"
-        lines = (CATALOGUE_DIR / "food.csv").read_text(encoding="utf-8").splitlines()
+        lines = (DATA_DIR / "food.csv").read_text(encoding="utf-8").splitlines()
         lines[2] += ",surplus"
         lines[3] = lines[5]
         path.write_text("\n".join(lines), encoding="utf-8")
@@ -200,7 +201,7 @@ class TestRecommender:
 
     def test_a_list_is_the_best_of_the_whole_table(self, recommender):
         mood = mood_vector({"happy": 2, "surprise": 1})
-        items = read_table(CATALOGUE_DIR / "songs.csv", "songs")
+        items = read_table(DATA_DIR / "songs.csv", "songs")
         cosines = [item.vector @ mood / np.linalg.norm(item.vector) / np.linalg.norm(mood) for item in items]
         found = recommender.recommend(mood, "songs", 10)
         assert found[0].item.id == items[int(np.argmax(cosines))].id
@@ -225,7 +226,7 @@ class TestRecommender:
 
     def test_tables_are_read_from_another_folder(self, tmp_path):
         for kind in KINDS:
-            shutil.copy(CATALOGUE_DIR / f"{kind}.csv", tmp_path)
+            shutil.copy(DATA_DIR / f"{kind}.csv", tmp_path)
         assert Recommender.open(tmp_path).recommend(mood_vector({"happy": 1}), "songs", k=1)
         (tmp_path / "food.csv").unlink()
         with pytest.raises(CatalogueError, match=r"food\.csv is missing"):
@@ -405,7 +406,7 @@ class TestFilters:
     )
     def test_filters_pass_exactly_the_matching_items(self, recommender, kind, filters, passes):
         found = recommender.recommend(mood_vector({"happy": 1}), kind, 10_000, filters=filters)
-        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
+        items = read_table(DATA_DIR / f"{kind}.csv", kind)
         expected = {item.id for item in items if passes(item.facts)}
         assert {row.item.id for row in found} == expected
         assert 5 <= len(expected) < len(items)
@@ -601,7 +602,7 @@ class TestCatalogueCheck:
     @pytest.fixture(scope="class")
     @classmethod
     def tables(cls):
-        return {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
+        return {kind: read_table(DATA_DIR / f"{kind}.csv", kind) for kind in KINDS}
 
     def test_the_shipped_catalogue_has_no_faults(self, tables, capsys):
         assert catalogue_check.find_faults(tables) == []
@@ -663,7 +664,7 @@ class TestCatalogueCheck:
         assert catalogue_check.main(tmp_path) == 1
         assert "songs.csv is missing" in capsys.readouterr().out
         for kind in KINDS:
-            shutil.copy(CATALOGUE_DIR / f"{kind}.csv", tmp_path)
+            shutil.copy(DATA_DIR / f"{kind}.csv", tmp_path)
         food = tmp_path / "food.csv"
         rows = food.read_text(encoding="utf-8").splitlines()
         food.write_text("\n".join([*rows, "again-" + rows[1]]), encoding="utf-8")

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.face import FaceEmotionRecognizer, preprocess
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel
+from moodmirror.recognition.model_files import LiteRTModel
 from moodmirror.training.export import export_to_litert
 from tests.conftest import ROOT
 

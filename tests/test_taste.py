@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item
+from moodmirror.recommendation.catalogue import KINDS, Item
 from moodmirror.recommendation.diversity import item_traits
 from moodmirror.recommendation.explanations import explain_shared_trait
 from moodmirror.recommendation.item_moods import compute_item_mood
@@ -406,7 +407,7 @@ class TestTextQueries:
 
 
 def test_vectors_of_unknown_items_are_zero(tables):
-    assert (CATALOGUE_DIR / "catalogue_vectors.npz").exists()
+    assert (DATA_DIR / "catalogue_vectors.npz").exists()
     items = [row.item for row in tables.recommend(SAD, "food", 5)]
     rows = CatalogueVectors.load().rows([*items, song("not there")], "food")
     assert np.linalg.norm(rows[:5], axis=1) == pytest.approx(1, abs=0.02)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.model_files import MANIFEST, MODELS_DIR, ModelError
+from moodmirror.paths import DATA_DIR, MODELS_DIR
+from moodmirror.recognition.model_files import MANIFEST, ModelError
 from moodmirror.recognition.text import MAX_SENTENCES, MIN_WEIGHT, TextEmotionRecognizer, TextEncoder
 from moodmirror.recognition.text_input import MAX_CHARACTERS, TextError, decode_text, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector
 from moodmirror.recognition.text_network import MAX_TOKENS, TEXT_FILES, TOKENIZER_FILE, padded_length
 from moodmirror.recognition.text_tokenizer import TextTokenizer
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, read_table
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError, read_table
 from moodmirror.recommendation.sentence_vectors import CatalogueVectors, item_text
 from moodmirror.training import catalogue_vectors
 from moodmirror.training.text_evaluation import read_cases, wrong_cases
@@ -237,7 +238,7 @@ class TestCatalogueVectors:
     @pytest.fixture(scope="class")
     @classmethod
     def tables(cls):
-        return {kind: read_table(CATALOGUE_DIR / f"{kind}.csv", kind) for kind in KINDS}
+        return {kind: read_table(DATA_DIR / f"{kind}.csv", kind) for kind in KINDS}
 
     def test_the_shipped_vectors_are_up_to_date(self, capsys):
         assert catalogue_vectors.main(["--check"]) == 0, capsys.readouterr().out

@@ -4,6 +4,7 @@
     python3 tools/install.py serving        what the site needs, and the page's scripts
     python3 tools/install.py training       also TensorFlow and what else train.py needs
     python3 tools/install.py development    also what tests, benchmarks, linters and the documentation need
+    python3 tools/install.py page           the page's scripts alone, in static/vendor/, where they are missing
 
 What is installed already is not installed again. uv downloads the Python packages, and pip where uv can't be had; npm
 downloads the page's scripts, and comes from a Python package where Node.js is not installed. Both use the package indexes
@@ -77,10 +78,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="install.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("set", choices=SETS, help="what to install")
+    parser.add_argument("set", choices=(*SETS, "page"), help="what to install")
     parser.add_argument("--pip", action="store_true", help="use pip, even where uv is installed")
     arguments = parser.parse_args()
     try:
+        if arguments.set == "page":
+            if not all((VENDOR / Path(file).name).is_file() for file in PAGE_FILES):
+                install_page_files(development=False)
+            return
         create_environment()
         install_packages(arguments.set, use_uv=not arguments.pip)
         install_page_files(development=arguments.set == "development")
@@ -129,6 +134,7 @@ def install_page_files(*, development: bool) -> None:
     search_path = f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if not (npm := shutil.which("npm", path=search_path)):
         print("Node.js is not installed; it is downloaded to .venv/, too …", flush=True)
+        create_environment()
         _install("requirements-node.lock", _uv())
         npm = shutil.which("npm", path=search_path)
     if npm is None:
@@ -190,6 +196,8 @@ def _is_current(file: str, kind: str = "") -> bool:
 
 
 def _mark_current(file: str, kind: str = "") -> None:
+    if not PYTHON.exists():  # the page's scripts alone were installed
+        return
     mark = ENVIRONMENT / "locks" / (file + kind)
     mark.parent.mkdir(exist_ok=True)
     mark.write_text(_digest(file), encoding="ascii")

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from benchmarks.recommend.report import Finding, print_row
 from moodmirror.emotions import EMOTIONS, mood_vector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import Recommender
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, Item, read_table
+from moodmirror.recommendation.catalogue import KINDS, Item, read_table
 from moodmirror.recommendation.diversity import ItemTraits
 from moodmirror.recommendation.ranking_modes import MODES
 from moodmirror.recommendation.top_k import top_k_indices
@@ -39,7 +40,7 @@ class Table:
     @classmethod
     def read(cls, kind: str) -> "Table":
         """Read the shipped table."""
-        items = read_table(CATALOGUE_DIR / f"{kind}.csv", kind)
+        items = read_table(DATA_DIR / f"{kind}.csv", kind)
         return cls(items, np.stack([item.vector / np.linalg.norm(item.vector) for item in items]), ItemTraits(items))
 
     def fits(self, mood: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -80,7 +80,8 @@ def analyze(
     """  # noqa: D301 - click's mark for lines that it must not join
     if not inputs and not texts and lines is None:
         raise click.UsageError(
-            'Give a text in quotes, a file, a folder, or --file with one text per line. Example: flask analyze "What a day!"'
+            "Give a text in quotes, a file, a folder, or --file with one text per line. Example: "
+            + reports.command_line('analyze "What a day!"')
         )
     if lines is not None and together:
         raise click.UsageError("--together makes one mood of files, folders and texts; it can't include the lines of --file")

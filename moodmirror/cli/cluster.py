@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from moodmirror.cli.emotion_choice import EmotionChoice
-from moodmirror.cli.reports import missing_package_message
+from moodmirror.cli.reports import command_line, missing_package_message
 from moodmirror.emotions import CIRCUMPLEX, EMOTIONS
 from moodmirror.recommendation.importers import song_files
 from moodmirror.recommendation.importers.imported_table import AUDIO_COLUMNS, SPOTIFY_ID, ImportedTable
@@ -119,7 +119,8 @@ def songs_to_cluster(file: Path | None) -> tuple[list[Song], int]:
         count = len(rows)
     if not found:
         where = str(file) if file else "The imported catalogue"
-        raise SourceError(f"{where} has no songs with audio features. Import some first: flask import songs FILE")
+        remedy = f"Import some first: {command_line('import songs FILE')}"
+        raise SourceError(f"{where} has no songs with audio features. {remedy}")
     return found, count - len(found)
 
 

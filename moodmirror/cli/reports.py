@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import click
+
 from moodmirror.emotions import EMOTIONS
+from moodmirror.paths import IS_INSTALLED
 from moodmirror.recognition.text_language import language_name
 
 COLUMNS: Final = ("input", "part", "mood", "confidence", *EMOTIONS, "valence", "arousal", "sources", "language", "notes")
@@ -160,7 +163,15 @@ def shorten(text: str, max_characters: int = MAX_COLUMN_CHARACTERS) -> str:
 
 def missing_package_message(error: ModuleNotFoundError) -> str:
     """Return the message for a command that needs a package beyond those for serving."""
-    return f"{error.name} is not installed; serving does not need it. Install it: python3 tools/install.py training"
+    install = f"pip install {error.name}" if IS_INSTALLED else "python3 tools/install.py training"
+    return f"{error.name} is not installed; serving does not need it. Install it: {install}"
+
+
+def command_line(command: str) -> str:
+    """Return how to run another command: `flask …`, or `mood-mirror …` where that is running."""
+    context = click.get_current_context(silent=True)
+    is_installed = context is not None and context.find_root().info_name == "mood-mirror"
+    return f"{'mood-mirror' if is_installed else 'flask'} {command}"
 
 
 def write_plot(inputs: Sequence[AnalyzedInput], path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from moodmirror.cli.import_catalogue import FILE, import_song_entries
+from moodmirror.cli.reports import command_line
 from moodmirror.recommendation.importers.source_files import SourceError, read_csv
 from moodmirror.recommendation.playlist_files import PLAYLIST_COLUMNS
 from moodmirror.services import current_services
@@ -75,7 +76,7 @@ def save_playlists(folder: Path) -> None:
     try:
         playlists = read_playlists(folder)
         if not playlists:
-            raise click.ClickException(f"{folder} has no playlists. Create them first: flask cluster songs")
+            raise click.ClickException(f"{folder} has no playlists. Create them first: {command_line('cluster songs')}")
         spotify = account()
         for name, uris in playlists.items():
             known = [uri for uri in uris if uri.startswith("spotify:track:")]

@@ -6,7 +6,6 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
@@ -27,8 +26,8 @@ from moodmirror.live.message_schemas import (
     SpotifyState,
     Verdict,
 )
+from moodmirror.paths import ROOT
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 TYPES_PATH: Final = ROOT / "static" / "js" / "messages.d.ts"
 DOCUMENTATION_PATH: Final = ROOT / "docs" / "socketio_messages.md"
 

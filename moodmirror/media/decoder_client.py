@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from moodmirror.media import decoder_protocol, decoder_worker
 from moodmirror.media.errors import DecoderError, MediaError, TooLargeError, WrongKindError
 from moodmirror.media.formats import KINDS, MAX_BYTES, Kind
 from moodmirror.media.isolation_rules import isolation_rules
+from moodmirror.paths import ROOT
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face_detector import GrayImage
 
@@ -30,7 +30,6 @@ FILE_TIMEOUT_SECONDS: Final = 180.0  # to receive, decode and analyze one file
 MAX_CHUNK_BYTES: Final = 17_000_000  # more than any chunk has: a hostile file may control what its decoder sends
 READ_BYTES: Final = 65_536
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _COMMAND: Final = [sys.executable, "-m", decoder_worker.__name__]
 _ERRORS: Final[dict[str, type[MediaError]]] = {error.problem: error for error in (MediaError, WrongKindError, TooLargeError)}
 _INVALID_OUTPUT: Final = "the decoder's output is invalid"
@@ -99,7 +98,7 @@ def decode_file(
         [*_COMMAND, *accepted],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=_ROOT,
+        cwd=ROOT,
         env=isolation_rules().environment,
         pass_fds=isolation_rules().file_descriptors,
     )

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import weakref
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,12 +14,12 @@ from moodmirror.media import frame_decoder
 from moodmirror.media.errors import DecoderError, MediaError
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES, MAX_FRAME_SIDE
 from moodmirror.media.isolation_rules import isolation_rules
+from moodmirror.paths import ROOT
 from moodmirror.recognition.face_detector import GrayImage
 
 FRAME_TIMEOUT_SECONDS: Final = 2.0  # a valid frame takes milliseconds
 EXIT_TIMEOUT_SECONDS: Final = 0.5  # for a decoder process to end by itself; then it is killed
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _COMMAND: Final = [sys.executable, "-m", frame_decoder.__name__]
 
 
@@ -80,7 +79,7 @@ class _FrameDecoderProcess:
                 _COMMAND,
                 stdin=decoder_end.fileno(),
                 stdout=subprocess.DEVNULL,
-                cwd=_ROOT,
+                cwd=ROOT,
                 env=isolation_rules().environment,
                 pass_fds=isolation_rules().file_descriptors,
                 start_new_session=True,

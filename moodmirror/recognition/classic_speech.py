@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.audio import SAMPLE_RATE, Samples
-from moodmirror.recognition.model_files import MODELS_DIR, verified_model_bytes
+from moodmirror.recognition.model_files import verified_model_bytes
 from moodmirror.recognition.speech_features import (
     DYNAMIC_RANGE_DB,
     FRAME_SAMPLES,

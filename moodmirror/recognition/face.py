@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, shares_by_name
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.face_detector import (
     FAR_SEARCH,
     TILTED_SEARCHES,
@@ -23,7 +24,7 @@ from moodmirror.recognition.face_detector import (
     FaceDetector,
     GrayImage,
 )
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, verified_model_bytes
+from moodmirror.recognition.model_files import LiteRTModel, ModelError, verified_model_bytes
 
 # FaceDetector is part of this module's public interface.
 __all__ = [

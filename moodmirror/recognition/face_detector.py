@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-CASCADE_PATH: Final = Path(__file__).resolve().parents[2] / "haarcascade" / "haarcascade_frontalface_default.xml"
+from moodmirror.paths import CASCADES_DIR
+
+CASCADE_PATH: Final = CASCADES_DIR / "haarcascade_frontalface_default.xml"
 CASCADE_WINDOW: Final = 24  # pixels: the side of the faces that the cascade was trained on
 
 # The coarse search of a whole picture. Measured on faces set into photographs: `make bench`.

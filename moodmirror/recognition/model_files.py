@@ -16,7 +16,8 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-MODELS_DIR: Final = Path(__file__).resolve().parents[2] / "models"
+from moodmirror.paths import MODELS_DIR
+
 MANIFEST: Final = "manifest.json"
 
 T = TypeVar("T")
@@ -176,3 +177,6 @@ def cached_loader(load: Callable[[], T]) -> Callable[[], T]:
             return loaded[0]
 
     return get
+
+
+# NEED ['MODELS_DIR']

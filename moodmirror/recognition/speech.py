@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, parse_emotion, plain_name, shares_by_name
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.audio import Samples, SoundError, read_sound, resample
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTModel, ModelError, trained_emotions, verified_model_bytes
+from moodmirror.recognition.model_files import LiteRTModel, ModelError, trained_emotions, verified_model_bytes
 from moodmirror.recognition.speech_features import Features, network_features, split_windows
 from moodmirror.recognition.voice_activity import snr_weight, voice_activity, weighted_windows
 

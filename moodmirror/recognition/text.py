@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector, MoodVectorMixin, shares_by_name
+from moodmirror.paths import MODELS_DIR
 from moodmirror.recognition.crisis_statements import is_crisis_statement
-from moodmirror.recognition.model_files import MODELS_DIR
 from moodmirror.recognition.text_idioms import plain_idioms
 from moodmirror.recognition.text_input import Texts, clean_text, clean_texts, sentence_spans
 from moodmirror.recognition.text_language import LANGUAGES, LanguageDetector

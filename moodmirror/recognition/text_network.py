@@ -12,7 +12,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.model_files import MODELS_DIR, LiteRTSignature, ModelError, verified_model_bytes
+from moodmirror.paths import MODELS_DIR
+from moodmirror.recognition.model_files import LiteRTSignature, ModelError, verified_model_bytes
 from moodmirror.recognition.text_input import Texts
 from moodmirror.recognition.text_tokenizer import TextTokenizer
 

@@ -20,10 +20,10 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation.item_keys import item_key
 from moodmirror.recommendation.item_moods import TAG_EMOTIONS, compute_item_mood
 
-CATALOGUE_DIR: Final = Path(__file__).resolve().parents[2] / "data"
 KINDS: Final = ("songs", "movies", "food", "activities")
 
 LOGGER = logging.getLogger("moodmirror.catalogue")
@@ -235,7 +235,7 @@ def read_table(path: Path, kind: str, *, imported: bool = False) -> list[Item]:
     return items
 
 
-def read_items(kind: str, catalogue_dir: Path = CATALOGUE_DIR, imported_dir: Path | None = None) -> list[Item]:
+def read_items(kind: str, catalogue_dir: Path = DATA_DIR, imported_dir: Path | None = None) -> list[Item]:
     """Return all items of a kind, of the shipped table and, if there is one, of the imported table.
 
     Raises CatalogueError naming every invalid cell of the shipped table. An imported table that can't be used is ignored,

@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation.catalogue import (
     AUDIENCES,
-    CATALOGUE_DIR,
     COMPANY_OPTIONS,
     COSTS,
     DIETS,
@@ -249,7 +249,7 @@ def _find_vector_faults(folder: Path, tables: Tables) -> Iterable[str]:
         yield fault
 
 
-def main(folder: Path = CATALOGUE_DIR) -> int:
+def main(folder: Path = DATA_DIR) -> int:
     """Print the contents and the faults of a folder's tables; returns the exit status, 1 if there are faults."""
     try:
         tables = {kind: read_table(folder / f"{kind}.csv", kind) for kind in KINDS}

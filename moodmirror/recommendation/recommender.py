@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS, MoodVector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation import ranking_modes
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_items
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError, Item, read_items
 from moodmirror.recommendation.content_safety import is_low_mood
 from moodmirror.recommendation.diversity import arrange_by_mmr
 from moodmirror.recommendation.explanations import (
@@ -91,7 +92,7 @@ class Recommender:
 
         Raises CatalogueError naming every invalid cell.
         """
-        folder = catalogue_dir or CATALOGUE_DIR
+        folder = catalogue_dir or DATA_DIR
         tables = {kind: read_items(kind, folder, imported_dir) for kind in KINDS}
         counts = {kind: _load_co_likes(imported_dir, kind, tables[kind]) for kind in KINDS} if imported_dir else {}
         return cls(tables, taste, CatalogueVectors.load(folder) if (folder / VECTORS_FILE).exists() else None, counts)

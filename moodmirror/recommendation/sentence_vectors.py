@@ -13,7 +13,8 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item
+from moodmirror.paths import DATA_DIR
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError, Item
 
 VECTORS_FILE: Final = "catalogue_vectors.npz"
 MAKE_COMMAND: Final = "python -m moodmirror.training.catalogue_vectors"
@@ -59,7 +60,7 @@ class CatalogueVectors:
         )
 
     @classmethod
-    def load(cls, folder: Path = CATALOGUE_DIR) -> Self:
+    def load(cls, folder: Path = DATA_DIR) -> Self:
         """Read the stored vectors. Raises CatalogueError if they are missing or damaged."""
         path = folder / VECTORS_FILE
         try:
@@ -73,7 +74,7 @@ class CatalogueVectors:
         except (OSError, ValueError, KeyError) as error:
             raise CatalogueError(f"{path} can't be read: {error}. Make it with: {MAKE_COMMAND}") from None
 
-    def save(self, folder: Path = CATALOGUE_DIR) -> None:
+    def save(self, folder: Path = DATA_DIR) -> None:
         """Write the vectors to a folder."""
         arrays: dict[str, Any] = {"made_from": np.array(self.made_from), "encoder": np.array(self.encoder)}
         arrays |= {f"{kind}_ids": np.array(ids) for kind, ids in self.ids.items()}

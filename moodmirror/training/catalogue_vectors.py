@@ -9,11 +9,12 @@ import hashlib
 import sys
 from pathlib import Path
 
-from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
+from moodmirror.paths import DATA_DIR, MODELS_DIR
+from moodmirror.recognition.model_files import ModelError, verified_model_bytes
 from moodmirror.recognition.text import TextEncoder
 from moodmirror.recognition.text_network import GRAPH_FILE, TEXT_FILES
 from moodmirror.recognition.text_network import MAKE_COMMAND as MAKE_ENCODER
-from moodmirror.recommendation.catalogue import CATALOGUE_DIR, KINDS, CatalogueError, Item, read_table
+from moodmirror.recommendation.catalogue import KINDS, CatalogueError, Item, read_table
 from moodmirror.recommendation.sentence_vectors import MAKE_COMMAND, VECTORS_FILE, CatalogueVectors, item_text
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--check", action="store_true", help="only check whether the stored vectors are up to date")
-    parser.add_argument("--data-dir", type=Path, default=CATALOGUE_DIR, help="folder of the tables (default: %(default)s)")
+    parser.add_argument("--data-dir", type=Path, default=DATA_DIR, help="folder of the tables (default: %(default)s)")
     parser.add_argument("--models-dir", type=Path, default=MODELS_DIR, help="folder of the encoder (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:

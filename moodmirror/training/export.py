@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from moodmirror.paths import ROOT
+
 DYNAMIC_RANGE: Final = "weights as int8, activations as float32 (dynamic-range quantization)"
 FLOAT32: Final = "--float32"
 
@@ -31,7 +33,7 @@ def export_to_litert(keras_path: Path, litert_path: Path, *, quantized: bool = T
             *([] if quantized else [FLOAT32]),
         ],
         env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

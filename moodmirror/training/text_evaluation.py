@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
+from moodmirror.paths import ROOT
 from moodmirror.recognition.text import TextEmotionRecognizer
 from moodmirror.recognition.text_network import GRAPH_FILE
 from moodmirror.training import metrics
 from moodmirror.training.settings import TextTraining
 from moodmirror.training.text_corpora import TextCorpora, TextSplit, load_for_training
 
-CASES: Final = Path(__file__).resolve().parents[2] / "tests" / "text_cases.tsv"
+CASES: Final = ROOT / "tests" / "text_cases.tsv"
 FOLDS: Final = 5  # of the development part: thresholds are found on four and measured on the fifth
 # Random divisions into folds: macro-F1 of a single one varies by up to 0.004, because rare emotions have only 100 texts.
 DIVISIONS: Final = 8

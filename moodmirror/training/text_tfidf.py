@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moodmirror.emotions import EMOTIONS
-from moodmirror.recognition.model_files import MODELS_DIR, ModelError, verified_model_bytes
+from moodmirror.paths import MODELS_DIR
+from moodmirror.recognition.model_files import ModelError, verified_model_bytes
 from moodmirror.recognition.text_input import Texts, clean_texts
 
 TFIDF_FILE: Final = "text_tfidf.pickle"

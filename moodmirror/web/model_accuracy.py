@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from moodmirror.recognition.model_files import MODELS_DIR
+from moodmirror.paths import MODELS_DIR
 
 # Each model's metrics file and the keys inside it: measured by train.py on data that the model was not trained on.
 METRICS_KEYS: Final = {
@@ -37,3 +37,6 @@ def model_accuracy(source: str) -> ModelAccuracy:
     (worst_recall, worst), (best_recall, best) = recalls[0], recalls[-1]
     accuracy = metrics["accuracy"] if "accuracy" in metrics else metrics["top_accuracy"]
     return ModelAccuracy(round(100 * accuracy), best, round(100 * best_recall), worst, round(100 * worst_recall))
+
+
+# NEED ['MODELS_DIR']

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from moodmirror.emotions import MoodVector
+from moodmirror.paths import DATA_DIR
 from moodmirror.recommendation.catalogue import (
-    CATALOGUE_DIR,
     COLUMNS,
     IMDB_ID,
     KEY_COLUMN,
@@ -108,7 +108,7 @@ class ImportedTable:
         self._shipped: dict[str, str] = {}  # the same of shipped rows
         self._shipped_ids: dict[str, str] = {}  # keys of shipped rows by id
         self._by_title: dict[str, set[str]] = {}  # ids of all films by title, for files without years
-        with (CATALOGUE_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
+        with (DATA_DIR / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 key = self._shipped_ids[row["id"]] = item_key(kind, row["title"], row)
                 self._index(self._shipped, row["id"], key, row)
