@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Final
 
+from tests.cluster import await_port
 from tests.conftest import ROOT, free_port, need_program
 
 PAGE: Final = ROOT / "docs" / "deployment.md"
@@ -38,6 +39,15 @@ if deny_executable_memory:  # as MemoryDenyWriteExecute: PROT_WRITE is 2, PROT_E
     rules.add_rule(seccomp.ALLOW, "mprotect", seccomp.Arg(2, seccomp.MASKED_EQ, 4, 0))
 rules.load()
 os.execvp(command[0], command)
+"""
+# Before the documented Caddyfile: no certificate can be obtained for its example, and the usual ports may be taken.
+CADDY: Final = """{{
+    admin off
+    local_certs
+    skip_install_trust
+    auto_https disable_redirects
+    https_port {port}
+}}
 """
 # Debian's /etc/nginx/nginx.conf, but for its folders.
 NGINX: Final = """
@@ -101,6 +111,7 @@ class DebianMachine:
     def __init__(self, root: Path, postgres: str, redis_port: int) -> None:
         self.root = root
         self.ports = {port: free_port() for port in (8001, 8002, 8080)} | {6379: redis_port}
+        self.https_port = free_port()
         self.repository = root / "repository"
         root.mkdir()
         self.systemd = Systemd(self)
@@ -113,7 +124,16 @@ class DebianMachine:
             "PGPORT": port,
             "GIT_CONFIG_NOSYSTEM": "1",
         }
-        for folder in ("bin", "home", "etc/nginx/conf.d", "etc/systemd/system", "var/lib", "var/log/nginx", "opt"):
+        for folder in (
+            "bin",
+            "home",
+            "etc/nginx/conf.d",
+            "etc/caddy",
+            "etc/systemd/system",
+            "var/lib",
+            "var/log/nginx",
+            "opt",
+        ):
             (root / folder).mkdir(parents=True)
         (root / "etc/nginx/nginx.conf").write_text(NGINX.format(root=root))
         values = {
@@ -187,6 +207,7 @@ class Systemd:
         self.log.touch()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._nginx: subprocess.Popen[bytes] | None = None
+        self._caddy: subprocess.Popen[bytes] | None = None
         self._units: dict[str, dict[str, list[str]]] = {}
         self._listener = Listener(str(machine.root / "systemd"))
         self._thread = threading.Thread(target=self._answer, daemon=True)
@@ -203,9 +224,10 @@ class Systemd:
         for unit in list(self.running):
             self.running[unit].kill()
             self.stop(unit)
-        if self._nginx:
-            self._nginx.terminate()
-            self._nginx.wait(30)
+        for proxy in (self._caddy, self._nginx):
+            if proxy:
+                proxy.terminate()
+                proxy.wait(30)
         self._listener.close()
 
     def systemctl(self, verb: str, *arguments: str) -> None:
@@ -217,6 +239,8 @@ class Systemd:
         elif (verb, units) == ("reload", ["nginx"]):
             assert self._nginx
             self._nginx.send_signal(signal.SIGHUP)
+        elif (verb, units) == ("reload", ["caddy"]):
+            self._start_caddy()
         elif verb == "stop":
             for name in [name for name in self.running if any(fnmatch(name, pattern) for pattern in units)]:
                 self.stop(name)
@@ -228,6 +252,22 @@ class Systemd:
             assert verb == "start" or (verb == "enable" and "--now" in arguments), f"systemctl {verb}"
             with ThreadPoolExecutor(len(units)) as pool:
                 list(pool.map(self.start, units))
+
+    def _start_caddy(self) -> None:
+        need_program("caddy")
+        root, port = self.machine.root, self.machine.https_port
+        documented = (root / "etc/caddy/Caddyfile").read_text()
+        (root / "etc/caddy/with_options").write_text(CADDY.format(port=port) + documented)
+        command = ["caddy", "run", "--config", root / "etc/caddy/with_options", "--adapter", "caddyfile"]
+        environment = {
+            **os.environ,
+            "HOME": str(root),
+            "XDG_DATA_HOME": str(root / "caddy"),
+            "XDG_CONFIG_HOME": str(root / "caddy"),
+        }
+        with (root / "caddy.log").open("ab") as log:
+            self._caddy = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        await_port(port, self._caddy)
 
     def start(self, name: str) -> None:
         """Start a service and wait for its ExecStartPost, as Type=exec says."""

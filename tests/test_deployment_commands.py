@@ -7,7 +7,9 @@ import http.client
 import os
 import re
 import signal
+import socket
 import sqlite3
+import ssl
 import subprocess
 import threading
 from collections import Counter
@@ -30,6 +32,7 @@ from tests.test_server import get, post
 
 pytestmark = pytest.mark.services
 
+HOST = "mirror.example"
 SONGS = ("10cc-im-not-in-love", "abba-dancing-queen", "2ne1-i-am-the-best")
 UNIT = ROOT / "deploy" / "mood-mirror@.service"
 MAX_EXPOSURE = 15  # of `systemd-analyze security`, in tenths: 10 of 100 is what it calls OK
@@ -47,6 +50,7 @@ class Site:
             "settings",
             "processes",
             "nginx",
+            "tls",
             "front",
             "restart",
             "backup",
@@ -77,7 +81,7 @@ def site(tmp_path_factory, postgres) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("debian")
     with running_redis(folder) as redis, debian_machine(folder / "root", postgres, redis.port) as machine:
         site = Site(machine)
-        site.run("packages", "database", "settings", "processes", "nginx", "front")
+        site.run("packages", "database", "settings", "processes", "nginx", "tls", "front")
         yield site
 
 
@@ -134,6 +138,50 @@ def test_the_installed_site_reads_moods_and_keeps_likes(site, scene):
         visitor.wait_for("mood", lambda mood: mood["label"] == "sad")
         like(visitor, SONGS[0])
         assert likes(site, visitor) == {SONGS[0]}
+
+
+@contextmanager
+def https(site: Site, peer: str = "127.0.0.1") -> Iterator[ssl.SSLSocket]:
+    """Connect to the TLS proxy, from an address of this machine, as a browser does that was given the host name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # of a certificate that Caddy made itself
+    address = ("127.0.0.1", site.machine.https_port)
+    with (
+        socket.create_connection(address, timeout=TIMEOUT_SECONDS, source_address=(peer, 0)) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as secure,
+    ):
+        yield secure
+
+
+def test_the_tls_proxy_leads_to_the_site(site):
+    with https(site) as connection, connection.makefile("rb") as stream:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        answer = stream.read().decode()
+    assert answer.startswith("HTTP/1.1 200 OK")
+    cookies = [line for line in answer.splitlines() if line.lower().startswith("set-cookie")]
+    assert len(cookies) == 2
+    assert all("; Secure" in cookie for cookie in cookies)
+    with https(site) as connection, connection.makefile("rb") as stream:
+        upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        connection.sendall(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {HOST}\r\nOrigin: https://{HOST}\r\n"
+            f"{upgrade}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode()
+        )
+        assert b" 101 " in stream.readline()
+        while stream.readline().strip():
+            pass
+        assert b'"sid"' in stream.read(30)
+
+
+def test_clients_without_a_cookie_behind_the_tls_proxy_are_spread(site):
+    for number in range(2, 18):
+        with https(site, f"127.0.0.{number}") as connection, connection.makefile("rb") as stream:
+            connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            assert b"200 OK" in stream.readline()
+    log = (site.machine.root / "var/log/nginx/access.log").read_text()
+    assert {line.split()[-2] for line in log.splitlines() if " /healthz " in line} == {
+        f"127.0.0.1:{site.machine.ports[port]}" for port in (8001, 8002)
+    }
 
 
 def test_decoders_are_isolated_inside_the_unit_as_outside_of_it(site):
