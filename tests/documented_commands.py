@@ -258,7 +258,7 @@ class Systemd:
         root, port = self.machine.root, self.machine.https_port
         documented = (root / "etc/caddy/Caddyfile").read_text()
         (root / "etc/caddy/with_options").write_text(CADDY.format(port=port) + documented)
-        command = ["caddy", "run", "--config", root / "etc/caddy/with_options", "--adapter", "caddyfile"]
+        command = ["caddy", "run", "--config", str(root / "etc/caddy/with_options"), "--adapter", "caddyfile"]
         environment = {
             **os.environ,
             "HOME": str(root),
