@@ -63,8 +63,8 @@ bench-recommend: setup  ## Measure the quality of recommendations on the corpora
 bench-peers: setup .venv-peers/installed  ## Compare the cost of a frame with the usual tutorial and the fer package
 	@$(BIN)/python -m benchmarks.peers
 
-bench-install: setup  ## Measure the time from a fresh clone to an answering page; INSTALL="--runs 1" sets options
-	@$(BIN)/python -m benchmarks.install $(INSTALL)
+bench-install: python  ## Measure the time from a fresh clone to an answering page; INSTALL="--runs 1" sets options
+	@$(PYTHON) -m benchmarks.install $(INSTALL)
 
 lint: setup  ## Check style, types, import layers, and packages for known vulnerabilities
 	@$(BIN)/ruff check .

@@ -1,14 +1,15 @@
 """Measure a new user's first start: `make bench-install`, or `python -m benchmarks.install`.
 
-Clones the last commit into an empty directory, runs `make run` there with empty caches, and stops the time when the page
-answers; once with the programs of this machine, and once without uv, Node.js and a compiler. What is downloaded comes from
-the package indexes that this machine is configured with, at their speed.
+Clones the last commit into an empty directory, runs `make run` there on two cores with empty caches, and stops the time when
+the page answers; with the programs of this machine, and without uv, Node.js and a compiler. What is downloaded comes from
+the package indexes that this machine is configured with, at their speed. Needs nothing but Python.
 """
 
 import argparse
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,10 +18,9 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from tests.conftest import free_port
-
 ROOT: Final = Path(__file__).resolve().parent.parent
 TIMEOUT_SECONDS: Final = 900
+CORES: Final = 2
 # The programs that a bare machine has: a shell, its tools, make, git and Python.
 BARE_PROGRAMS: Final = ("sh", "bash", "make", "git", "awk", "uname", "env", "cat", "ls", "rm", "mkdir", "cp")
 
@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="number of first starts of each kind (default: %(default)s)")
     arguments = parser.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     print(
         f"  {'from a fresh clone, with empty caches':40}{'seconds to the page':>20}{'MB downloaded':>15}{'MB installed':>14}"
     )
@@ -90,6 +91,13 @@ def bare_programs(folder: Path, search_path: list[str]) -> Path:
         (Path(sys.base_exec_prefix) / "bin" / "python3").resolve()
     )  # what is in the search path may be a script
     return programs
+
+
+def free_port() -> int:
+    """Return a TCP port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def answers(port: int) -> bool:

@@ -8,7 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -135,11 +140,88 @@ def test_make_run_starts_the_site_without_compiler_node_uv_and_training_packages
     # The first training says what it installs; without a network, what to do. Nothing else is lost by that.
     offline = {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "UV_OFFLINE": "1"}
     offline |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+    offline |= {"UV_CACHE_DIR": str(tmp_path / "uv"), "PIP_CACHE_DIR": str(tmp_path / "pip")}  # nothing from earlier runs
     command = [str(python), "train.py", "face", "--data", "fer2013.csv"]
     done = subprocess.run(command, cwd=site, env=offline, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert "Training needs packages that are not installed yet: tensorflow, keras" in done.stdout
     assert "Check the internet connection" in done.stderr
+
+
+@pytest.fixture
+def tiny_index(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a package index on this machine, and its only wheel: the module tiny_moods."""
+    folder = tmp_path / "index" / "tiny-moods"
+    folder.mkdir(parents=True)
+    wheel = folder / "tiny_moods-1.0-py3-none-any.whl"
+    files = {
+        "tiny_moods.py": "MOODS = 7\n",
+        "tiny_moods-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-moods\nVersion: 1.0\n",
+        "tiny_moods-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        record = "".join(f"{name},,\n" for name in [*files, "tiny_moods-1.0.dist-info/RECORD"])
+        archive.writestr("tiny_moods-1.0.dist-info/RECORD", record)
+    handler = partial(QuietHandler, directory=str(tmp_path / "index"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", wheel
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize("use_uv", [True, False], ids=["uv", "pip"])
+def test_packages_come_from_the_index_of_pip_and_only_with_the_locked_hash(tmp_path, tiny_index, use_uv):
+    address, wheel = tiny_index
+    site = tmp_path / "site"
+    (site / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "install.py", site / "tools")
+    lock = site / "requirements-serving.lock"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "VIRTUAL_ENV"))}
+    environment |= {"PIP_INDEX_URL": address, "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": str(tmp_path / "uv")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}", "PIP_NO_CACHE_DIR": "1"}
+
+    script = f"from tools.install import *; create_environment(); install_packages('serving', use_uv={use_uv})"
+
+    def install() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    python = site / ".venv" / "bin" / "python"
+    has_moods = [str(python), "-c", "import tiny_moods; assert tiny_moods.MOODS == 7"]
+    lock.write_text(f"tiny-moods==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    done = install()
+    assert done.returncode == 1
+    assert "The Python packages of requirements-serving.lock could not be installed" in done.stderr
+    assert subprocess.run(has_moods, capture_output=True, check=False).returncode == 1
+    lock.write_text(f"tiny-moods==1.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    done = install()
+    assert done.returncode == 0, done.stderr
+    assert "trying pip" not in done.stdout
+    subprocess.run(has_moods, check=True)
+    assert install().stdout == ""  # nothing is left to do
+
+
+def test_an_audit_that_no_service_answers_says_only_that_nothing_was_audited():
+    unreachable = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
+    for required, status in (("", 0), ("required", 1)):
+        environment = {**os.environ, **unreachable, "npm_config_fetch_retries": "0", "AUDIT": required}
+        command = [sys.executable, ".ci/audit.py"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200)
+        assert done.returncode == status, done.stdout + done.stderr
+        lines = done.stdout.splitlines()
+        assert lines
+        assert all(line.startswith("NOT AUDITED: ") for line in lines)
+        assert ("AUDIT=required, and not every package was audited" in done.stderr) == bool(required)
+        assert "vulnerable" not in done.stderr
 
 
 def test_the_bill_of_materials_lists_packages_page_scripts_and_models(tmp_path):

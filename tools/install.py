@@ -6,9 +6,9 @@
     python3 tools/install.py development    also what tests, benchmarks, linters and the documentation need
     python3 tools/install.py page           the page's scripts alone, in static/vendor/, where they are missing
 
-What is installed already is not installed again. uv downloads the Python packages, and pip where uv can't be had; npm
-downloads the page's scripts, and comes from a Python package where Node.js is not installed. Both use the package indexes
-that they are configured with. Needs Python 3.11 or newer, with venv.
+What is installed already is not installed again. uv downloads the Python packages, and pip where uv can't be had, from the
+package index that pip is configured with; npm downloads the page's scripts, and comes from a Python package where Node.js is
+not installed. Needs Python 3.11 or newer, with venv.
 """
 
 import sys
@@ -57,7 +57,7 @@ class PackageSet:
 
 
 SETS: Final = {
-    "serving": PackageSet("serving", 370, ("requirements-serving.lock",)),
+    "serving": PackageSet("serving", 310, ("requirements-serving.lock",)),
     "training": PackageSet("training", 800, ("requirements-training.lock",), ("requirements-text.lock",), ("serving",)),
     "development": PackageSet(
         "tests, benchmarks, linters and documentation",
@@ -133,7 +133,7 @@ def install_page_files(*, development: bool) -> None:
     print("Downloading the page's scripts …", flush=True)
     search_path = f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if not (npm := shutil.which("npm", path=search_path)):
-        print("Node.js is not installed; it is downloaded to .venv/, too …", flush=True)
+        print("Node.js is not installed; it is downloaded to .venv/, too (60 MB) …", flush=True)
         create_environment()
         _install("requirements-node.lock", _uv())
         npm = shutil.which("npm", path=search_path)
@@ -161,8 +161,22 @@ def _uv() -> str | None:
     """Return uv's path; where it is not installed, install it into .venv/; None if that fails."""
     if uv := shutil.which("uv", path=f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"):
         return uv
+    print("Downloading uv, which installs the others (25 MB) …", flush=True)
     done = subprocess.run(_pip("--quiet", "requirements-uv.lock"), cwd=ROOT, check=False, capture_output=True)
     return shutil.which("uv", path=str(PROGRAMS)) if done.returncode == 0 else None
+
+
+def _uv_environment() -> dict[str, str]:
+    """Return the environment for uv: pip's index, which uv doesn't look up, and the system's certificates."""
+    environment = {"UV_SYSTEM_CERTS": "true", **os.environ}
+    if {"UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE"} & environment.keys():
+        return environment
+    listing = subprocess.run([PYTHON, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True).stdout
+    values = dict(line.split("=", 1) for line in listing.splitlines() if "=" in line)
+    for key in (":env:.index-url", "install.index-url", "global.index-url"):  # the first that is set takes precedence
+        if key in values:
+            return environment | {"UV_DEFAULT_INDEX": values[key].strip("'\"")}
+    return environment
 
 
 def _pip(*options: str) -> list[str]:
@@ -175,14 +189,14 @@ def _pip(*options: str) -> list[str]:
 
 def _install(lock: str, uv: str | None, *options: str) -> None:
     """Install the packages of a lock file with uv, or else with pip."""
-    quiet = () if sys.stderr.isatty() else ("--quiet",)
     if uv is not None:
-        command = [uv, "pip", "install", "--python", str(PYTHON), "--require-hashes", *quiet, *options, "-r", lock]
-        if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
+        command = [uv, "pip", "install", "--python", str(PYTHON), "--require-hashes", *options, "-r", lock]
+        if subprocess.run(command, cwd=ROOT, env=_uv_environment(), check=False).returncode == 0:
             _mark_current(lock)
             return
         print("uv could not install them; trying pip, which takes longer …", flush=True)
-    if subprocess.run(_pip(*quiet, *options, lock), cwd=ROOT, check=False).returncode:
+    bar = () if sys.stdout.isatty() else ("--progress-bar", "off")
+    if subprocess.run(_pip(*bar, *options, lock), cwd=ROOT, check=False).returncode:
         raise InstallError(f"The Python packages of {lock} could not be installed. {_NETWORK_HINT}")
     _mark_current(lock)
 
