@@ -149,8 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _install_missing_packages() -> int:
     """Install what training needs beyond serving, the first time; return an exit status."""
-    missing = [name for name in TRAINING_MODULES if importlib.util.find_spec(name) is None]
-    if not missing:
+    if not (missing := _missing_modules()):
         return 0
     print(f"Training needs packages that are not installed yet: {', '.join(missing)}.", flush=True)
     if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
@@ -158,7 +157,15 @@ def _install_missing_packages() -> int:
         return 1
     status = subprocess.run([sys.executable, ROOT / "tools" / "install.py", "training"], check=False).returncode
     importlib.invalidate_caches()
+    if status == 0 and (missing := _missing_modules()):
+        command = ".venv/bin/python tools/install.py training --again"
+        print(f"Deleted from .venv/ after they were installed: {', '.join(missing)}. Run: {command}", file=sys.stderr)
+        return 1
     return status
+
+
+def _missing_modules() -> list[str]:
+    return [name for name in TRAINING_MODULES if importlib.util.find_spec(name) is None]
 
 
 def _add_command(commands: Any, name: str, help_text: str, description: str, examples: str) -> argparse.ArgumentParser:

@@ -189,10 +189,9 @@ def test_packages_come_from_the_index_of_pip_and_only_with_the_locked_hash(tmp_p
     environment |= {"PIP_INDEX_URL": address, "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": str(tmp_path / "uv")}
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}", "PIP_NO_CACHE_DIR": "1"}
 
-    script = f"from tools.install import *; create_environment(); install_packages('serving', use_uv={use_uv})"
-
-    def install() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", script]
+    def install(again: bool = False) -> subprocess.CompletedProcess[str]:
+        call = f"install_packages('serving', use_uv={use_uv}, again={again})"
+        command = [sys.executable, "-c", f"from tools.install import *; create_environment(); {call}"]
         return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
     python = site / ".venv" / "bin" / "python"
@@ -208,6 +207,12 @@ def test_packages_come_from_the_index_of_pip_and_only_with_the_locked_hash(tmp_p
     assert "trying pip" not in done.stdout
     subprocess.run(has_moods, check=True)
     assert install().stdout == ""  # nothing is left to do
+    [module] = (site / ".venv").glob("lib/python*/site-packages/tiny_moods.py")
+    with module.open("r+") as file:  # as a damaged disk does it: in place, and so in the cache of uv that links to it
+        file.write("MOODS = 6  # damaged\n")
+    assert subprocess.run(has_moods, capture_output=True, check=False).returncode == 1
+    assert install(again=True).returncode == 0
+    subprocess.run(has_moods, check=True)
 
 
 def test_an_audit_that_no_service_answers_says_only_that_nothing_was_audited():

