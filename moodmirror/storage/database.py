@@ -223,7 +223,7 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             self._unavailable_until = self._monotonic() + RETRY_SECONDS
             LOGGER.error(
-                "The database %s can't be used: %s. Check DATABASE_URL; retrying in %.0f s.",
+                "The database %s can't be used: %s. Check DATABASE_URL, the database and its disk; retrying in %.0f s.",
                 self._url.render_as_string(),
                 _first_line(error),
                 RETRY_SECONDS,
