@@ -9,7 +9,7 @@ NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup run test test-fast test-image test-js fuzz bench bench-load soak bench-recommend bench-peers bench-install vectors check-data types lint lock sbom docs clean
+.PHONY: help install setup run test test-fast test-platforms test-image test-js fuzz bench bench-load soak bench-recommend bench-peers bench-install vectors check-data types lint lock sbom docs clean
 
 help:  ## Show this list
 	@echo "Mood Mirror: reads your mood from face, voice and text, and recommends for it."; echo
@@ -33,6 +33,11 @@ test: setup test-js  ## Run all tests, in a real browser and on real faces
 test-fast: setup  ## Run the unit tests only, in under a minute
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "unit and not training" \
 		$$(grep -l 'pytest\.mark\.unit' tests/test_*.py)
+
+test-platforms: setup  ## Run the unit tests as on Windows and as on macOS, without what only POSIX systems have
+	@for platform in win32 darwin; do echo "As on $$platform:"; AS_PLATFORM=$$platform $(BIN)/python -m pytest --quiet \
+		--numprocesses $(TEST_PROCESSES) --dist loadfile -p tests.other_platform -m "unit and not training" \
+		$$(grep -l 'pytest\.mark\.unit' tests/test_*.py) || exit 1; done
 
 test-image: setup  ## Build the container image on a Debian base, run it and ask it for a mood; needs root, buildah, podman, mmdebstrap
 	@$(BIN)/python -m pytest -m image tests/test_image.py

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from moodmirror.camera.annotation import draw_faces
-from moodmirror.camera.capture import Capture, CaptureThread, open_source, webcam_indices
+from moodmirror.camera.capture import Capture, CaptureThread, open_source
 from moodmirror.camera.frame import encode_jpeg, prepare_frame
 from moodmirror.camera.relay import AlreadyPublishedError, CameraPublisher
 from moodmirror.camera.status import CameraState
@@ -35,6 +35,7 @@ from moodmirror.camera.stream import REPEAT_SECONDS, CameraStream
 from moodmirror.config import CameraSource, Config, ConfigError
 from moodmirror.fusion import Reading
 from moodmirror.mood import MoodState
+from moodmirror.platforms import webcam_indices
 from moodmirror.recognition.face import Face, FaceAnalyzer
 from moodmirror.recognition.model_files import cached_loader
 from moodmirror.recognition.tracking import FaceTracker
@@ -116,7 +117,7 @@ class Camera(CameraStream):
         return not self._running
 
     def _is_surely_off(self) -> bool:
-        return self.source.kind == "off" or (self.source.kind == "auto" and sys.platform == "linux" and not webcam_indices())
+        return self.source.kind == "off" or (self.source.kind == "auto" and not webcam_indices())
 
     @contextmanager
     def _counted_viewer(self) -> Iterator[None]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from moodmirror.config import Config, ConfigError
 from moodmirror.logs import logging_config
+from moodmirror.platforms import protect_memory
 from moodmirror.server import gunicorn_worker
-from moodmirror.server.process_setup import protect_memory
 
 os.environ.setdefault("HOST", "0.0.0.0")  # hosting platforms expect it; the application reads it too
 try:

@@ -21,7 +21,8 @@ import cv2
 
 from benchmarks.scenes import video
 from moodmirror.media import decoder_client, frame_decoder_pool
-from moodmirror.media.isolation_rules import isolation_rules
+from moodmirror.platforms import isolation_rules
+from moodmirror.platforms.isolation_rules import ENVIRONMENT
 from tests.clips import clip
 
 CLIP_SECONDS = 20
@@ -56,11 +57,7 @@ def main() -> None:
 
 @contextmanager
 def _without_isolation() -> Iterator[None]:
-    rules = isolation_rules()
-    ours = ("PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
-    bare = dataclasses.replace(
-        rules, environment={name: rules.environment[name] for name in ours}, file_descriptors=(), missing=()
-    )
+    bare = dataclasses.replace(isolation_rules(), environment=ENVIRONMENT, options={})
     with (
         patch.object(decoder_client, "isolation_rules", lambda: bare),
         patch.object(frame_decoder_pool, "isolation_rules", lambda: bare),

@@ -22,9 +22,9 @@ from moodmirror.live.handlers import LiveServer
 from moodmirror.logs import log_requests
 from moodmirror.media.frame_decoder import MAX_FRAME_BYTES
 from moodmirror.media.frame_decoder_pool import FrameDecoderPool
-from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.metrics import CurrentValues
 from moodmirror.paths import ROOT
+from moodmirror.platforms import isolation_rules
 from moodmirror.recognition.face import FaceAnalyzer
 from moodmirror.recognition.model_files import ModelError, cached_loader
 from moodmirror.recognition.speech import SpeechEmotionRecognizer

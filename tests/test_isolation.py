@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmirror.media.isolation_rules import isolation_rules
+from moodmirror.platforms import isolation_rules
 from tests.conftest import ROOT, await_answer, free_port, need_program, skip
 
 pytestmark = pytest.mark.services
@@ -24,7 +24,7 @@ def _isolated_decoders() -> None:
 ATTACKER = r"""
 import ctypes, json, mmap, os, resource, signal, socket, subprocess, sys, threading
 from moodmirror.media import decoder_worker
-from moodmirror.media.isolation import isolate
+from moodmirror.platforms import isolate
 
 given = json.loads(sys.argv[1])
 parent = os.getppid()
@@ -143,7 +143,7 @@ def attack(targets: dict[str, object], *, isolated: bool) -> dict[str, bool]:
         [sys.executable, "-c", ATTACKER, json.dumps({**targets, "isolated": isolated})],
         cwd=ROOT,
         env=dict(rules.environment),
-        pass_fds=rules.file_descriptors,
+        **rules.options,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,

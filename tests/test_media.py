@@ -298,7 +298,7 @@ def test_a_decoder_has_limited_memory_and_cpu_time_and_can_write_no_file(tmp_pat
 import resource
 import sys
 from moodmirror.media.decoder_worker import CPU_SECONDS, MEMORY_BYTES, NICENESS
-from moodmirror.media.isolation import isolate
+from moodmirror.platforms import isolate
 isolate(MEMORY_BYTES, CPU_SECONDS, NICENESS)
 try:
     bytearray(4_000_000_000)

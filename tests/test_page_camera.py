@@ -6,8 +6,8 @@ import cv2
 import pytest
 from playwright.sync_api import expect
 
-from moodmirror.camera.capture import webcam_indices
 from moodmirror.emotions import EMOTIONS
+from moodmirror.platforms import webcam_indices
 from tests.conftest import Viewer, serving, skip
 from tests.page_helpers import (
     await_filled_tables,

@@ -1,6 +1,5 @@
 """Capture: open the source that CAMERA names and hold its newest frame, in a thread of its own."""
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 from moodmirror.camera.frame import BGRFrame
 from moodmirror.camera.status import STATUS_TEXTS, CameraState
 from moodmirror.config import CameraSource
+from moodmirror.platforms import CAMERA_BACKENDS, has_webcam, webcam_indices
 
 MIN_FILE_RATE, MAX_FILE_RATE = 1, 240  # frames per second: a video file's header with another rate is wrong
 DEFAULT_FILE_RATE: Final = 25  # frames per second, about that of films
@@ -42,31 +42,20 @@ class CameraError(Exception):
         self.state = state
 
 
-def webcam_indices() -> list[int]:
-    """Return the numbers of webcams worth trying. Linux lists its devices; elsewhere opening is the only test."""
-    if sys.platform == "linux":
-        numbers = (device.name.removeprefix("video") for device in Path("/dev").glob("video*"))
-        return sorted(int(number) for number in numbers if number.isdigit())
-    return [0, 1, 2]
-
-
 def open_source(source: CameraSource) -> Capture:
     """Open the camera that `source` names. May block for a long time. Raises CameraError."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the camera logs a missing device, once
     match source.kind:
         case "auto":
             for index in webcam_indices():
-                capture = cv2.VideoCapture(index)
-                if capture.isOpened() and capture.read()[0]:
+                if (capture := _open_webcam(index)) and capture.read()[0]:
                     return capture
-                capture.release()
-            raise CameraError("busy" if sys.platform == "linux" and webcam_indices() else "off")
+            raise CameraError("busy" if any(map(has_webcam, webcam_indices())) else "off")
         case "index":
-            capture = cv2.VideoCapture(int(source.value))
-            if capture.isOpened():
+            index = int(source.value)
+            if capture := _open_webcam(index):
                 return capture
-            device = Path(f"/dev/video{source.value}")
-            raise CameraError("busy" if sys.platform == "linux" and device.exists() else "missing")
+            raise CameraError("busy" if has_webcam(index) else "missing")
         case "file":
             if Path(source.value).is_file():
                 capture = cv2.VideoCapture(source.value)
@@ -80,6 +69,15 @@ def open_source(source: CameraSource) -> Capture:
             raise CameraError("missing")
         case "off" | "published":  # another process opens and publishes it
             raise CameraError("off")
+
+
+def _open_webcam(index: int) -> Capture | None:
+    """Open a webcam with the first of the system's backends that can; None if none can."""
+    for backend in CAMERA_BACKENDS:
+        capture = cv2.VideoCapture(index, getattr(cv2, backend))
+        if capture.isOpened():
+            return capture
+    return None
 
 
 class CaptureThread(threading.Thread):

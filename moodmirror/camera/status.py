@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
+from moodmirror.platforms import CAMERA_PERMISSION
+
 CameraState = Literal[
     "off",
     "idle",
@@ -36,6 +38,9 @@ STATUS_TEXTS: Final[dict[CameraState, tuple[str, str]]] = {
     "away": ("The camera can't be reached.", "The server keeps trying. Meanwhile use your own, or choose a mood."),
 }
 
+# What a camera that the system keeps from programs looks like.
+MAYBE_FORBIDDEN: Final[frozenset[CameraState]] = frozenset({"missing", "busy", "black", "blocked"})
+
 
 @dataclass(frozen=True)
 class CameraStatus:
@@ -48,4 +53,7 @@ class CameraStatus:
     @classmethod
     def of(cls, state: CameraState) -> Self:
         """Return the status for `state`."""
-        return cls(state, *STATUS_TEXTS[state])
+        message, advice = STATUS_TEXTS[state]
+        if state in MAYBE_FORBIDDEN and CAMERA_PERMISSION:
+            advice = f"{advice} {CAMERA_PERMISSION}"
+        return cls(state, message, advice)

@@ -19,10 +19,10 @@ from typing import IO, BinaryIO, Final
 import numpy as np
 
 from moodmirror.media import decoder_protocol, decoder_worker
-from moodmirror.media.errors import DecoderError, MediaError, TooLargeError, WrongKindError
+from moodmirror.media.errors import DecoderError, MediaError, TooLargeError, WrongKindError, is_crash
 from moodmirror.media.formats import KINDS, MAX_BYTES, Kind
-from moodmirror.media.isolation_rules import isolation_rules
 from moodmirror.paths import ROOT
+from moodmirror.platforms import isolation_rules
 from moodmirror.recognition.audio import Samples
 from moodmirror.recognition.face_detector import GrayImage
 
@@ -94,13 +94,14 @@ def decode_file(
     Raises MediaError for a file that can't be decoded, WrongKindError if its kind is not `accepted`, TooLargeError if it
     exceeds a limit or the timeout, and DecoderError if the decoder can't run.
     """
-    process = subprocess.Popen(
+    rules = isolation_rules()
+    process: subprocess.Popen[bytes] = subprocess.Popen(
         [*_COMMAND, *accepted],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
-        env=isolation_rules().environment,
-        pass_fds=isolation_rules().file_descriptors,
+        env=rules.environment,
+        **rules.options,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -133,12 +134,12 @@ def _send(source: BinaryIO, pipe: IO[bytes]) -> None:
             sent += len(content)
             if sent > MAX_BYTES:
                 raise TooLargeError(f"a file may have {MAX_BYTES // 10**6} MB at most: make it smaller, or shorten it")
-            pipe.write(content)
-        pipe.flush()
-    except BrokenPipeError:
-        pass  # the process has ended; _receive raises the reason
+            try:
+                pipe.write(content)
+            except OSError:
+                return  # the process has ended; _receive raises the reason
     finally:
-        with suppress(BrokenPipeError):
+        with suppress(OSError):  # the same
             pipe.close()
 
 
@@ -180,7 +181,7 @@ def _receive(
 def _exit_error(process: subprocess.Popen[bytes], timed_out: threading.Event) -> MediaError | DecoderError:
     """Return the reason why the decoder ended without END or ERROR: the file, or a decoder that can't run."""
     status = process.wait()
-    if timed_out.is_set() or status < 0:
+    if timed_out.is_set() or is_crash(status):
         return TooLargeError(
             "decoding this file takes more time or memory than the limit: make the file smaller, or shorten it"
         )

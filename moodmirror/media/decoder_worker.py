@@ -22,7 +22,7 @@ from charset_normalizer.constant import IANA_SUPPORTED
 from moodmirror.media.decoder_protocol import CPU_TIME, END, ERROR, TEXT, Chunk, file_header, notice, write_chunk
 from moodmirror.media.errors import MediaError
 from moodmirror.media.formats import KINDS, Kind, detect_container, is_photo, is_utf_8, may_be_text, require_kind
-from moodmirror.media.isolation import isolate
+from moodmirror.platforms import isolate
 from moodmirror.recognition.text_input import decode_bytes
 
 # For one file. Decoding 4K frames in two threads needs the most memory of all valid files.

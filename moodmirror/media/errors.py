@@ -25,3 +25,8 @@ class TooLargeError(MediaError):
 
 class DecoderError(RuntimeError):
     """The decoder process can't run, for a reason that has nothing to do with the file."""
+
+
+def is_crash(status: int) -> bool:
+    """Return whether an exit status is that of a process that was killed or crashed: a signal, or Windows' exception."""
+    return not 0 <= status <= 255

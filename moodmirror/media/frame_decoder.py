@@ -1,18 +1,18 @@
 """Decode untrusted JPEG frames of browsers' cameras in a separate process.
 
 :class:`moodmirror.media.frame_decoder_pool.FrameDecoderPool` starts this module as a program and sends it frames, one at a
-time, over a socket, which is its standard input. The process runs until the socket closes; its memory is limited and it can
-write no file. If a frame makes the decoder hang or crash, only this process ends.
+time, over its standard input. The process runs until that closes; its memory is limited and it can write no file. If a frame
+makes the decoder hang or crash, only this process ends.
 """
 
 import io
-import socket
 import struct
+import sys
 from typing import Final
 
 from PIL import Image
 
-from moodmirror.media.isolation import isolate
+from moodmirror.platforms import isolate
 
 MAX_FRAME_BYTES: Final = 200_000  # a 320×240 JPEG has about 15 kB; a noisy 1280×720 one still fits
 MAX_FRAME_SIDE: Final = 1280  # pixels
@@ -53,17 +53,19 @@ def decode(content: bytes) -> tuple[int, int, bytes]:
 
 
 def main() -> None:
-    """Decode frames and send the responses until the client closes the connection."""
+    """Decode frames and send the responses until the client closes standard input."""
+    requests, responses = sys.stdin.buffer, sys.stdout.buffer
     Image.preinit()  # the decoder of JPEG: an isolated process can load nothing
-    with socket.socket(fileno=0) as connection, connection.makefile("rb") as requests:
-        isolate(MEMORY_BYTES, cpu_seconds=None, niceness=0)
-        while len(header := requests.read(REQUEST.size)) == REQUEST.size:
-            (size,) = REQUEST.unpack(header)
-            try:
-                width, height, response = decode(requests.read(size))
-            except FrameError as error:
-                width, height, response = 0, 0, str(error).encode()
-            connection.sendall(RESPONSE.pack(width, height, len(response)) + response)
+    isolate(MEMORY_BYTES, cpu_seconds=None, niceness=0)
+    while len(header := requests.read(REQUEST.size)) == REQUEST.size:
+        (size,) = REQUEST.unpack(header)
+        try:
+            width, height, response = decode(requests.read(size))
+        except FrameError as error:
+            width, height, response = 0, 0, str(error).encode()
+        responses.write(RESPONSE.pack(width, height, len(response)))
+        responses.write(response)
+        responses.flush()
 
 
 if __name__ == "__main__":

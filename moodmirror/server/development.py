@@ -12,7 +12,7 @@ from flask_socketio import SocketIO
 
 from moodmirror.config import Config, ConfigError
 from moodmirror.logs import logging_config
-from moodmirror.server.process_setup import protect_memory
+from moodmirror.platforms import protect_memory
 
 
 def serve(app: Flask, config: Config, start: Callable[[Flask], None], close: Callable[[Flask], None]) -> None:

@@ -1,6 +1,6 @@
 """A WebSocket that holds one message at most, over the connection that the HTTP server passes on."""
 
-import select
+import selectors
 import socket
 import threading
 import time
@@ -24,6 +24,10 @@ SEND_BUFFER_BYTES: Final = 262_144  # in the kernel, for data that a client does
 # Frames of every type count: each costs the server a tenth of a millisecond.
 FRAMES_PER_SECOND: Final = 400.0
 FRAMES_BURST: Final = 1000.0
+
+
+# poll() where the system has it: select(), which Windows has alone, is limited to 1,024 open files elsewhere.
+_Selector: Final[type[selectors.BaseSelector]] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class WebSocket:
@@ -215,6 +219,6 @@ def _message_event(message: str | bytes) -> Event:
 
 def _is_writable(connection: socket.socket) -> bool:
     """Return whether the kernel accepts data to send without blocking."""
-    poll = select.poll()
-    poll.register(connection, select.POLLOUT)
-    return bool(poll.poll(0))
+    with _Selector() as selector:
+        selector.register(connection, selectors.EVENT_WRITE)
+        return bool(selector.select(0))
