@@ -1,10 +1,10 @@
 """Measure how many visitors the site serves at once: `make bench-load`; `make bench-load LOAD="--visitors 80 --minutes 10"`.
 
-Starts the site under gunicorn on 127.0.0.1 and connects simulated visitors (:mod:`benchmarks.load_client`): Socket.IO
-connections that each send a browser's frames (320×240 JPEG of NASA's portrait of Eileen Collins, public domain, moving).
-As on the page, each visitor sends one frame at a time, and frames that are due while one is in progress are dropped. The
-clients run in one process, but take CPU from the server. CPU milliseconds per frame are comparable even if the machine has
-other work; figures by the clock are not.
+Starts the site, under gunicorn or as `--server` says, on 127.0.0.1 and connects simulated visitors
+(:mod:`benchmarks.load_client`): Socket.IO connections that each send a browser's frames (320×240 JPEG of NASA's portrait of
+Eileen Collins, public domain, moving). As on the page, each visitor sends one frame at a time, and frames that are due while
+one is in progress are dropped. The clients run in one process, but take CPU from the server. CPU milliseconds per frame are
+comparable even if the machine has other work; figures by the clock are not.
 """
 
 import argparse
@@ -170,16 +170,30 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--stay", type=number_between(1, 3600, float), help="seconds after which each visitor disconnects and connects again"
     )
+    parser.add_argument(
+        "--server",
+        choices=("gunicorn", "app"),
+        default="gunicorn",
+        help="app: python app.py, which serves where gunicorn does not run (default: gunicorn)",
+    )
     parser.add_argument("--flat", action="store_true", help="fail if memory, threads or open files have grown")
     options = parser.parse_args()
+    if options.server == "app" and options.processes > 1:
+        parser.error("--server app serves in one process")
     if options.minutes:
         options.seconds = 60 * options.minutes
     return options
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, processes: int, settings: dict[str, str]) -> Iterator[tuple[Server, list[psutil.Process]]]:
+def running_site(
+    folder: Path, processes: int, server_name: str, settings: dict[str, str]
+) -> Iterator[tuple[Server, list[psutil.Process]]]:
     """Run the site in one process, or in several behind nginx with Redis; yields its address and its web processes."""
+    if server_name == "app":
+        with serving(folder / LOG, None, server="app", **settings) as server:
+            yield server, [psutil.Process(server.process.pid)]
+        return
     if processes == 1:
         with serving(folder / LOG, None, **settings) as server:
             yield server, psutil.Process(server.process.pid).children()
@@ -205,7 +219,7 @@ def main() -> None:
     options = parse_options()
     print(
         f"{options.visitors} visitors, {options.rate:g} frames per second each (320×240, one face), {options.viewers} "
-        f"viewers of the camera, {options.processes} process(es), "
+        f"viewers of the camera, {options.processes} process(es) of {options.server}, "
         f"{options.seconds:g} s after {WARM_UP_SECONDS:g} s of warm-up; "
         f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f} before the start",
         flush=True,
@@ -220,7 +234,7 @@ def main() -> None:
             "MAX_VIEWERS": str(max(options.viewers, 1)),
             "MAX_PER_ADDRESS": "1000",  # all clients have the same address
         }
-        with running_site(Path(folder), options.processes, settings) as (server, processes):
+        with running_site(Path(folder), options.processes, options.server, settings) as (server, processes):
             try:
                 figures = asyncio.run(measure(server, processes, options))
             except (ConnectionError, TimeoutError) as error:

@@ -185,10 +185,15 @@ class Server:
 
 
 @contextmanager
-def serving(log: Path, port: int | None = None, *, launcher: Sequence[str] = (), **settings: str) -> Iterator[Server]:
-    """Start the site under gunicorn as the Procfile does, by a `launcher` if given, with settings from the environment."""
+def serving(
+    log: Path, port: int | None = None, *, launcher: Sequence[str] = (), server: str = "gunicorn", **settings: str
+) -> Iterator[Server]:
+    """Start the site under gunicorn as the Procfile does, or by `python app.py` if `server` is "app".
+
+    A `launcher` is a command that starts it; settings are environment variables.
+    """
     port = port or free_port()
-    command = (ROOT / "Procfile").read_text().removeprefix("web:").split()
+    command = ["python", "app.py"] if server == "app" else (ROOT / "Procfile").read_text().removeprefix("web:").split()
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*launcher, str(Path(sys.executable).with_name(command[0])), *command[1:]],
@@ -204,10 +209,10 @@ def serving(log: Path, port: int | None = None, *, launcher: Sequence[str] = (),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(process, port, log)
+    running = Server(process, port, log)
     try:
-        await_answer(f"{server.url}/healthz", process)
-        yield server
+        await_answer(f"{running.url}/healthz", process)
+        yield running
     finally:
         if process.poll() is None:
             process.terminate()
