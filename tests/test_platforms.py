@@ -1,6 +1,7 @@
 """What differs between operating systems, as far as it can be tried on one of them."""
 
 import ast
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def test_the_system_has_a_camera_backend_and_rules_of_its_own():
         assert "on Linux only" in rules.missing[0]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has nothing of what macOS' module uses")
 def test_macos_ends_a_process_that_takes_too_much_memory():
     # Linux counts in kilobytes what macOS counts in bytes, so this limit is 200 MB here; and it counts what the process that
     # starts another one has taken, here a small shell.

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -123,6 +124,7 @@ class TestSound:
         struct.pack_into("<I", content, content.index(b"data") + 4, stated)
         np.testing.assert_array_equal(read_sound(bytes(content)), expected)
 
+    @pytest.mark.skipif(os.name == "nt", reason="the most memory that a process has taken is read as POSIX systems tell it")
     @pytest.mark.parametrize("place", ["before", "after"])
     def test_a_wav_with_a_chunk_longer_than_the_file_takes_no_memory_for_it(self, place):
         content = encode_sound(tone(), subtype="PCM_16")
