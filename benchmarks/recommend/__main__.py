@@ -13,6 +13,7 @@ from benchmarks.recommend.report import Finding
 from benchmarks.recommend.song_moods import measure_song_moods
 from benchmarks.recommend.speed import measure_imports, measure_ranking
 from benchmarks.recommend.taste import measure_taste
+from benchmarks.recommend.wishes import measure_wishes
 
 DATA: Final = Path(os.environ.get("DATA", Path(__file__).resolve().parents[3] / "shared" / "data")) / "catalogue"
 
@@ -21,6 +22,7 @@ PARTS: Final[tuple[tuple[str | None, Callable[..., list[Finding]]], ...]] = (
     ("ldos_comoda.csv", measure_mood_and_ratings),
     ("ml-latest-small", measure_taste),
     (None, measure_diversity),
+    (None, measure_wishes),
     (None, measure_ranking),
     ("tmdb_5000_movies.csv", measure_imports),
 )
