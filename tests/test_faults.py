@@ -57,6 +57,14 @@ def test_sigterm_under_full_activity_ends_cleanly(face_video, scene, tmp_path):
     assert "SIGKILL" not in content
 
 
+def test_sigterm_ends_idle_decoders_without_an_error(tmp_path, scene):
+    log = tmp_path / "log"
+    with serving(log, CAMERA="off") as server, Visitor(server) as visitor:
+        assert visitor.call("frame", smile(scene))["faces"]
+        assert server.stop() == 0
+    assert "Traceback" not in log.read_text()
+
+
 def test_sigterm_closes_the_port_before_requests_in_progress_have_ended(tmp_path):
     """A proxy then sends new requests to another process, instead of losing them in the kernel's queue."""
     with serving(tmp_path / "log", CAMERA="off") as server:

@@ -107,7 +107,7 @@ class _FrameDecoderProcess:
     def end(self) -> bool:
         """End the process; return whether it could not run at all, rather than was crashed by a frame or ended."""
         self._end()
-        status = self._process.returncode
+        status = self._process.wait()  # at the interpreter's exit, another thread may be ending it
         return status > 0 and not self._time_limit.is_exceeded and not is_crash(status)
 
 
